@@ -1,0 +1,100 @@
+"""Dense padded batches of molecules, centred, and the grouping by size that keeps padding small."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from molscore.errors import ElementError, InputError
+from molscore.molecules.elements import SYMBOLS, atomic_number
+from molscore.molecules.molecule import Molecule
+
+__all__ = ["Batch", "collate", "element_index", "pad", "size_groups", "to_molecules"]
+
+
+class Batch(NamedTuple):
+    """B molecules of at most N atoms as tensors."""
+
+    positions: Tensor
+    """``(B, N, 3)`` Å: mean zero over the real atoms, zero at padding."""
+    elements: Tensor
+    """``(B, N)`` int64: index into the element table, 0 at padding."""
+    mask: Tensor
+    """``(B, N)`` bool: True for real atoms."""
+
+    @property
+    def sizes(self) -> Tensor:
+        """``(B,)`` number of atoms of each molecule."""
+        return self.mask.sum(dim=1)
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "Batch":
+        """The same batch elsewhere, or with positions of another floating type."""
+        return Batch(self.positions.to(device, dtype), self.elements.to(device), self.mask.to(device))
+
+
+def element_index(elements: Sequence[str]) -> NDArray[np.int64]:
+    """``(119,)`` table from atomic number to index into `elements`, -1 for elements outside it."""
+    table = np.full(len(SYMBOLS), -1, dtype=np.int64)
+    for index, symbol in enumerate(elements):
+        table[atomic_number(symbol)] = index
+    return table
+
+
+def pad(
+    positions: NDArray[np.floating], elements: NDArray[np.integer], sizes: ArrayLike, dtype: torch.dtype = torch.float32
+) -> Batch:
+    """Centred batch from flat arrays: positions ``(ΣN, 3)`` Å, element indices ``(ΣN,)``, sizes ``(B,)``."""
+    sizes = np.asarray(sizes, dtype=np.int64)
+    mask = np.arange(sizes.max(initial=0)) < sizes[:, None]
+    dense = np.zeros((*mask.shape, 3))
+    dense[mask] = positions
+    dense -= dense.sum(axis=1, keepdims=True) / np.maximum(sizes, 1)[:, None, None]
+    dense[~mask] = 0.0
+    indices = np.zeros(mask.shape, dtype=np.int64)
+    indices[mask] = elements
+    return Batch(torch.from_numpy(dense).to(dtype), torch.from_numpy(indices), torch.from_numpy(mask))
+
+
+def collate(molecules: Sequence[Molecule], elements: Sequence[str], dtype: torch.dtype = torch.float32) -> Batch:
+    """Batch of molecules, in order, padded to the largest.
+
+    Raises `ElementError` naming the first molecule with an element outside the table, `InputError` for none at all.
+    """
+    if not molecules:
+        raise InputError("there are no molecules to put in a batch")
+    sizes = np.array([molecule.n_atoms for molecule in molecules])
+    indices = element_index(elements)[np.concatenate([molecule.numbers for molecule in molecules])]
+    if (indices < 0).any():
+        _refuse(molecules, sizes, elements, int((indices < 0).argmax()))
+    return pad(np.concatenate([molecule.positions for molecule in molecules]), indices, sizes, dtype)
+
+
+def _refuse(molecules: Sequence[Molecule], sizes: NDArray[np.integer], elements: Sequence[str], atom: int) -> None:
+    """Raise for the molecule that holds flat atom number `atom`."""
+    ends = np.cumsum(sizes)
+    row = int(np.searchsorted(ends, atom, side="right"))
+    molecule = molecules[row]
+    symbol = SYMBOLS[molecule.numbers[atom - int(ends[row] - sizes[row])]]
+    raise ElementError(f"{molecule.label} (number {row}): element {symbol} is not one of {', '.join(elements)}")
+
+
+def size_groups(sizes: ArrayLike, batch_size: int) -> Iterator[NDArray[np.int64]]:
+    """Indices of molecules of (nearly) equal size, at most `batch_size` at a time, small molecules first.
+
+    Every index comes exactly once; equal sizes keep their order, so the groups are the same each time.
+    """
+    if batch_size < 1:
+        raise InputError(f"a batch holds at least one molecule, not {batch_size}")
+    order = np.argsort(np.asarray(sizes, dtype=np.int64), kind="stable")
+    return (order[start : start + batch_size] for start in range(0, len(order), batch_size))
+
+
+def to_molecules(batch: Batch, elements: Sequence[str]) -> list[Molecule]:
+    """The molecules of a batch, padding removed, positions in Å as they are there."""
+    table = np.array([atomic_number(symbol) for symbol in elements], dtype=np.int64)
+    positions = batch.positions.detach().cpu().double().numpy()
+    numbers = table[batch.elements.cpu().numpy()]
+    return [Molecule(z[real], x[real]) for z, x, real in zip(numbers, positions, batch.mask.cpu().numpy(), strict=True)]

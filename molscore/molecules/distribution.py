@@ -1,0 +1,83 @@
+"""The statistics of a named data distribution that a model carries with it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from molscore.errors import InputError
+from molscore.molecules.elements import atomic_number
+
+__all__ = ["Distribution"]
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Sizes, formulas and spread of the molecules of one data set.
+
+    Raises `InputError` when the parts do not fit together.
+    """
+
+    name: str
+    """Short name, such as ``qm9``."""
+    elements: tuple[str, ...]
+    """Element symbols, in the order of the counts below."""
+    formula_counts: dict[tuple[int, ...], int]
+    """Number of molecules of each formula, a formula being the count of each of `elements`."""
+    sigma_N: dict[int, float]
+    """Å: sqrt(E[‖x‖² | N] / d) with d = 3(N-1), smoothed over N, for every N from 2 to `max_atoms`."""
+
+    def __post_init__(self) -> None:
+        if len(set(self.elements)) != len(self.elements) or not self.elements:
+            raise InputError(f"distribution {self.name!r}: elements {self.elements} are empty or repeat")
+        for symbol in self.elements:
+            atomic_number(symbol)
+        for formula, n in self.formula_counts.items():
+            if len(formula) != len(self.elements) or min(formula) < 0 or sum(formula) < 1 or n < 1:
+                raise InputError(f"distribution {self.name!r}: formula {formula} × {n} does not fit {self.elements}")
+        for size, sigma in self.sigma_N.items():
+            if size < 2 or not 0 < sigma < float("inf"):
+                raise InputError(f"distribution {self.name!r}: σ_N of {sigma} Å at N = {size} is not usable")
+        missing = [size for size in range(2, self.max_atoms + 1) if size not in self.sigma_N]
+        if missing:
+            raise InputError(f"distribution {self.name!r}: no σ_N for N = {missing[0]}")
+
+    @property
+    def max_atoms(self) -> int:
+        """Atoms in the largest molecule."""
+        return max((sum(formula) for formula in self.formula_counts), default=0)
+
+    @property
+    def n_molecules(self) -> int:
+        """Molecules counted."""
+        return sum(self.formula_counts.values())
+
+    @property
+    def size_counts(self) -> dict[int, int]:
+        """Number of molecules of each number of atoms, in ascending order."""
+        counts: Counter[int] = Counter()
+        for formula, n in self.formula_counts.items():
+            counts[sum(formula)] += n
+        return dict(sorted(counts.items()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, strings and numbers for JSON, in an order that depends on the content alone."""
+        return {
+            "name": self.name,
+            "elements": list(self.elements),
+            "formula_counts": [[list(formula), n] for formula, n in sorted(self.formula_counts.items())],
+            "sigma_N": {str(size): sigma for size, sigma in sorted(self.sigma_N.items())},
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Distribution":
+        """Inverse of `to_dict`; raises `InputError` for anything else."""
+        try:
+            return cls(
+                name=str(data["name"]),
+                elements=tuple(data["elements"]),
+                formula_counts={tuple(int(k) for k in formula): int(n) for formula, n in data["formula_counts"]},
+                sigma_N={int(size): float(sigma) for size, sigma in data["sigma_N"].items()},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"this is not a distribution: {error!r}") from None

@@ -1,0 +1,69 @@
+"""Chemical elements and formulas: symbols, atomic numbers, Hill strings."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from molscore.errors import ElementError, FormulaError
+
+__all__ = ["SYMBOLS", "atomic_number", "hill_formula", "hill_string", "parse_formula", "symbol_of"]
+
+#: ``SYMBOLS[Z]`` is the symbol of atomic number Z; index 0 stands for no element.
+SYMBOLS: tuple[str, ...] = tuple(
+    "X H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr "
+    "Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu "
+    "Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr "
+    "Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og".split()
+)
+
+_NUMBERS = {symbol: number for number, symbol in enumerate(SYMBOLS) if number}
+_TERM = re.compile(r"([A-Z][a-z]?)([0-9]*)")
+_MAX_ATOMS_DIGITS = 6
+
+
+def atomic_number(symbol: str) -> int:
+    """Atomic number of a symbol such as ``"C"`` or ``"Cl"``; raises `ElementError` for anything else."""
+    try:
+        return _NUMBERS[symbol]
+    except (KeyError, TypeError):
+        raise ElementError(f"{symbol!r} is not a chemical element") from None
+
+
+def symbol_of(number: int) -> str:
+    """Symbol of an atomic number from 1 to 118; raises `ElementError` for anything else."""
+    if not 1 <= number < len(SYMBOLS):
+        raise ElementError(f"{number} is not an atomic number between 1 and {len(SYMBOLS) - 1}")
+    return SYMBOLS[number]
+
+
+def parse_formula(formula: str) -> dict[str, int]:
+    """Count the elements of a plain formula: ``"C7H10O2"`` gives ``{"C": 7, "H": 10, "O": 2}``.
+
+    Repeated elements add up (``"CH3CH3"``). Raises `FormulaError` for charges, brackets, unknown elements,
+    zero counts and anything else that is not a sequence of symbols and counts.
+    """
+    text = formula.strip()
+    terms = list(_TERM.finditer(text))
+    if not text or "".join(term.group() for term in terms) != text:
+        raise FormulaError(f"{formula!r} is not a formula such as C7H10O2 (symbols and counts, no charge, no brackets)")
+    counts: Counter[str] = Counter()
+    for symbol, digits in (term.groups() for term in terms):
+        if symbol not in _NUMBERS:
+            raise FormulaError(f"{formula!r}: {symbol!r} is not a chemical element")
+        if len(digits) > _MAX_ATOMS_DIGITS or digits.startswith("0"):
+            raise FormulaError(f"{formula!r}: {digits} is not a usable count of {symbol}")
+        counts[symbol] += int(digits or 1)
+    return dict(counts)
+
+
+def hill_string(counts: Mapping[str, int]) -> str:
+    """Formula in Hill order: C, H, then alphabetical; wholly alphabetical without carbon."""
+    present = {symbol: n for symbol, n in counts.items() if n}
+    head = [symbol for symbol in ("C", "H") if symbol in present] if "C" in present else []
+    order = head + sorted(symbol for symbol in present if symbol not in head)
+    return "".join(symbol + (str(present[symbol]) if present[symbol] > 1 else "") for symbol in order)
+
+
+def hill_formula(numbers: Iterable[int]) -> str:
+    """Hill formula of a collection of atomic numbers."""
+    return hill_string(Counter(symbol_of(int(number)) for number in numbers))
