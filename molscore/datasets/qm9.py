@@ -1,0 +1,104 @@
+"""QM9: 130,831 small organic molecules in their B3LYP geometries, with the split of Hoogeboom et al. 2022.
+
+References:
+    Ruddigkeit et al. 2012, https://doi.org/10.1021/ci300415d (the list of molecules)
+    Ramakrishnan et al. 2014, https://doi.org/10.1038/sdata.2014.22 (the geometries)
+    Hoogeboom et al. 2022, https://arxiv.org/abs/2203.17003 (the split)
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from molscore.datasets.store import MoleculeSet
+from molscore.errors import InputError
+from molscore.molecules.elements import atomic_number
+
+__all__ = ["DEFAULT_PATH", "N_MOLECULES", "SPLIT_SIZES", "build", "edm_split", "load", "prepare", "read_pack"]
+
+DEFAULT_PATH = Path("data/qm9.parquet")
+N_MOLECULES = 130_831
+SPLIT_SIZES = {"train": 100_000, "valid": 17_748, "test": 13_083}
+
+_PARTS = ("qm9_part1.csv", "qm9_part2.csv", "qm9_part3.csv")
+_INSTALL = 'pip install "molscore-discoformer[qm9]"'
+_CITATION = "Ruddigkeit 2012, doi:10.1021/ci300415d; Ramakrishnan 2014, doi:10.1038/sdata.2014.22"
+
+
+def edm_split() -> np.ndarray:
+    """The split of each molecule in ascending GDB9 order, ``(130831,)``: train, valid or test.
+
+    One ``np.random.seed(0)`` permutation, cut at 100,000 and 117,748 (``qm9/data/prepare/qm9.py`` of EDM).
+    """
+    order = np.random.RandomState(0).permutation(N_MOLECULES)
+    labels = np.empty(N_MOLECULES, dtype="<U5")
+    labels[order] = np.repeat(list(SPLIT_SIZES), list(SPLIT_SIZES.values()))
+    return labels
+
+
+def build(path: str | os.PathLike[str] = DEFAULT_PATH) -> MoleculeSet:
+    """Write QM9 from the installed ``qm9pack`` package to a Parquet file and return it.
+
+    Columns: ``smiles`` (of GDB, no stereo), ``index`` (GDB9 number) and ``split``.
+    Raises `InputError` when the package is missing or does not hold the 130,831 molecules.
+    """
+    spec = importlib.util.find_spec("qm9pack")
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(f"QM9 comes from the package qm9pack, which is not installed: {_INSTALL}")
+    molecules = read_pack(Path(spec.submodule_search_locations[0]) / "data")
+    if len(molecules) != N_MOLECULES:
+        raise InputError(f"qm9pack holds {len(molecules):,} molecules, QM9 has {N_MOLECULES:,}: {_INSTALL}")
+    molecules.columns["split"] = edm_split().astype(object)
+    molecules.save(path)
+    return molecules
+
+
+def read_pack(folder: str | os.PathLike[str]) -> MoleculeSet:
+    """Parse the CSV files of ``qm9pack`` in ``folder`` into molecules in ascending GDB9 order."""
+    wanted = pa.csv.ConvertOptions(include_columns=["Index", "SMILES", "N_atoms", "Elements", "XYZ_Ang"])
+    try:
+        table = pa.concat_tables(pa.csv.read_csv(Path(folder) / part, convert_options=wanted) for part in _PARTS)
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise InputError(f"cannot read qm9pack in {folder}: {error}; reinstall it: {_INSTALL}") from error
+    table = table.sort_by("Index")
+    symbols = np.array("".join(table["Elements"].to_pylist()).replace("][", ",").strip("[]").replace("'", "").split(","))
+    unique, inverse = np.unique(symbols, return_inverse=True)
+    numbers = np.array([atomic_number(str(symbol)) for symbol in unique], dtype=np.uint8)[inverse]
+    return MoleculeSet(
+        numbers=numbers,
+        positions=_coordinates(table["XYZ_Ang"].to_pylist()).astype(np.float32),
+        sizes=table["N_atoms"].to_numpy(),
+        columns={"smiles": table["SMILES"].to_numpy(), "index": table["Index"].to_numpy().astype(np.int32)},
+        metadata={"name": "qm9", "source": "PyPI qm9pack", "units": "angstrom", "citation": _CITATION},
+    )
+
+
+def load(path: str | os.PathLike[str] = DEFAULT_PATH, split: str | None = None) -> MoleculeSet:
+    """Read the file that `build` wrote; only one ``split`` (train, valid or test) if that is given."""
+    if not Path(path).is_file():
+        raise InputError(f"{path} is not there; make it with: molscore data qm9 -o {path}")
+    molecules = MoleculeSet.load(path)
+    if split is None:
+        return molecules
+    if split not in SPLIT_SIZES or "split" not in molecules.columns:
+        raise InputError(f"{path} has no split {split!r}; splits of QM9 are {', '.join(SPLIT_SIZES)}")
+    return molecules.select(molecules.columns["split"] == split)
+
+
+def prepare(path: str | os.PathLike[str] = DEFAULT_PATH) -> str:
+    """What ``molscore data qm9`` does: build the file and describe it in one line."""
+    molecules = build(path)
+    splits = ", ".join(f"{name} {size:,}" for name, size in SPLIT_SIZES.items())
+    return f"{path}: {len(molecules):,} molecules, {len(molecules.numbers):,} atoms ({splits})"
+
+
+def _coordinates(cells: list[str]) -> np.ndarray:
+    """``(ΣN, 3)`` float64 from cells such as ``[[0.1,0.,1.e-05],[...]]``."""
+    text = ",".join(cells).translate(str.maketrans("", "", "[]"))
+    return np.array(text.split(","), dtype=np.float64).reshape(-1, 3)

@@ -1,0 +1,224 @@
+"""Many molecules as flat arrays: quick to batch, one Parquet file on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from molscore.errors import ElementError, InputError, OutputError, PositionError, SizeError
+from molscore.molecules.batch import Batch, element_index
+from molscore.molecules.elements import SYMBOLS
+from molscore.molecules.molecule import Molecule
+
+__all__ = ["MoleculeSet", "Padded"]
+
+METADATA_KEY = b"molscore"
+
+
+class Padded(NamedTuple):
+    """Molecules side by side, as numpy arrays."""
+
+    numbers: np.ndarray
+    """``(B, N)`` uint8 atomic numbers, 0 at padding."""
+    positions: np.ndarray
+    """``(B, N, 3)`` float32, Å, as stored (not centred), 0 at padding."""
+    mask: np.ndarray
+    """``(B, N)`` bool, True for real atoms."""
+
+
+@dataclass(frozen=True, eq=False)
+class MoleculeSet:
+    """M molecules with ΣN atoms in all; behaves as a sequence of `Molecule`.
+
+    Raises `SizeError` or `PositionError` where the arrays contradict each other.
+    """
+
+    numbers: np.ndarray
+    """``(ΣN,)`` uint8 atomic numbers."""
+    positions: np.ndarray
+    """``(ΣN, 3)`` float32, Å."""
+    sizes: np.ndarray
+    """``(M,)`` int32 atoms per molecule."""
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
+    """One value per molecule and column, each ``(M,)``."""
+    metadata: dict[str, str] = field(default_factory=dict)
+    """What the set is and where it comes from; travels with the file."""
+
+    def __post_init__(self) -> None:
+        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 (the class is frozen)
+        put("numbers", np.ascontiguousarray(self.numbers, dtype=np.uint8))
+        put("positions", np.ascontiguousarray(self.positions, dtype=np.float32))
+        put("sizes", np.ascontiguousarray(self.sizes, dtype=np.int32))
+        put("columns", {name: _column(values) for name, values in self.columns.items()})
+        if self.sizes.ndim != 1 or (self.sizes < 1).any():
+            raise SizeError("sizes must be a list of positive atom counts")
+        n_atoms = int(self.sizes.sum())
+        if self.numbers.shape != (n_atoms,) or self.positions.shape != (n_atoms, 3):
+            raise PositionError(
+                f"sizes add up to {n_atoms} atoms, numbers have shape {self.numbers.shape} "
+                f"and positions {self.positions.shape}"
+            )
+        if not np.isfinite(self.positions).all():
+            atom = int(np.flatnonzero(~np.isfinite(self.positions).all(axis=1))[0])
+            row = int(np.searchsorted(self.offsets, atom, side="right")) - 1
+            raise PositionError(f"molecule {row}: a position is not finite")
+        if not ((self.numbers > 0) & (self.numbers < len(SYMBOLS))).all():
+            raise ElementError(f"atomic numbers must lie between 1 and {len(SYMBOLS) - 1}")
+        for name, values in self.columns.items():
+            if len(values) != len(self.sizes):
+                raise InputError(f"column {name!r} has {len(values)} values for {len(self.sizes)} molecules")
+
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        """``(M + 1,)`` int64: molecule i owns atoms ``offsets[i]:offsets[i + 1]``."""
+        return np.concatenate([[0], np.cumsum(self.sizes, dtype=np.int64)])
+
+    @cached_property
+    def _centred(self) -> np.ndarray:
+        """``(ΣN, 3)`` float32 positions, each molecule about its own mean (taken in float64)."""
+        positions = self.positions.astype(np.float64)
+        means = np.add.reduceat(positions, self.offsets[:-1], axis=0) / self.sizes[:, None]
+        return (positions - np.repeat(means, self.sizes, axis=0)).astype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __getitem__(self, index: int) -> Molecule:
+        row = range(len(self))[index]
+        atoms = slice(self.offsets[row], self.offsets[row + 1])
+        return Molecule(
+            numbers=self.numbers[atoms].astype(np.int64),
+            positions=self.positions[atoms].astype(np.float64),
+            properties={name: values[row] for name, values in self.columns.items()},
+        )
+
+    def __iter__(self) -> Iterator[Molecule]:
+        return (self[row] for row in range(len(self)))
+
+    @classmethod
+    def from_molecules(
+        cls, molecules: Iterable[Molecule], columns: dict[str, Sequence[object]] | None = None
+    ) -> MoleculeSet:
+        """Flatten molecules; positions are rounded to float32."""
+        molecules = list(molecules)
+        if not molecules:
+            return cls(np.zeros(0), np.zeros((0, 3)), np.zeros(0), dict(columns or {}))
+        return cls(
+            numbers=np.concatenate([molecule.numbers for molecule in molecules]),
+            positions=np.concatenate([molecule.positions for molecule in molecules]),
+            sizes=np.array([molecule.n_atoms for molecule in molecules]),
+            columns=dict(columns or {}),
+        )
+
+    def select(self, indices: np.ndarray | Sequence[int]) -> MoleculeSet:
+        """The molecules at ``indices`` (positions or a boolean mask), in that order."""
+        rows = self._rows(indices)
+        sizes = self.sizes[rows]
+        atoms = np.repeat(self.offsets[rows] - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return MoleculeSet(self.numbers[atoms], self.positions[atoms], sizes, columns, dict(self.metadata))
+
+    def padded(self, indices: np.ndarray | Sequence[int], pad_to: int = 0) -> Padded:
+        """Molecules at ``indices`` padded to the largest of them, or to ``pad_to`` atoms if that is more."""
+        return self._pad(self._rows(indices), self.positions, pad_to)
+
+    def _pad(self, rows: np.ndarray, flat: np.ndarray, pad_to: int) -> Padded:
+        """Spread `flat` positions ``(ΣN, 3)`` of the molecules at `rows` over a padded array."""
+        sizes = self.sizes[rows]
+        slots = np.arange(max(pad_to, int(sizes.max(initial=0))))
+        mask = slots < sizes[:, None]
+        atoms = (self.offsets[rows][:, None] + slots)[mask]
+        numbers = np.zeros(mask.shape, dtype=np.uint8)
+        positions = np.zeros((*mask.shape, 3), dtype=np.float32)
+        numbers[mask] = self.numbers[atoms]
+        positions[mask] = flat[atoms]
+        return Padded(numbers, positions, mask)
+
+    def batch(
+        self,
+        indices: np.ndarray | Sequence[int],
+        elements: Sequence[str],
+        dtype: torch.dtype = torch.float32,
+        pad_to: int = 0,
+    ) -> Batch:
+        """Centred, padded tensors as `molscore.molecules.collate` makes them, without a loop.
+
+        Raises `ElementError` naming the molecule and the element that `elements` lacks.
+        """
+        rows = self._rows(indices)
+        numbers, positions, mask = self._pad(rows, self._centred, pad_to)
+        table = element_index(elements)
+        table[0] = 0
+        index = table[numbers]
+        if (index < 0).any():
+            molecule, atom = np.argwhere(index < 0)[0]
+            symbol = SYMBOLS[numbers[molecule, atom]]
+            raise ElementError(f"molecule {rows[molecule]}: element {symbol} is not among {', '.join(elements)}")
+        return Batch(torch.from_numpy(positions).to(dtype), torch.from_numpy(index), torch.from_numpy(mask))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one Parquet file atomically; raises `OutputError` where that cannot be done."""
+        path = Path(path)
+        offsets = pa.array(self.offsets, type=pa.int64())
+        xyz = pa.FixedSizeListArray.from_arrays(pa.array(self.positions.reshape(-1)), 3)
+        arrays = {
+            "numbers": pa.LargeListArray.from_arrays(offsets, pa.array(self.numbers)),
+            "positions": pa.LargeListArray.from_arrays(offsets, xyz),
+            **{name: pa.array(values) for name, values in self.columns.items()},
+        }
+        table = pa.table(arrays).replace_schema_metadata({METADATA_KEY: json.dumps(self.metadata)})
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            os.close(handle)
+            try:
+                pq.write_table(table, scratch, compression="zstd")
+                os.replace(scratch, path)
+            finally:
+                Path(scratch).unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error}") from error
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> MoleculeSet:
+        """Read a file written by `save`; raises `InputError` if it is no such file."""
+        try:
+            table = pq.ParquetFile(path).read()
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(f"cannot read {path}: {error}") from error
+        missing = {"numbers", "positions"} - set(table.column_names)
+        if missing:
+            raise InputError(f"{path} has no column {', '.join(sorted(missing))}: not a molecule set")
+        try:
+            lists = {name: table.column(name).combine_chunks() for name in ("numbers", "positions")}
+            sizes = lists["numbers"].value_lengths().to_numpy(zero_copy_only=False)
+            numbers = lists["numbers"].flatten().to_numpy(zero_copy_only=False)
+            positions = lists["positions"].flatten().flatten().to_numpy(zero_copy_only=False).reshape(-1, 3)
+        except (AttributeError, ValueError, pa.ArrowException) as error:
+            raise InputError(f"{path}: numbers and positions must be lists: {error}") from error
+        columns = {
+            name: table.column(name).to_numpy() for name in table.column_names if name not in {"numbers", "positions"}
+        }
+        metadata = json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+        return cls(numbers, positions, sizes, columns, metadata)
+
+    def _rows(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
+        """Positions ``(B,)`` int64 from positions or a boolean mask."""
+        return np.arange(len(self))[np.asarray(indices) if len(indices) else np.zeros(0, dtype=np.int64)]
+
+
+def _column(values: np.ndarray | Sequence[object]) -> np.ndarray:
+    """Strings become Python objects, so that they are the same before and after Parquet."""
+    values = np.asarray(values)
+    return values.astype(object) if values.dtype.kind == "U" else values
