@@ -67,9 +67,9 @@ def read_pack(folder: str | os.PathLike[str]) -> MoleculeSet:
     except (OSError, KeyError, pa.ArrowException) as error:
         raise InputError(f"cannot read qm9pack in {folder}: {error}; reinstall it: {_INSTALL}") from error
     table = table.sort_by("Index")
-    symbols = np.array("".join(table["Elements"].to_pylist()).replace("][", ",").strip("[]").replace("'", "").split(","))
+    symbols = np.array("".join(table["Elements"].to_pylist()).strip("[]").replace("][", ",").split(","))
     unique, inverse = np.unique(symbols, return_inverse=True)
-    numbers = np.array([atomic_number(str(symbol)) for symbol in unique], dtype=np.uint8)[inverse]
+    numbers = np.array([atomic_number(str(symbol).strip(" '")) for symbol in unique], dtype=np.uint8)[inverse]
     return MoleculeSet(
         numbers=numbers,
         positions=_coordinates(table["XYZ_Ang"].to_pylist()).astype(np.float32),

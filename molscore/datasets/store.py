@@ -56,11 +56,16 @@ class MoleculeSet:
     """What the set is and where it comes from; travels with the file."""
 
     def __post_init__(self) -> None:
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 (the class is frozen)
-        put("numbers", np.ascontiguousarray(self.numbers, dtype=np.uint8))
-        put("positions", np.ascontiguousarray(self.positions, dtype=np.float32))
-        put("sizes", np.ascontiguousarray(self.sizes, dtype=np.int32))
-        put("columns", {name: _column(values) for name, values in self.columns.items()})
+        if not ((np.asarray(self.numbers) > 0) & (np.asarray(self.numbers) < len(SYMBOLS))).all():
+            raise ElementError(f"atomic numbers must lie between 1 and {len(SYMBOLS) - 1}")
+        fields = {
+            "numbers": np.ascontiguousarray(self.numbers, dtype=np.uint8),
+            "positions": np.ascontiguousarray(self.positions, dtype=np.float32),
+            "sizes": np.ascontiguousarray(self.sizes, dtype=np.int32),
+            "columns": {name: _column(values) for name, values in self.columns.items()},
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
         if self.sizes.ndim != 1 or (self.sizes < 1).any():
             raise SizeError("sizes must be a list of positive atom counts")
         n_atoms = int(self.sizes.sum())
@@ -73,8 +78,6 @@ class MoleculeSet:
             atom = int(np.flatnonzero(~np.isfinite(self.positions).all(axis=1))[0])
             row = int(np.searchsorted(self.offsets, atom, side="right")) - 1
             raise PositionError(f"molecule {row}: a position is not finite")
-        if not ((self.numbers > 0) & (self.numbers < len(SYMBOLS))).all():
-            raise ElementError(f"atomic numbers must lie between 1 and {len(SYMBOLS) - 1}")
         for name, values in self.columns.items():
             if len(values) != len(self.sizes):
                 raise InputError(f"column {name!r} has {len(values)} values for {len(self.sizes)} molecules")
@@ -122,7 +125,7 @@ class MoleculeSet:
         )
 
     def select(self, indices: np.ndarray | Sequence[int]) -> MoleculeSet:
-        """The molecules at ``indices`` (positions or a boolean mask), in that order."""
+        """The molecules at `indices` (positions or a boolean mask), in that order."""
         rows = self._rows(indices)
         sizes = self.sizes[rows]
         atoms = np.repeat(self.offsets[rows] - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())
@@ -130,7 +133,7 @@ class MoleculeSet:
         return MoleculeSet(self.numbers[atoms], self.positions[atoms], sizes, columns, dict(self.metadata))
 
     def padded(self, indices: np.ndarray | Sequence[int], pad_to: int = 0) -> Padded:
-        """Molecules at ``indices`` padded to the largest of them, or to ``pad_to`` atoms if that is more."""
+        """Molecules at `indices` padded to the largest of them, or to `pad_to` atoms if that is more."""
         return self._pad(self._rows(indices), self.positions, pad_to)
 
     def _pad(self, rows: np.ndarray, flat: np.ndarray, pad_to: int) -> Padded:
@@ -154,9 +157,11 @@ class MoleculeSet:
     ) -> Batch:
         """Centred, padded tensors as `molscore.molecules.collate` makes them, without a loop.
 
-        Raises `ElementError` naming the molecule and the element that `elements` lacks.
+        Raises `ElementError` naming the molecule and the element that `elements` lacks, `InputError` for no indices.
         """
         rows = self._rows(indices)
+        if not len(rows):
+            raise InputError("there are no molecules to put in a batch")
         numbers, positions, mask = self._pad(rows, self._centred, pad_to)
         table = element_index(elements)
         table[0] = 0
