@@ -47,7 +47,7 @@ def formula_counts(molecules: MoleculeSet, elements: Sequence[str]) -> np.ndarra
     if (index < 0).any():
         atom = int((index < 0).argmax())
         symbol = SYMBOLS[molecules.numbers[atom]]
-        raise ElementError(f"molecule {row[atom]}: element {symbol} is not one of {', '.join(elements)}")
+        raise ElementError(f"{molecules.label(row[atom])}: element {symbol} is not one of {', '.join(elements)}")
     flat = np.bincount(row * len(elements) + index, minlength=len(molecules) * len(elements))
     return flat.reshape(len(molecules), len(elements))
 

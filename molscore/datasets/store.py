@@ -77,7 +77,7 @@ class MoleculeSet:
         if not np.isfinite(self.positions).all():
             atom = int(np.flatnonzero(~np.isfinite(self.positions).all(axis=1))[0])
             row = int(np.searchsorted(self.offsets, atom, side="right")) - 1
-            raise PositionError(f"molecule {row}: a position is not finite")
+            raise PositionError(f"{self.label(row)}: a position is not finite")
         for name, values in self.columns.items():
             if len(values) != len(self.sizes):
                 raise InputError(f"column {name!r} has {len(values)} values for {len(self.sizes)} molecules")
@@ -103,7 +103,8 @@ class MoleculeSet:
         return Molecule(
             numbers=self.numbers[atoms].astype(np.int64),
             positions=self.positions[atoms].astype(np.float64),
-            properties={name: values[row] for name, values in self.columns.items()},
+            name=str(self.columns["name"][row]) if "name" in self.columns else "",
+            properties={name: values[row] for name, values in self.columns.items() if name != "name"},
         )
 
     def __iter__(self) -> Iterator[Molecule]:
@@ -113,16 +114,22 @@ class MoleculeSet:
     def from_molecules(
         cls, molecules: Iterable[Molecule], columns: dict[str, Sequence[object]] | None = None
     ) -> MoleculeSet:
-        """Flatten molecules; positions are rounded to float32."""
+        """Flatten molecules: positions rounded to float32, names in the column ``name``, properties left behind."""
         molecules = list(molecules)
         if not molecules:
             return cls(np.zeros(0), np.zeros((0, 3)), np.zeros(0), dict(columns or {}))
+        names = [molecule.name for molecule in molecules]
         return cls(
             numbers=np.concatenate([molecule.numbers for molecule in molecules]),
             positions=np.concatenate([molecule.positions for molecule in molecules]),
             sizes=np.array([molecule.n_atoms for molecule in molecules]),
-            columns=dict(columns or {}),
+            columns={**({"name": names} if any(names) else {}), **(columns or {})},
         )
+
+    def label(self, row: int) -> str:
+        """How a message names the molecule at `row`."""
+        name = self.columns["name"][row] if "name" in self.columns else ""
+        return f"molecule {name!r} (number {row})" if name else f"molecule {row}"
 
     def select(self, indices: np.ndarray | Sequence[int]) -> MoleculeSet:
         """The molecules at `indices` (positions or a boolean mask), in that order."""
@@ -169,7 +176,7 @@ class MoleculeSet:
         if (index < 0).any():
             molecule, atom = np.argwhere(index < 0)[0]
             symbol = SYMBOLS[numbers[molecule, atom]]
-            raise ElementError(f"molecule {rows[molecule]}: element {symbol} is not among {', '.join(elements)}")
+            raise ElementError(f"{self.label(rows[molecule])}: element {symbol} is not one of {', '.join(elements)}")
         return Batch(torch.from_numpy(positions).to(dtype), torch.from_numpy(index), torch.from_numpy(mask))
 
     def save(self, path: str | os.PathLike[str]) -> None:

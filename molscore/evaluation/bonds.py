@@ -1,0 +1,99 @@
+"""Bonds read from distances by EDM's rule, for many molecules at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from molscore.datasets.store import MoleculeSet
+from molscore.errors import ElementError, InputError
+from molscore.evaluation.thresholds import ALLOWED_VALENCES, threshold_tables
+from molscore.molecules.elements import SYMBOLS, atomic_number
+from molscore.molecules.molecule import Molecule
+
+__all__ = ["Bonds", "as_set", "bonds_of", "connected"]
+
+
+class Bonds(NamedTuple):
+    """The bonds of a molecule set, in ascending order of their first and second atom."""
+
+    atoms: np.ndarray
+    """``(E, 2)`` int64 positions in the set's flat atom list, the first smaller."""
+    orders: np.ndarray
+    """``(E,)`` int64: 1, 2 or 3."""
+
+
+def as_set(molecules: MoleculeSet | Iterable[Molecule]) -> MoleculeSet:
+    """Any molecules as one set, each about its own mean; raises `InputError` when there are none."""
+    if not isinstance(molecules, MoleculeSet):
+        # Centred first: float32 would blur a molecule that lies far from the origin.
+        molecules = MoleculeSet.from_molecules(
+            Molecule(molecule.numbers, molecule.positions - molecule.positions.mean(axis=0), molecule.name)
+            for molecule in molecules
+        )
+    if not len(molecules):
+        raise InputError("there are no molecules to evaluate")
+    return molecules
+
+
+def bonds_of(molecules: MoleculeSet) -> Bonds:
+    """Order 1, 2 or 3 where two atoms are closer than the length of such a bond plus its margin.
+
+    The rule is nested and strict: a pair is a double bond only if it is closer than a single bond is and triple
+    only if it is closer than a double bond is. Pairs of elements without a length have no bond.
+    Raises `ElementError` naming the molecule and an element that the metric does not know.
+    """
+    _check_elements(molecules)
+    tables = threshold_tables()
+    numbers = molecules.numbers
+    present = np.unique(numbers)
+    reach = tables[0][np.ix_(present, present)].max() / 100
+    pairs = _close_pairs(molecules, reach)
+    first, second = numbers[pairs[:, 0]], numbers[pairs[:, 1]]
+    positions = molecules.positions.astype(np.float64)
+    distance = 100 * np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
+    single, double, triple = (distance < tables[order, first, second] for order in range(3))
+    orders = single.astype(np.int64) + (single & double) + (single & double & triple)
+    bonded = orders > 0
+    return Bonds(pairs[bonded], orders[bonded])
+
+
+def connected(molecules: MoleculeSet, bonds: Bonds) -> np.ndarray:
+    """Whether the bonds make each molecule one piece, ``(M,)`` bool."""
+    n_atoms = len(molecules.numbers)
+    graph = coo_array((np.ones(len(bonds.atoms)), (bonds.atoms[:, 0], bonds.atoms[:, 1])), shape=(n_atoms, n_atoms))
+    _, piece = connected_components(graph, directed=False)
+    starts = molecules.offsets[:-1]
+    return np.minimum.reduceat(piece, starts) == np.maximum.reduceat(piece, starts)
+
+
+def _close_pairs(molecules: MoleculeSet, reach: float) -> np.ndarray:
+    """Pairs of atoms ``(E, 2)`` of one molecule that are nearer than about `reach` Å.
+
+    One tree for all: each molecule lies at its own place on a fourth axis, out of reach of the others.
+    """
+    row = np.repeat(np.arange(len(molecules), dtype=np.float64), molecules.sizes)
+    places = np.column_stack([molecules.positions, 10 * reach * row])
+    pairs = cKDTree(places).query_pairs(reach * (1 + 1e-6) + 1e-6, output_type="ndarray")
+    pairs.sort(axis=1)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def _check_elements(molecules: MoleculeSet) -> None:
+    """Refuse elements without a stable valence."""
+    known = np.zeros(len(SYMBOLS), dtype=bool)
+    known[[atomic_number(symbol) for symbol in ALLOWED_VALENCES]] = True
+    unknown = ~known[molecules.numbers]
+    if unknown.any():
+        atom = int(unknown.argmax())
+        row = int(np.searchsorted(molecules.offsets, atom, side="right")) - 1
+        symbol = SYMBOLS[molecules.numbers[atom]]
+        raise ElementError(
+            f"{molecules.label(row)}: the stability metric has no bond lengths for {symbol}, only for "
+            f"{', '.join(ALLOWED_VALENCES)}"
+        )

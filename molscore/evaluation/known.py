@@ -1,0 +1,86 @@
+"""Which molecules are known: a novelty reference of eight bytes a molecule."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from rdkit import Chem, rdBase
+
+from molscore.errors import InputError, OutputError, ParseError
+
+__all__ = ["Known", "canonical_smiles", "smiles_hash"]
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Molecules remembered by the hashes of their SMILES.
+
+    SMILES are made canonical first: implicit hydrogens, no stereo, by this RDKit; a file made with an RDKit of other
+    canonical rules misses some molecules, so make it again with a new one. Nothing that is in the set is ever reported
+    absent; a molecule that is not in a set of n is reported present with probability n / 2^64 (5e-15 for 100,000).
+    """
+
+    hashes: np.ndarray
+    """``(n,)`` int64, ascending, all different."""
+
+    def __post_init__(self) -> None:
+        if self.hashes.dtype != np.int64 or self.hashes.ndim != 1 or (np.diff(self.hashes) <= 0).any():
+            raise InputError("hashes must be a list of ascending int64 numbers")
+
+    @classmethod
+    def make(cls, smiles: Iterable[str]) -> Known:
+        """Remember molecules given by SMILES; raises `ParseError` naming the row of one that does not parse."""
+        hashes = []
+        for row, text in enumerate(smiles):
+            try:
+                hashes.append(smiles_hash(canonical_smiles(text)))
+            except ParseError as error:
+                raise ParseError(f"row {row}: {error}") from None
+        return cls(np.unique(np.array(hashes, dtype=np.int64)))
+
+    def contains(self, smiles: str) -> bool:
+        """Whether the molecule is in the set; raises `ParseError` for what is no SMILES."""
+        value = smiles_hash(canonical_smiles(smiles))
+        place = int(np.searchsorted(self.hashes, value))
+        return place < len(self.hashes) and int(self.hashes[place]) == value
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the hashes as a ``.npy`` file, atomically."""
+        path = Path(path)
+        try:
+            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as scratch:
+                np.save(scratch, self.hashes.astype("<i8"), allow_pickle=False)
+            os.replace(scratch.name, path)
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error}") from error
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Known:
+        """Read what `save` wrote; raises `InputError` for anything else."""
+        try:
+            return cls(np.load(path, allow_pickle=False).astype(np.int64))
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(f"cannot read known molecules from {path}: {error}") from error
+
+
+def canonical_smiles(smiles: str) -> str:
+    """RDKit's canonical SMILES without stereo or explicit hydrogens; raises `ParseError`."""
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromSmiles(smiles)
+    if mol is None or not mol.GetNumAtoms():
+        raise ParseError(f"{smiles!r} is not a SMILES of a molecule")
+    return Chem.MolToSmiles(mol, isomericSmiles=False)
+
+
+def smiles_hash(smiles: str) -> int:
+    """BLAKE2b of the text, eight bytes read as a little-endian signed integer."""
+    return int.from_bytes(blake2b(smiles.encode(), digest_size=8).digest(), "little", signed=True)

@@ -1,0 +1,69 @@
+"""Validity, uniqueness and novelty as EDM defines them: RDKit's opinion of the bonds read from distances.
+
+A valid molecule here may be in pieces or lack hydrogens (RDKit adds implicit ones): the definition is a lenient one,
+kept because the literature reports it. Connectivity is reported beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from rdkit import Chem, rdBase
+
+from molscore.datasets.store import MoleculeSet
+from molscore.evaluation.bonds import Bonds, as_set, bonds_of
+from molscore.molecules.molecule import Molecule
+
+__all__ = ["edm_smiles", "fraction_novel", "fraction_unique"]
+
+_BOND_TYPES = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
+
+
+def edm_smiles(molecules: MoleculeSet | Iterable[Molecule], bonds: Bonds | None = None) -> list[str | None]:
+    """SMILES (explicit H, no stereo) of each molecule's largest piece, None where RDKit does not accept the bonds.
+
+    Atoms are neutral and bonds are those of `bonds_of`. SMILES compare only with others made here.
+    """
+    molecules = as_set(molecules)
+    atoms, orders = bonds_of(molecules) if bonds is None else bonds
+    ends = np.searchsorted(atoms[:, 0], molecules.offsets)
+    with rdBase.BlockLogs():
+        return [
+            _smiles(
+                molecules.numbers[first:last].tolist(),
+                (atoms[start:stop] - first).tolist(),
+                orders[start:stop].tolist(),
+            )
+            for first, last, start, stop in zip(
+                molecules.offsets[:-1], molecules.offsets[1:], ends[:-1], ends[1:], strict=True
+            )
+        ]
+
+
+def fraction_unique(smiles: Sequence[str | None]) -> float | None:
+    """Share of different SMILES among the valid ones; None when none is valid."""
+    valid = [text for text in smiles if text is not None]
+    return len(set(valid)) / len(valid) if valid else None
+
+
+def fraction_novel(smiles: Sequence[str | None], reference: Iterable[str | None]) -> float | None:
+    """Share of the different SMILES that `reference` lacks; None when none is valid."""
+    unique = {text for text in smiles if text is not None}
+    return len(unique - set(reference)) / len(unique) if unique else None
+
+
+def _smiles(numbers: list[int], pairs: list[list[int]], orders: list[int]) -> str | None:
+    """SMILES of the largest piece of one molecule, or None."""
+    mol = Chem.RWMol()
+    for number in numbers:
+        mol.AddAtom(Chem.Atom(number))
+    for (a, b), order in zip(pairs, orders, strict=True):
+        mol.AddBond(a, b, _BOND_TYPES[order])
+    try:
+        Chem.SanitizeMol(mol)
+    except ValueError:
+        return None
+    if len(pairs) < len(numbers) - 1 or len(Chem.GetMolFrags(mol)) > 1:
+        mol = max(Chem.GetMolFrags(mol, asMols=True), key=Chem.Mol.GetNumAtoms)
+    return Chem.MolToSmiles(mol)
