@@ -29,8 +29,8 @@ data: $(VENV)/.installed-qm9  ## build data/qm9.parquet from the qm9pack package
 lint: $(VENV)/.installed-lint  ## check the code with ruff
 	$(BIN)/ruff check .
 
-readme: $(VENV)/.created  ## write the generated parts of README.md: the file tree and the results
-	$(BIN)/python benchmarks/readme.py
+readme:  ## write the generated parts of README.md: the file tree and the results
+	$(PYTHON) benchmarks/readme.py
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist

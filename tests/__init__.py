@@ -1,0 +1,1 @@
+"""Tests of molscore: laws, each with a control that fails; the folders mirror the package."""
