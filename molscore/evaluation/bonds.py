@@ -16,7 +16,7 @@ from molscore.evaluation.thresholds import ALLOWED_VALENCES, threshold_tables
 from molscore.molecules.elements import SYMBOLS, atomic_number
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["Bonds", "as_set", "bonds_of", "connected"]
+__all__ = ["Bonds", "as_set", "bonds_of", "piece_counts"]
 
 
 class Bonds(NamedTuple):
@@ -63,13 +63,14 @@ def bonds_of(molecules: MoleculeSet) -> Bonds:
     return Bonds(pairs[bonded], orders[bonded])
 
 
-def connected(molecules: MoleculeSet, bonds: Bonds) -> np.ndarray:
-    """Whether the bonds make each molecule one piece, ``(M,)`` bool."""
+def piece_counts(molecules: MoleculeSet, bonds: Bonds) -> np.ndarray:
+    """Pieces that the bonds make of each molecule, ``(M,)`` int64; 1 for a connected one."""
     n_atoms = len(molecules.numbers)
     graph = coo_array((np.ones(len(bonds.atoms)), (bonds.atoms[:, 0], bonds.atoms[:, 1])), shape=(n_atoms, n_atoms))
     _, piece = connected_components(graph, directed=False)
-    starts = molecules.offsets[:-1]
-    return np.minimum.reduceat(piece, starts) == np.maximum.reduceat(piece, starts)
+    _, first_atom = np.unique(piece, return_index=True)
+    row = np.searchsorted(molecules.offsets, first_atom, side="right") - 1
+    return np.bincount(row, minlength=len(molecules))
 
 
 def _close_pairs(molecules: MoleculeSet, reach: float) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
-from molscore.evaluation.bonds import as_set, bonds_of, connected
+from molscore.evaluation.bonds import as_set, bonds_of, piece_counts
 from molscore.evaluation.intervals import clustered_interval, wilson_interval
 from molscore.evaluation.stability import stability
 from molscore.evaluation.validity import edm_smiles, fraction_novel, fraction_unique
@@ -67,7 +67,7 @@ def evaluate(
     molecules = as_set(molecules)
     bonds = bonds_of(molecules)
     counts = stability(molecules, bonds)
-    whole = connected(molecules, bonds)
+    whole = piece_counts(molecules, bonds) == 1
     smiles = edm_smiles(molecules, bonds)
     n, valid = len(molecules), sum(text is not None for text in smiles)
     unique = fraction_unique(smiles)
