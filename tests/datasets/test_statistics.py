@@ -1,0 +1,89 @@
+"""Statistics count exactly, and smooth the spread without inventing it."""
+
+import numpy as np
+import pytest
+
+from molscore.datasets.statistics import distribution_of, formula_counts, smoothed_sigma
+from molscore.datasets.store import MoleculeSet
+from molscore.errors import ElementError, InputError, PositionError
+from molscore.molecules import Distribution, Molecule
+
+
+def gaussian_set(rng: np.random.Generator, sizes: np.ndarray, sigma: float = 1.3) -> MoleculeSet:
+    """Carbon clouds of known spread."""
+    positions = 7.0 + sigma * rng.normal(size=(int(sizes.sum()), 3))
+    return MoleculeSet(np.full(int(sizes.sum()), 6), positions, sizes)
+
+
+def test_formulas_are_counted_exactly(random_molecules) -> None:
+    molecules = random_molecules(200, sizes=(1, 4))
+    distribution = distribution_of("toy", MoleculeSet.from_molecules(molecules))
+    assert distribution.elements == ("H", "C", "N", "O", "F")
+    assert distribution.n_molecules == 200
+    ours = {formula: n for formula, n in distribution.formula_counts.items()}
+    for molecule in molecules:
+        ours[tuple(int((molecule.numbers == z).sum()) for z in (1, 6, 7, 8, 9))] -= 1
+    assert set(ours.values()) == {0}
+    assert sum(distribution.size_counts.values()) == 200
+
+
+def test_counts_follow_the_order_of_elements(random_molecules) -> None:
+    molecules = MoleculeSet.from_molecules(random_molecules(20))
+    forward = formula_counts(molecules, ("H", "C", "N", "O", "F"))
+    assert np.array_equal(forward[:, ::-1], formula_counts(molecules, ("F", "O", "N", "C", "H")))
+    assert np.array_equal(forward.sum(axis=1), molecules.sizes)
+
+
+def test_it_survives_json(random_molecules) -> None:
+    distribution = distribution_of("toy", MoleculeSet.from_molecules(random_molecules(50)))
+    assert Distribution.from_dict(distribution.to_dict()) == distribution
+
+
+def test_sigma_is_the_spread_per_degree_of_freedom(rng) -> None:
+    sigma = smoothed_sigma(gaussian_set(rng, np.repeat([2, 5, 9, 20], 2000)))
+    assert list(sigma) == list(range(2, 21))
+    assert all(value == pytest.approx(1.3, rel=0.05) for value in sigma.values())
+    naive = 1.3 * np.sqrt((5 - 1) / 5)  # dividing by 3N instead of 3(N−1)
+    assert abs(sigma[5] - naive) > 0.1
+
+
+def test_a_size_with_many_molecules_speaks_for_itself(rng) -> None:
+    wide = gaussian_set(rng, np.full(3000, 6), sigma=3.0)
+    narrow = gaussian_set(rng, np.full(3000, 7), sigma=1.0)
+    both = MoleculeSet(
+        np.concatenate([wide.numbers, narrow.numbers]),
+        np.concatenate([wide.positions, narrow.positions]),
+        np.concatenate([wide.sizes, narrow.sizes]),
+    )
+    sigma = smoothed_sigma(both)
+    assert sigma[6] == pytest.approx(3.0, rel=0.02) and sigma[7] == pytest.approx(1.0, rel=0.02)
+
+
+@pytest.mark.parametrize("sizes", [[29], [3, 29], [1, 2], [1, 1, 40, 40], [5, 6, 6]])
+def test_every_size_has_a_positive_sigma(rng, sizes) -> None:
+    sigma = smoothed_sigma(gaussian_set(rng, np.array(sizes)))
+    assert list(sigma) == list(range(2, max(sizes) + 1))
+    assert all(0.05 < value < 20 for value in sigma.values())
+
+
+def test_sigma_scales_with_the_molecules_and_ignores_their_place(rng) -> None:
+    molecules = gaussian_set(rng, rng.integers(2, 12, 50))
+    sigma = np.array(list(smoothed_sigma(molecules).values()))
+    scaled = smoothed_sigma(MoleculeSet(molecules.numbers, 2 * molecules.positions, molecules.sizes))
+    moved = smoothed_sigma(MoleculeSet(molecules.numbers, molecules.positions - 30, molecules.sizes))
+    assert np.allclose(list(scaled.values()), 2 * sigma, rtol=1e-4)
+    assert np.allclose(list(moved.values()), sigma, rtol=1e-4)
+
+
+def test_atoms_alone_have_no_spread_and_need_none() -> None:
+    atoms = MoleculeSet.from_molecules([Molecule([6], [[1.0, 2.0, 3.0]])] * 3)
+    assert distribution_of("atoms", atoms).sigma_N == {}
+
+
+def test_unusable_sets_are_refused() -> None:
+    with pytest.raises(InputError, match="no molecules"):
+        distribution_of("none", MoleculeSet.from_molecules([]))
+    with pytest.raises(PositionError, match="one point"):
+        distribution_of("point", MoleculeSet.from_molecules([Molecule([6, 6], np.zeros((2, 3)))]))
+    with pytest.raises(ElementError, match="molecule 1: element N"):
+        formula_counts(MoleculeSet.from_molecules([Molecule([6], [[0, 0, 0]]), Molecule([7], [[0, 0, 0]])]), ("C",))

@@ -1,0 +1,148 @@
+"""A molecule set is a list of molecules, only faster."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from molscore.datasets.store import MoleculeSet
+from molscore.errors import ElementError, InputError, OutputError, PositionError, SizeError
+from molscore.molecules import Molecule, collate
+
+ELEMENTS = ("H", "C", "N", "O", "F")
+
+
+def same(a: MoleculeSet, b: MoleculeSet) -> bool:
+    """Bit for bit, columns and metadata included."""
+    arrays = all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("numbers", "positions", "sizes"))
+    types = {name: values.dtype for name, values in a.columns.items()} == {n: v.dtype for n, v in b.columns.items()}
+    columns = types and all(a.columns[name].tolist() == b.columns[name].tolist() for name in a.columns)
+    return arrays and columns and a.metadata == b.metadata
+
+
+@pytest.fixture
+def molecules(random_molecules) -> list[Molecule]:
+    return random_molecules(60)
+
+
+@pytest.fixture
+def whole(molecules) -> MoleculeSet:
+    split = np.where(np.arange(60) % 3, "train", "test")
+    columns = {"split": split, "index": np.arange(60), "energy": np.linspace(0, 1, 60)}
+    return MoleculeSet.from_molecules(molecules, columns)
+
+
+def test_it_is_a_sequence_of_its_molecules(molecules, whole) -> None:
+    assert len(whole) == len(molecules)
+    for molecule, ours in zip(molecules, whole, strict=True):
+        assert np.array_equal(ours.numbers, molecule.numbers)
+        assert np.allclose(ours.positions, molecule.positions, atol=1e-6)
+        assert ours.name == molecule.name
+    assert whole[-1].name == "m59" and whole[7].properties["index"] == 7
+    with pytest.raises(IndexError):
+        whole[60]
+
+
+def test_batches_equal_collate(molecules, whole, rng) -> None:
+    rounded = [Molecule(m.numbers, m.positions.astype(np.float32)) for m in molecules]
+    for indices in (rng.permutation(60)[:17], [3], [5, 5, 5], np.arange(60)):
+        ours, theirs = whole.batch(indices, ELEMENTS), collate([rounded[i] for i in indices], ELEMENTS)
+        assert torch.equal(ours.mask, theirs.mask) and torch.equal(ours.elements, theirs.elements)
+        assert torch.allclose(ours.positions, theirs.positions, atol=1e-6)
+    shifted = whole.batch([0, 1], ELEMENTS).positions - whole.batch([1, 0], ELEMENTS).positions
+    assert shifted.abs().max() > 0.1  # the comparison above can fail
+
+
+def test_batches_are_centred_and_zero_at_padding(whole) -> None:
+    batch = whole.batch(np.arange(60), ELEMENTS)
+    assert batch.positions.sum(dim=1).abs().max() < 1e-5
+    assert not batch.positions[~batch.mask].any() and not batch.elements[~batch.mask].any()
+    assert whole.positions.mean() > 4  # the molecules themselves are not
+
+
+def test_batches_may_be_wider_than_their_molecules(whole) -> None:
+    narrow, wide = whole.batch([1, 2], ELEMENTS), whole.batch([1, 2], ELEMENTS, pad_to=40)
+    width = narrow.mask.shape[1]
+    assert wide.positions.shape == (2, 40, 3)
+    assert torch.equal(wide.positions[:, :width], narrow.positions) and not wide.mask[:, width:].any()
+
+
+def test_batches_refuse_what_the_model_lacks(whole) -> None:
+    row = next(i for i, molecule in enumerate(whole) if 9 in molecule.numbers)
+    with pytest.raises(ElementError, match=rf"'m{row}'.*element F"):
+        whole.batch([row], ("H", "C", "N", "O"))
+    with pytest.raises(InputError, match="no molecules"):
+        whole.batch([], ELEMENTS)
+
+
+def test_selections_are_lists_of_indices(whole, rng) -> None:
+    order = rng.permutation(60)[:23]
+    for indices in (order, np.array([], dtype=int), [-1, 0], whole.columns["split"] == "test"):
+        chosen = whole.select(indices)
+        wanted = np.flatnonzero(indices) if np.asarray(indices).dtype == bool else np.asarray(indices, dtype=int)
+        assert [m.name for m in chosen] == [whole[int(i)].name for i in wanted]
+        assert all(np.array_equal(chosen[k].positions, whole[int(i)].positions) for k, i in enumerate(wanted))
+
+
+def test_parquet_keeps_every_bit(whole, tmp_path) -> None:
+    saved = MoleculeSet(whole.numbers, whole.positions, whole.sizes, whole.columns, {"source": "here"})
+    saved.save(tmp_path / "new" / "set.parquet")
+    loaded = MoleculeSet.load(tmp_path / "new" / "set.parquet")
+    assert same(saved, loaded)
+    assert not same(whole, loaded)  # metadata differs
+    assert not same(saved, saved.select(np.arange(60)[::-1]))
+
+
+def test_an_empty_set_survives(tmp_path) -> None:
+    empty = MoleculeSet.from_molecules([])
+    empty.save(tmp_path / "empty.parquet")
+    assert len(MoleculeSet.load(tmp_path / "empty.parquet")) == len(empty) == 0
+
+
+def test_a_failed_write_leaves_the_old_file(whole, tmp_path, monkeypatch) -> None:
+    path = tmp_path / "set.parquet"
+    whole.save(path)
+    before = path.read_bytes()
+
+    def fail(table: pa.Table, where: str, **options: object) -> None:
+        Path(where).write_bytes(b"half a file")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(pq, "write_table", fail)
+    with pytest.raises(OutputError, match="disk full"):
+        whole.select([0]).save(path)
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["set.parquet"]
+
+
+def test_unusable_files_are_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match="cannot read"):
+        MoleculeSet.load(tmp_path / "missing.parquet")
+    (tmp_path / "text.parquet").write_text("not parquet")
+    with pytest.raises(InputError, match="cannot read"):
+        MoleculeSet.load(tmp_path / "text.parquet")
+    pq.write_table(pa.table({"numbers": [[1]]}), tmp_path / "part.parquet")
+    with pytest.raises(InputError, match="no column positions"):
+        MoleculeSet.load(tmp_path / "part.parquet")
+    pq.write_table(pa.table({"numbers": [1], "positions": [2.0]}), tmp_path / "flat.parquet")
+    with pytest.raises(InputError, match="must be lists"):
+        MoleculeSet.load(tmp_path / "flat.parquet")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "positions", "sizes", "columns", "error"),
+    [
+        ([1, 1], np.zeros((2, 3)), [3], {}, PositionError),
+        ([1, 1], np.zeros((3, 3)), [2], {}, PositionError),
+        ([1, 1], np.array([[0, 0, 0], [0, 0, np.nan]]), [2], {}, PositionError),
+        ([1, 300], np.zeros((2, 3)), [2], {}, ElementError),
+        ([1, 0], np.zeros((2, 3)), [2], {}, ElementError),
+        ([1, 1], np.zeros((2, 3)), [2, 0], {}, SizeError),
+        ([1, 1], np.zeros((2, 3)), [2], {"split": ["a", "b"]}, InputError),
+    ],
+)
+def test_contradictions_are_refused(numbers, positions, sizes, columns, error) -> None:
+    with pytest.raises(error):
+        MoleculeSet(np.array(numbers), positions, np.array(sizes), columns)
