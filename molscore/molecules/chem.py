@@ -1,0 +1,156 @@
+"""The gate to RDKit: SMILES to graph, geometry to bonds, bonds to SMILES, and what can be said of a graph."""
+
+from rdkit import Chem, rdBase
+
+from molscore.errors import ParseError, PositionError
+from molscore.molecules.molecule import Molecule
+from molscore.molecules.perception import perceive_bonds
+
+__all__ = [
+    "charge",
+    "connected",
+    "fragments",
+    "from_smiles",
+    "has_geometry",
+    "missing_hydrogens",
+    "mol_from_molecule",
+    "molecule_from_mol",
+    "sanitises",
+    "smiles_of",
+]
+
+_MAX_SMILES_LENGTH = 10_000
+_ORDERS = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
+
+
+def from_smiles(smiles: str) -> Chem.Mol:
+    """Sanitised molecular graph without explicit hydrogens; raises `ParseError` that says what is wrong."""
+    text = smiles.strip()
+    head, _, tail = text.partition(" ")
+    if not head:
+        raise ParseError("the SMILES string is empty")
+    if len(text) > _MAX_SMILES_LENGTH:
+        raise ParseError(f"a SMILES string of {len(text)} characters is too long to be a molecule")
+    if tail and not tail.lstrip().startswith("|"):
+        raise ParseError(f"{text!r} is not a SMILES string: there is a space in it")
+    with rdBase.BlockLogs():
+        try:
+            mol = Chem.MolFromSmiles(text)
+            if mol is None:
+                raise ParseError(f"{text!r} is not a molecule: {_fault(text)}")
+        except (UnicodeError, RuntimeError, ValueError) as error:
+            raise ParseError(f"{text!r} is not a SMILES string: {error}") from None
+    if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
+        raise ParseError(f"{text!r} is not a molecule: it has a dummy atom")
+    return mol
+
+
+def _fault(smiles: str) -> str:
+    """Why RDKit refuses a SMILES string."""
+    mol = Chem.MolFromSmiles(smiles, sanitize=False)
+    if mol is None:
+        return "the SMILES does not parse"
+    try:
+        Chem.SanitizeMol(mol)
+    except Chem.MolSanitizeException as error:
+        return str(error).strip()
+    return "RDKit refuses it"
+
+
+def mol_from_molecule(molecule: Molecule, max_iterations: int = 10_000, time_limit: float = 5.0) -> Chem.Mol:
+    """RDKit molecule with explicit hydrogens, the given geometry and bonds and stereochemistry read off it.
+
+    Neutral closed-shell molecules only; raises `ParseError` when no bonds fit within the limits (see `perception`).
+    """
+    bonds = perceive_bonds(molecule, max_iterations, time_limit)
+    mol = Chem.RWMol()
+    for number, formal in zip(molecule.numbers.tolist(), bonds.charges.tolist(), strict=True):
+        atom = Chem.Atom(number)
+        atom.SetNoImplicit(True)
+        atom.SetFormalCharge(formal)
+        mol.AddAtom(atom)
+    for (first, second), order in zip(bonds.pairs.tolist(), bonds.orders.tolist(), strict=True):
+        mol.AddBond(first, second, _ORDERS[order])
+    conformer = Chem.Conformer(molecule.n_atoms)
+    conformer.Set3D(True)
+    conformer.SetPositions(molecule.positions)
+    mol.AddConformer(conformer)
+    with rdBase.BlockLogs():
+        try:
+            Chem.SanitizeMol(mol)
+            Chem.AssignStereochemistryFrom3D(mol)
+        except (RuntimeError, ValueError) as error:
+            raise ParseError(f"{molecule.label}: {str(error).strip()}") from None
+    if molecule.name:
+        mol.SetProp("_Name", molecule.name)
+    return mol.GetMol()
+
+
+def molecule_from_mol(mol: Chem.Mol, conformer: int = -1, name: str | None = None) -> Molecule:
+    """Molecule of one conformer; raises `PositionError` without 3D positions or with hydrogens missing."""
+    name = (mol.GetProp("_Name") if mol.HasProp("_Name") else "") if name is None else name
+    label = f"molecule {name!r}" if name else "molecule"
+    if not has_geometry(mol, conformer):
+        raise PositionError(f"{label}: the RDKit molecule has no 3D positions")
+    if missing := missing_hydrogens(mol):
+        raise PositionError(f"{label}: {missing} hydrogens have no positions; add them, or drop the conformer")
+    numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
+    return Molecule(numbers, mol.GetConformer(conformer).GetPositions(), name)
+
+
+def has_geometry(mol: Chem.Mol, conformer: int = -1) -> bool:
+    """Whether there is a conformer in 3D whose atoms are not all at one point."""
+    if not mol.GetNumConformers() or not mol.GetNumAtoms():
+        return False
+    held = mol.GetConformer(conformer)
+    positions = held.GetPositions()
+    return held.Is3D() and (len(positions) == 1 or bool((positions != positions[0]).any()))
+
+
+def missing_hydrogens(mol: Chem.Mol) -> int:
+    """Number of hydrogens that the valences ask for and that are not atoms of the graph."""
+    counted = Chem.Mol(mol)
+    counted.UpdatePropertyCache(strict=False)
+    return sum(atom.GetTotalNumHs() for atom in counted.GetAtoms())
+
+
+def smiles_of(mol: Chem.Mol | Molecule, stereo: bool = True) -> str:
+    """Canonical SMILES with hydrogens implicit; bonds of a `Molecule` are perceived first.
+
+    Raises `ParseError` when there is no such string.
+    """
+    graph = mol_from_molecule(mol) if isinstance(mol, Molecule) else Chem.Mol(mol)
+    with rdBase.BlockLogs():
+        try:
+            if not stereo:  # before the hydrogens go: a stereo bond would hold on to its hydrogen
+                Chem.RemoveStereochemistry(graph)
+            graph = Chem.RemoveHs(graph)
+            if not stereo:
+                Chem.RemoveStereochemistry(graph)
+            return Chem.MolToSmiles(graph)
+        except (RuntimeError, ValueError) as error:
+            raise ParseError(f"no SMILES for this molecule: {str(error).strip()}") from None
+
+
+def fragments(mol: Chem.Mol) -> int:
+    """Number of pieces that no bond joins."""
+    return len(Chem.GetMolFrags(mol))
+
+
+def connected(mol: Chem.Mol) -> bool:
+    """Whether the molecule is in one piece."""
+    return fragments(mol) == 1
+
+
+def charge(mol: Chem.Mol) -> int:
+    """Net formal charge in elementary charges."""
+    return Chem.GetFormalCharge(mol)
+
+
+def sanitises(mol: Chem.Mol) -> bool:
+    """Whether RDKit accepts the valences, rings and aromaticity; the molecule is left as it is."""
+    with rdBase.BlockLogs():
+        try:
+            return Chem.SanitizeMol(Chem.Mol(mol)) == Chem.SanitizeFlags.SANITIZE_NONE
+        except (RuntimeError, ValueError):
+            return False

@@ -1,0 +1,79 @@
+"""Geometries for molecules that come without one: ETKDGv3 distance geometry, then the MMFF94s force field.
+
+References: Wang, Witek, Landrum, Riniker, J. Chem. Inf. Model. 2020, 60, 2044 (ETKDGv3); Halgren,
+J. Comput. Chem. 1999, 20, 720 (MMFF94s).
+"""
+
+import time
+
+from rdkit import Chem, rdBase
+from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
+
+from molscore.errors import ConformerError
+from molscore.molecules.chem import fragments, from_smiles
+from molscore.molecules.molecule import Molecule
+
+__all__ = ["embed"]
+
+_STEPS_PER_ROUND = 200
+_ROUNDS = 10
+_MAX_SEED = 2**31
+
+
+def embed(
+    smiles_or_mol: str | Chem.Mol, n_conformers: int = 1, seed: int = 0, time_limit: float = 30.0
+) -> list[Molecule]:
+    """Up to `n_conformers` geometries with explicit hydrogens, lowest force-field energy first.
+
+    ``properties`` hold ``energy`` (kcal/mol) and ``force_field``: MMFF94s, or UFF for atoms that MMFF94s does not know.
+    The same seed gives the same geometries. Raises `ParseError` for a bad SMILES string and `ConformerError` when no
+    geometry is found within `time_limit` seconds or the molecule is in several pieces.
+    """
+    graph = from_smiles(smiles_or_mol) if isinstance(smiles_or_mol, str) else smiles_or_mol
+    name = graph.GetProp("_Name") if graph.HasProp("_Name") else ""
+    label = name or (smiles_or_mol if isinstance(smiles_or_mol, str) else Chem.MolToSmiles(graph))
+    if (pieces := fragments(graph)) != 1:
+        raise ConformerError(f"{label!r} is in {pieces} pieces: there is no geometry for them together")
+    deadline = time.monotonic() + time_limit
+    with rdBase.BlockLogs():
+        try:
+            mol = Chem.AddHs(Chem.Mol(graph))
+            found = _distance_geometry(mol, n_conformers, seed, time_limit)
+            energies, force_field = _minimise(mol, found, deadline)
+        except (RuntimeError, ValueError) as error:
+            raise ConformerError(f"{label!r}: {str(error).strip()}") from None
+    if not found:
+        raise ConformerError(f"{label!r}: no conformer found within {time_limit:g} s")
+    numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
+    return [
+        Molecule(numbers, mol.GetConformer(i).GetPositions(), name, {"energy": energy, "force_field": force_field})
+        for energy, i in sorted(zip(energies, found, strict=True))
+    ]
+
+
+def _distance_geometry(mol: Chem.Mol, n_conformers: int, seed: int, time_limit: float) -> list[int]:
+    """Conformer ids of ETKDGv3; strained cages succeed only from random coordinates."""
+    for random_coordinates in (False, True):
+        parameters = rdDistGeom.ETKDGv3()
+        parameters.randomSeed = seed % _MAX_SEED
+        parameters.timeout = max(1, int(time_limit / 2))
+        parameters.useRandomCoords = random_coordinates
+        if found := list(rdDistGeom.EmbedMultipleConfs(mol, n_conformers, parameters)):
+            return found
+    return []
+
+
+def _minimise(mol: Chem.Mol, conformers: list[int], deadline: float) -> tuple[list[float], str]:
+    """Relax the conformers in place; energies in kcal/mol and the name of the force field."""
+    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol, mmffVariant="MMFF94s")
+    energies = []
+    for conformer in conformers:
+        if properties is not None:
+            field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties, confId=conformer)
+        else:
+            field = rdForceFieldHelpers.UFFGetMoleculeForceField(mol, confId=conformer)
+        for _ in range(_ROUNDS):
+            if not field.Minimize(maxIts=_STEPS_PER_ROUND) or time.monotonic() > deadline:
+                break
+        energies.append(field.CalcEnergy())
+    return energies, "MMFF94s" if properties is not None else "UFF"

@@ -1,0 +1,66 @@
+"""Whatever a user holds a molecule in, as a `Molecule`."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from molscore.errors import InputError, MolscoreError
+from molscore.molecules.molecule import Molecule
+
+__all__ = ["as_molecule", "as_molecules"]
+
+_ACCEPTED = "a Molecule, a SMILES string, an RDKit Mol, a PyG Data or an ASE Atoms"
+_RDKIT, _ASE = ("rdkit", "Mol"), ("ase", "Atoms")
+_PYG, _PYG_BATCH = ("torch_geometric", "Data"), ("torch_geometric", "Batch")
+
+
+def as_molecule(obj: Any, seed: int = 0) -> Molecule:
+    """Molecule of a SMILES string, RDKit ``Mol``, PyG ``Data``, ASE ``Atoms`` or `Molecule`.
+
+    SMILES and an RDKit molecule without conformers get a geometry (ETKDGv3 and MMFF94s, from `seed`); one with a
+    conformer keeps it. Raises `InputError` for other types, and what the conversion itself raises.
+    """
+    if isinstance(obj, Molecule):
+        return obj
+    kinds = _kinds(obj)
+    if isinstance(obj, str) or _RDKIT in kinds:
+        return _from_chemistry(obj, seed)
+    if _PYG in kinds:
+        from molscore.molecules.pyg import from_pyg
+
+        return from_pyg(obj)
+    if _ASE in kinds:
+        from molscore.molecules.ase import from_ase
+
+        return from_ase(obj)
+    raise InputError(f"a {type(obj).__name__} is not {_ACCEPTED}")
+
+
+def _kinds(obj: Any) -> set[tuple[str, str]]:
+    """Home package and name of every class of an object, so that no package is imported just to ask."""
+    return {(base.__module__.partition(".")[0], base.__name__) for base in type(obj).__mro__}
+
+
+def _from_chemistry(obj: Any, seed: int) -> Molecule:
+    """Molecule of a SMILES string or an RDKit molecule."""
+    from molscore.molecules.chem import molecule_from_mol
+    from molscore.molecules.conformers import embed
+
+    if isinstance(obj, str) or not obj.GetNumConformers() or not obj.GetConformer().Is3D():
+        return embed(obj, seed=seed)[0]
+    return molecule_from_mol(obj)
+
+
+def as_molecules(objs: Any, seed: int = 0) -> list[Molecule]:
+    """Molecules of several objects, or of one. The first that cannot be used is raised, named by its row from 0."""
+    kinds = _kinds(objs)
+    if _PYG_BATCH in kinds:
+        objs = objs.to_data_list()
+    elif isinstance(objs, (str, Molecule)) or kinds & {_RDKIT, _PYG, _ASE} or not isinstance(objs, Iterable):
+        return [as_molecule(objs, seed)]
+    molecules = []
+    for row, obj in enumerate(objs):
+        try:
+            molecules.append(as_molecule(obj, seed))
+        except MolscoreError as error:
+            raise type(error)(f"row {row}: {error}") from None
+    return molecules

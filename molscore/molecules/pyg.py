@@ -1,0 +1,50 @@
+"""PyTorch Geometric in and out: molecules are ``torch_geometric.data.Data`` with fields ``z`` and ``pos``."""
+
+from collections.abc import Sequence
+
+import torch
+from torch_geometric.data import Data
+from torch_geometric.utils import to_dense_batch
+
+from molscore.errors import ElementError, InputError, PositionError
+from molscore.molecules.batch import Batch, element_index
+from molscore.molecules.elements import SYMBOLS
+from molscore.molecules.molecule import Molecule
+
+__all__ = ["batch_to_dense", "from_pyg", "to_pyg"]
+
+
+def from_pyg(data: Data) -> Molecule:
+    """Molecule of ``z`` (N,) atomic numbers and ``pos`` (N, 3) Å; ``name`` and ``smiles`` come along where they are."""
+    if getattr(data, "z", None) is None:
+        raise InputError("the PyG Data has no field z with the atomic numbers")
+    if getattr(data, "pos", None) is None:
+        raise PositionError("the PyG Data has no field pos with the positions")
+    if int(getattr(data, "num_graphs", 1)) > 1:
+        raise InputError(f"the PyG Data is a batch of {data.num_graphs} molecules, not one")
+    name, smiles = getattr(data, "name", None), getattr(data, "smiles", None)
+    return Molecule(
+        data.z.detach().cpu().numpy().reshape(-1),
+        data.pos.detach().cpu().double().numpy(),
+        name=name if isinstance(name, str) else "",
+        properties={"smiles": smiles} if isinstance(smiles, str) else {},
+    )
+
+
+def to_pyg(molecule: Molecule, dtype: torch.dtype = torch.float32) -> Data:
+    """Data with ``z`` (N,) int64, ``pos`` (N, 3) Å and ``name``."""
+    positions = torch.from_numpy(molecule.positions).to(dtype, copy=True)
+    return Data(z=torch.from_numpy(molecule.numbers.copy()), pos=positions, name=molecule.name)
+
+
+def batch_to_dense(data: Data, elements: Sequence[str], dtype: torch.dtype = torch.float32) -> Batch:
+    """Dense centred batch of a PyG batch, on its device; raises `ElementError` for an element outside the table."""
+    index = torch.from_numpy(element_index(elements)).to(data.z.device)[data.z.long()]
+    if (index < 0).any():
+        unknown = SYMBOLS[int(data.z[index < 0][0])]
+        raise ElementError(f"a molecule of the PyG batch holds {unknown}, which is not one of {', '.join(elements)}")
+    batch = data.batch if getattr(data, "batch", None) is not None else torch.zeros_like(index)
+    positions, mask = to_dense_batch(data.pos.double(), batch)
+    dense, _ = to_dense_batch(index, batch)
+    mean = positions.sum(dim=1, keepdim=True) / mask.sum(dim=1)[:, None, None].clamp(min=1)
+    return Batch(((positions - mean) * mask[..., None]).to(dtype), dense, mask)
