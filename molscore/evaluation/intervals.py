@@ -19,7 +19,8 @@ def wilson_interval(fraction: float, n: float) -> tuple[float, float]:
     """
     centre = (fraction + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * math.sqrt(fraction * (1 - fraction) / n + (_Z / (2 * n)) ** 2)
-    return 100 * max(0.0, centre - half), 100 * min(1.0, centre + half)
+    # At 0 and 1 the bound is the fraction itself, which rounding must not move inwards.
+    return 100 * max(0.0, min(fraction, centre - half)), 100 * min(1.0, max(fraction, centre + half))
 
 
 def clustered_interval(hits: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:

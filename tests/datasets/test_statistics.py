@@ -20,7 +20,7 @@ def test_formulas_are_counted_exactly(random_molecules) -> None:
     distribution = distribution_of("toy", MoleculeSet.from_molecules(molecules))
     assert distribution.elements == ("H", "C", "N", "O", "F")
     assert distribution.n_molecules == 200
-    ours = {formula: n for formula, n in distribution.formula_counts.items()}
+    ours = dict(distribution.formula_counts)
     for molecule in molecules:
         ours[tuple(int((molecule.numbers == z).sum()) for z in (1, 6, 7, 8, 9))] -= 1
     assert set(ours.values()) == {0}

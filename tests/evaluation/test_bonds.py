@@ -1,0 +1,110 @@
+"""Bonds follow EDM's rule to the letter, for many molecules at once as for one."""
+
+import numpy as np
+import pytest
+
+from molscore.datasets.store import MoleculeSet
+from molscore.errors import ElementError, InputError
+from molscore.evaluation.bonds import as_set, bonds_of, piece_counts
+from molscore.evaluation.thresholds import ALLOWED_VALENCES, BOND_LENGTHS_PM, MARGINS_PM, threshold_tables
+from molscore.molecules import SYMBOLS, Molecule
+
+
+def plain_rule(molecule: Molecule, margins: dict[int, int]) -> dict[tuple[int, int], int]:
+    """The rule as a double loop over atoms, as its authors wrote it."""
+    found = {}
+    positions = molecule.positions.astype(np.float32).astype(np.float64)
+    for i in range(molecule.n_atoms):
+        for j in range(i + 1, molecule.n_atoms):
+            pair = tuple(sorted((molecule.symbols[i], molecule.symbols[j])))
+            distance = 100 * np.linalg.norm(positions[i] - positions[j])
+            for order in (1, 2, 3):
+                if pair not in BOND_LENGTHS_PM[order] or distance >= BOND_LENGTHS_PM[order][pair] + margins[order]:
+                    break
+                found[i, j] = order
+    return found
+
+
+def as_dict(molecule: Molecule) -> dict[tuple[int, int], int]:
+    """Our bonds of one molecule in the same form."""
+    molecules = MoleculeSet.from_molecules([molecule])
+    bonds = bonds_of(molecules)
+    return {tuple(pair): order for pair, order in zip(bonds.atoms.tolist(), bonds.orders.tolist(), strict=True)}
+
+
+def clouds(rng: np.random.Generator, n: int) -> list[Molecule]:
+    """Crowded random atoms of every element of the metric."""
+    elements = [SYMBOLS.index(symbol) for symbol in ALLOWED_VALENCES]
+    sizes = rng.integers(1, 15, n)
+    elements += [1, 6, 6, 6, 7, 8] * 5
+    return [Molecule(rng.choice(elements, k), rng.uniform(0, 2.6, (k, 3))) for k in sizes]
+
+
+def test_the_fast_way_equals_the_double_loop(rng) -> None:
+    molecules = clouds(rng, 150)
+    ours = [as_dict(molecule) for molecule in molecules]
+    assert ours == [plain_rule(molecule, MARGINS_PM) for molecule in molecules]
+    assert {order for bonds in ours for order in bonds.values()} == {1, 2, 3}
+    assert ours != [plain_rule(molecule, {1: 10, 2: 4, 3: 3}) for molecule in molecules]  # 1 pm is seen
+
+
+def test_molecules_do_not_see_each_other(rng) -> None:
+    molecules = clouds(rng, 80)
+    together = MoleculeSet.from_molecules(molecules)
+    bonds = bonds_of(together)
+    row = np.searchsorted(together.offsets, bonds.atoms, side="right") - 1
+    assert np.array_equal(row[:, 0], row[:, 1])
+    assert len(bonds.orders) == sum(len(as_dict(molecule)) for molecule in molecules)
+
+
+@pytest.mark.parametrize(("symbols", "limit"), [("CH", 1.19), ("OO", 1.58), ("NN", 1.55), ("FF", 1.52)])
+def test_the_limit_itself_is_no_bond(symbols, limit) -> None:
+    numbers = [SYMBOLS.index(symbol) for symbol in symbols]
+    at = Molecule(numbers, [[0, 0, 0], [np.nextafter(np.float32(limit), np.float32(2)), 0, 0]])
+    below = Molecule(numbers, [[0, 0, 0], [limit - 1e-5, 0, 0]])
+    assert as_dict(at) == {} and as_dict(below) == {(0, 1): 1}
+
+
+def test_orders_are_nested_and_tables_symmetric() -> None:
+    tables = threshold_tables()
+    assert np.array_equal(tables, tables.transpose(0, 2, 1))
+    assert (tables[0] >= tables[1]).all() and (tables[1] >= tables[2]).all()
+    # EDM's thresholds for QM9 with margins, in pm: C–H, C–C, C=C, C≡C, C≡N, N–O, O–O
+    pairs = [(0, 6, 1), (0, 6, 6), (1, 6, 6), (2, 6, 6), (2, 6, 7), (0, 7, 8), (0, 8, 8)]
+    assert [tables[place] for place in pairs] == [119, 164, 139, 123, 119, 150, 158]
+
+
+def test_pieces_are_counted(good) -> None:
+    methane = good["methane"]
+    pair = Molecule(
+        np.tile(methane.numbers, 2), np.concatenate([methane.positions, methane.positions + np.array([5.0, 0, 0])])
+    )
+    atoms = Molecule([6, 6, 6], 4.0 * np.eye(3))
+    molecules = as_set([methane, pair, good["water"], atoms])
+    assert piece_counts(molecules, bonds_of(molecules)).tolist() == [1, 2, 1, 3]
+
+
+def test_far_from_the_origin_is_the_same(good) -> None:
+    molecule = good["ethane"]
+    far = as_set([Molecule(molecule.numbers, molecule.positions + 1e6)])
+    near = as_set([molecule])
+    assert np.array_equal(bonds_of(far).orders, bonds_of(near).orders)
+
+
+def test_unknown_elements_and_nothing_are_refused(good) -> None:
+    helium = Molecule([2], [[0, 0, 0]], name="balloon")
+    with pytest.raises(ElementError, match=r"'balloon' \(number 1\).*He"):
+        bonds_of(as_set([good["water"], helium]))
+    with pytest.raises(InputError, match="no molecules"):
+        as_set([])
+
+
+def test_pairs_without_a_length_have_no_bond() -> None:
+    assert as_dict(Molecule([5, 6], [[0, 0, 0], [1.5, 0, 0]])) == {}  # the tables hold no B–C
+
+
+def test_thousands_of_atoms_are_no_trouble() -> None:
+    grid = np.stack(np.meshgrid(*[np.arange(17)] * 3), axis=-1).reshape(-1, 3)
+    crystal = as_set([Molecule(np.full(len(grid), 6), 1.6 * grid)])
+    bonds = bonds_of(crystal)
+    assert len(bonds.orders) == 3 * 16 * 17 * 17 and set(bonds.orders.tolist()) == {1}
