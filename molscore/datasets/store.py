@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from molscore.errors import ElementError, InputError, OutputError, PositionError, SizeError
+from molscore.datasets.atomic import replaced
+from molscore.errors import ElementError, InputError, PositionError, SizeError
 from molscore.molecules.batch import Batch, element_index
 from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule
@@ -181,7 +180,6 @@ class MoleculeSet:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one Parquet file atomically; raises `OutputError` where that cannot be done."""
-        path = Path(path)
         offsets = pa.array(self.offsets, type=pa.int64())
         xyz = pa.FixedSizeListArray.from_arrays(pa.array(self.positions.reshape(-1)), 3)
         arrays = {
@@ -190,17 +188,8 @@ class MoleculeSet:
             **{name: pa.array(values) for name, values in self.columns.items()},
         }
         table = pa.table(arrays).replace_schema_metadata({METADATA_KEY: json.dumps(self.metadata)})
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            os.close(handle)
-            try:
-                pq.write_table(table, scratch, compression="zstd")
-                os.replace(scratch, path)
-            finally:
-                Path(scratch).unlink(missing_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error}") from error
+        with replaced(path) as scratch:
+            pq.write_table(table, scratch, compression="zstd")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MoleculeSet:

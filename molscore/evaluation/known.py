@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
 
 import numpy as np
-from rdkit import Chem, rdBase
 
-from molscore.errors import InputError, OutputError, ParseError
+from molscore.datasets.atomic import replaced
+from molscore.errors import InputError, ParseError
+from molscore.molecules.chem import from_smiles, smiles_of
 
 __all__ = ["Known", "canonical_smiles", "smiles_hash"]
 
@@ -55,13 +54,8 @@ class Known:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the hashes as a ``.npy`` file, atomically."""
-        path = Path(path)
-        try:
-            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as scratch:
-                np.save(scratch, self.hashes.astype("<i8"), allow_pickle=False)
-            os.replace(scratch.name, path)
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error}") from error
+        with replaced(path) as scratch, scratch.open("wb") as file:
+            np.save(file, self.hashes.astype("<i8"), allow_pickle=False)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Known:
@@ -74,11 +68,7 @@ class Known:
 
 def canonical_smiles(smiles: str) -> str:
     """RDKit's canonical SMILES without stereo or explicit hydrogens; raises `ParseError`."""
-    with rdBase.BlockLogs():
-        mol = Chem.MolFromSmiles(smiles)
-    if mol is None or not mol.GetNumAtoms():
-        raise ParseError(f"{smiles!r} is not a SMILES of a molecule")
-    return Chem.MolToSmiles(mol, isomericSmiles=False)
+    return smiles_of(from_smiles(smiles), stereo=False)
 
 
 def smiles_hash(smiles: str) -> int:
