@@ -1,0 +1,116 @@
+"""Checkpoints in Hugging Face layout: a folder of config.json, model.safetensors and README.md. Nothing is unpickled."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from molscore.errors import CheckpointError, MolscoreError, OutputError
+from molscore.molecules.distribution import Distribution
+from molscore.nn.config import ModelConfig
+from molscore.nn.discoformer import DiScoFormer
+
+__all__ = ["Checkpoint", "build", "from_pretrained", "save_pretrained"]
+
+FORMAT = "molscore-discoformer/1"
+
+
+class Checkpoint(NamedTuple):
+    """A network and what it knows of its data."""
+
+    network: DiScoFormer
+    distributions: tuple[Distribution, ...]
+    info: dict[str, Any]  # training data, compute and figures, free-form
+    extras: dict[str, torch.Tensor]  # tables beside the weights, such as reference percentiles
+
+
+def build(config: ModelConfig, distributions: Sequence[Distribution]) -> DiScoFormer:
+    """A network at its random start, knowing the union of the elements of `distributions`."""
+    elements = tuple(dict.fromkeys(symbol for d in distributions for symbol in d.elements))
+    largest = max(d.max_atoms for d in distributions)
+    table = torch.ones(len(distributions), largest + 1)
+    for row, distribution in enumerate(distributions):
+        for n in range(2, largest + 1):
+            known = min(max(n, 2), distribution.max_atoms)
+            table[row, n] = distribution.sigma_N[known]
+    return DiScoFormer(config, elements, table)
+
+
+def save_pretrained(folder: str | Path, checkpoint: Checkpoint, card: str = "") -> Path:
+    """Write the folder as a whole, replacing an older one; raises OutputError where that cannot be done."""
+    folder = Path(folder)
+    network, distributions, info, extras = checkpoint
+    config = {
+        "format": FORMAT,
+        "model": network.config.to_dict(),
+        "distributions": [d.to_dict() for d in distributions],
+        "info": info,
+    }
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    tensors |= {f"extras.{name}": value.contiguous() for name, value in extras.items()}
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        try:
+            (scratch / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+            save_file(tensors, scratch / "model.safetensors", metadata={"format": "pt"})
+            (scratch / "README.md").write_text(card or "A molscore-discoformer checkpoint.\n")
+            folder.mkdir(exist_ok=True)
+            for name in ("README.md", "model.safetensors", "config.json"):
+                os.replace(scratch / name, folder / name)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(f"cannot write checkpoint {folder}: {error.strerror or error}") from None
+    return folder
+
+
+def from_pretrained(name_or_path: str | Path) -> Checkpoint:
+    """Load a checkpoint folder, or a model of the Hugging Face hub where `huggingface_hub` is installed and reachable.
+
+    Raises CheckpointError naming the file that is missing, corrupt or of another kind.
+    """
+    folder = Path(name_or_path)
+    if not folder.is_dir():
+        folder = _from_hub(str(name_or_path))
+    for name in ("config.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder}: {name} is missing, so this is not a model folder")
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        if not isinstance(config, dict) or config.get("format") != FORMAT:
+            raise CheckpointError(f"{folder / 'config.json'}: not a {FORMAT} model")
+        distributions = tuple(Distribution.from_dict(d) for d in config["distributions"])
+        network = build(ModelConfig.from_dict(config["model"]), distributions)
+        tensors = load_file(folder / "model.safetensors")
+        extras = {name.removeprefix("extras."): tensors.pop(name) for name in list(tensors) if name.startswith("extras.")}
+        network.load_state_dict(tensors)
+    except CheckpointError:
+        raise
+    except (MolscoreError, OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(f"{folder}: the checkpoint is corrupt or of another version: {line[:200]}") from None
+    return Checkpoint(network.eval(), distributions, config.get("info", {}), extras)
+
+
+def _from_hub(name: str) -> Path:
+    """Download `owner/model`; a CheckpointError that says what to do where that cannot be."""
+    missing = f"no model folder {name!r}; give a folder that `molscore train` wrote, or a bundled model's name"
+    if name.count("/") != 1:
+        raise CheckpointError(missing)
+    try:
+        from huggingface_hub import snapshot_download
+
+        return Path(snapshot_download(name, allow_patterns=["config.json", "model.safetensors", "README.md"]))
+    except (ImportError, PackageNotFoundError):
+        raise CheckpointError(f"{missing}; models of the hub need `pip install huggingface_hub`") from None
+    except Exception as error:  # the hub client raises many kinds; none of them may reach a user as a traceback
+        raise CheckpointError(f"{missing}; the hub said: {str(error).splitlines()[0][:200]}") from None

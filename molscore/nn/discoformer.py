@@ -1,0 +1,113 @@
+"""The whole network: condition -> coarse tokens and blocks -> denoised guess -> fine tokens and blocks -> two heads.
+
+Noisy positions say little about bonds at middle noise and the coarse half's guess of the clean ones says much. So the fine
+half reads the geometry of that guess, with what the coarse half knew still in the stream. Both guesses have the same target.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from molscore.nn.backbone import EXTRA_TOKENS, Stack
+from molscore.nn.config import ModelConfig
+from molscore.nn.heads import DensityHead, Estimate, Preconditioning, VectorReadout
+from molscore.nn.tokenizer import GraphTokenizer, Tokens
+
+__all__ = ["Denoised", "DiScoFormer"]
+
+LN_SIGMA_RANGE = (math.log(0.002), math.log(60.0))
+
+
+class Denoised(NamedTuple):
+    """Everything one pass of the trunk knows."""
+
+    coarse: Tensor  # (B, N, 3) Å, the coarse half's denoised positions
+    fine: Tensor  # (B, N, 3) Å, D(y, sigma)
+    scalars: Tensor  # (B, N, dim)
+    vectors: Tensor  # (B, N, 3, V)
+    cls: Tensor  # (B, dim)
+    c: Preconditioning
+
+
+class DiScoFormer(nn.Module):
+    """Score and normalised log-density of centred positions given their elements, for several distributions.
+
+    Args:
+        config: sizes.
+        elements: symbols of the element table, the union over distributions.
+        sigma_N: (n_distributions, max_atoms + 1) deviation of the data per degree of freedom in Å, row per distribution.
+    """
+
+    def __init__(self, config: ModelConfig, elements: tuple[str, ...], sigma_N: Tensor) -> None:
+        super().__init__()
+        self.config, self.elements = config, elements
+        self.register_buffer("sigma_N", sigma_N)
+        dim, n = config.dim, len(elements)
+        self.register_buffer("sigma_centres", torch.linspace(*LN_SIGMA_RANGE, 32), persistent=False)
+        self.distribution_token = nn.Embedding(len(sigma_N), dim)
+        self.condition = nn.Sequential(nn.Linear(32 + dim, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU())
+        self.element_token = nn.Embedding(n, dim)
+        self.extra_tokens = nn.Linear(dim, EXTRA_TOKENS * dim)
+        self.coarse_tokenizer, self.fine_tokenizer = GraphTokenizer(config, n), GraphTokenizer(config, n)
+        self.coarse_stack, self.fine_stack = Stack(config, config.coarse_blocks), Stack(config, config.fine_blocks)
+        self.coarse_head, self.score_head = VectorReadout(config), VectorReadout(config)
+        self.density_head = DensityHead(config)
+
+    def _condition(self, sigma: Tensor, distribution: Tensor) -> Tensor:
+        """sigma (B,) Å, distribution (B,) -> (B, dim)."""
+        spacing = self.sigma_centres[1] - self.sigma_centres[0]
+        waves = torch.exp(-((torch.log(sigma)[:, None] - self.sigma_centres) / (1.5 * spacing)).square())
+        return self.condition(torch.cat([waves, self.distribution_token(distribution)], dim=-1))
+
+    def _add_tokens(self, s: Tensor, v: Tensor, tokens: Tokens) -> tuple[Tensor, Tensor]:
+        scalars = F.pad(tokens.scalars, (0, 0, 0, EXTRA_TOKENS))
+        return s + scalars, v + F.pad(tokens.vectors, (0, 0, 0, 0, 0, EXTRA_TOKENS))
+
+    def denoise(self, y: Tensor, elements: Tensor, mask: Tensor, sigma: Tensor, distribution: Tensor) -> Denoised:
+        """One pass of the trunk and the score head. Shapes as in `forward`."""
+        B, N = mask.shape
+        sizes = mask.sum(1)
+        c = Preconditioning.at(sigma, self.sigma_N[distribution, sizes].to(y.dtype))
+        atoms = mask[..., None].to(y.dtype)
+        pair_mask = (atoms * atoms.transpose(1, 2)) * (1 - torch.eye(N, dtype=y.dtype, device=y.device))
+        token_mask = F.pad(mask, (0, EXTRA_TOKENS), value=True)
+        condition = self._condition(sigma, distribution)
+
+        extra = self.extra_tokens(condition).view(B, EXTRA_TOKENS, -1)
+        s = torch.cat([self.element_token(elements) * atoms, extra], dim=1)
+        v = y.new_zeros(B, N + EXTRA_TOKENS, 3, self.config.vectors)
+        coarse = self.coarse_tokenizer(y, elements, pair_mask, c.c_in, condition)
+        s, v = self._add_tokens(s, v, coarse)
+        x = F.pad(y * c.c_in[:, None, None], (0, 0, 0, EXTRA_TOKENS))
+        s, v = self.coarse_stack(s, v, x, coarse.pairs, token_mask, condition)
+        F_coarse = self.coarse_head(s[:, :N], v[:, :N], mask)
+        guess = (c.c_skip[:, None, None] * y + c.c_out[:, None, None] * F_coarse) * atoms
+
+        fine = self.fine_tokenizer(guess, elements, pair_mask, c.c_in, condition)
+        s, v = self._add_tokens(s, v, fine)
+        x = F.pad(guess / 1.5, (0, 0, 0, EXTRA_TOKENS))
+        s, v = self.fine_stack(s, v, x, fine.pairs + coarse.pairs, token_mask, condition)
+        F_fine = F_coarse + self.score_head(s[:, :N], v[:, :N], mask)
+        D = (c.c_skip[:, None, None] * y + c.c_out[:, None, None] * F_fine) * atoms
+        return Denoised(guess, D, s[:, :N], v[:, :N], s[:, -EXTRA_TOKENS], c)
+
+    def energy(self, y: Tensor, denoised: Denoised, mask: Tensor) -> Tensor:
+        """U (B,) = -log_density in nats, from a pass of the trunk over the same `y`."""
+        return self.density_head(y, denoised.scalars, denoised.vectors, denoised.cls, mask, denoised.c).sum(1)
+
+    def forward(self, y: Tensor, elements: Tensor, mask: Tensor, sigma: Tensor, distribution: Tensor) -> Estimate:
+        """Both heads in one pass.
+
+        Args:
+            y: (B, N, 3) Å, centred over real atoms, zero at padding.
+            elements: (B, N) indices into `self.elements`.
+            mask: (B, N) bool, True for real atoms; two or more a molecule.
+            sigma: (B,) Å.
+            distribution: (B,) index of the distribution token.
+        """
+        denoised = self.denoise(y, elements, mask, sigma, distribution)
+        score = (denoised.fine - y) / sigma.square()[:, None, None]
+        return Estimate(score, -self.energy(y, denoised, mask))

@@ -1,0 +1,92 @@
+"""The two heads: the score after Karras et al., and a normalised log-density with a hard-wired Gaussian end.
+
+Score (Karras et al. 2022, arXiv 2206.00364, table 1), sigma_N the data's own deviation per degree of freedom:
+
+    D = c_skip y + c_out F,      score = (D - y) / sigma^2
+
+Density, d = 3(N - 1):
+
+    U = |y|^2 / 2(sigma^2 + sigma_N^2) + (d/2) ln 2 pi (sigma^2 + sigma_N^2)
+        + sigma_N^2 / (sigma^2 + sigma_N^2) * ( d R(y, sigma) + Q(y, sigma) ),        log_density = -U
+
+R is a mean over atoms plus [CLS]; Q = |y - D_U|^2/2 sigma^2 - |y - c_skip y|^2/2 sigma^2, with D_U = c_skip y + c_out F_U
+the density head's own denoised positions. Data that lie on a thin sheet have U = |distance to the sheet|^2 / 2 sigma^2
++ something smooth, so Q carries what is stiff at low noise and R what is smooth. Both start at zero.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from molscore.nn.config import ModelConfig
+
+__all__ = ["DensityHead", "Estimate", "Preconditioning", "VectorReadout"]
+
+
+class Estimate(NamedTuple):
+    """What one forward pass returns."""
+
+    score: Tensor  # (B, N, 3) 1/Å, sums to zero over atoms
+    log_density: Tensor  # (B,) nats
+
+
+class Preconditioning(NamedTuple):
+    """Karras's coefficients for a molecule whose data deviate by `sigma_N` Å per degree of freedom, each (B,)."""
+
+    c_skip: Tensor
+    c_out: Tensor
+    c_in: Tensor
+    sigma: Tensor
+    variance: Tensor  # sigma^2 + sigma_N^2
+    signal: Tensor  # sigma_N^2 / (sigma^2 + sigma_N^2)
+
+    @classmethod
+    def at(cls, sigma: Tensor, sigma_N: Tensor) -> "Preconditioning":
+        """sigma, sigma_N (B,) Å."""
+        variance = sigma.square() + sigma_N.square()
+        signal = sigma_N.square() / variance
+        return cls(signal, sigma * sigma_N * variance.rsqrt(), variance.rsqrt(), sigma, variance, signal)
+
+
+class VectorReadout(nn.Module):
+    """Vectors (B, N, 3, V), gated by scalars (B, N, dim) -> F (B, N, 3), zero at the start, mean zero over atoms."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.gate = nn.Linear(config.dim, config.vectors)
+        self.mix = nn.Linear(config.vectors, 1, bias=False)
+        nn.init.zeros_(self.mix.weight)
+
+    def forward(self, scalars: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
+        F = self.mix(vectors * self.gate(scalars)[:, :, None]).squeeze(-1) * mask[..., None]
+        mean = F.sum(1, keepdim=True) / mask.sum(1)[:, None, None]
+        return (F - mean) * mask[..., None]
+
+
+class DensityHead(nn.Module):
+    """Invariant tokens -> U (B,) nats and its share on each atom."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.vector_readout = VectorReadout(config)
+        self.per_atom = nn.Sequential(nn.Linear(config.dim, config.dim), nn.SiLU(), nn.Linear(config.dim, 1))
+        self.from_cls = nn.Sequential(nn.Linear(config.dim, config.dim), nn.SiLU(), nn.Linear(config.dim, 1))
+        for mlp in (self.per_atom, self.from_cls):
+            nn.init.zeros_(mlp[-1].weight)
+            nn.init.zeros_(mlp[-1].bias)
+
+    def forward(self, y: Tensor, scalars: Tensor, vectors: Tensor, cls: Tensor, mask: Tensor, c: Preconditioning) -> Tensor:
+        """U (B, N) split over atoms; the sum over atoms is -log_density. Shared terms are spread evenly."""
+        atoms = mask.to(y.dtype)
+        N = atoms.sum(1, keepdim=True)
+        d = 3.0 * (N - 1.0)
+        gaussian = y.square().sum(-1) / (2 * c.variance[:, None]) + d / (2 * N) * torch.log(2 * math.pi * c.variance)[:, None]
+        R = self.per_atom(scalars).squeeze(-1) + self.from_cls(cls)
+        F_U = self.vector_readout(scalars, vectors, mask)
+        # With a = (y - c_skip y)/sigma and b = c_out F_U/sigma, both written without dividing by sigma: Q = |a - b|^2/2 - |a|^2/2.
+        a = y * (c.sigma / c.variance)[:, None, None]
+        b = F_U * c.signal.sqrt()[:, None, None]
+        Q = (b.square() / 2 - a * b).sum(-1)
+        return (gaussian + c.signal[:, None] * (d / N * R + Q)) * atoms

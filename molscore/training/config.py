@@ -1,0 +1,87 @@
+"""The configuration of a training run, read from TOML."""
+
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from molscore.errors import CheckpointError, InputError
+from molscore.nn.config import PRESETS, ModelConfig
+
+__all__ = ["TrainConfig"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What one run of `molscore train` does."""
+
+    data: str  # Parquet file made by `molscore data`
+    out: str  # folder of the run: state.pt, log.csv, model/
+    distribution: str = "qm9"
+    model: ModelConfig = field(default_factory=lambda: PRESETS["M"])
+    init: str = ""  # folder of a trained model to start from
+    seed: int = 0
+    steps: int = 10_000  # optimiser steps
+    batch: int = 128  # molecules a step, over all processes
+    warmup: int = 200  # steps of rising learning rate
+    decay: float = 0.3  # share of the steps, at the end, over which the learning rate falls to zero
+    lr: float = 2e-3  # AdamW: embeddings, biases, gains
+    lr_muon: float = 0.02  # Muon: matrices
+    ema: float = 0.999  # decay of the averaged weights
+    sigma_min: float = 0.003  # Å
+    sigma_max: float = 50.0  # Å
+    log_normal: tuple[float, float] = (-1.2, 1.4)  # mean and deviation of ln sigma for the other half of the noise
+    uniform_share: float = 0.25  # share of noise drawn log-uniform over the whole range, before the density terms begin
+    density_start: int = 7_000  # step at which the density terms begin
+    density_batch: int = 64  # molecules of a step, over all processes, that get them
+    weight_density: float = 0.5  # w_U
+    weight_time: float = 1.0  # of the time score within w_U
+    weight_consistency: float = 0.02  # w_c
+    weight_coarse: float = 0.25  # denoising loss of the coarse half
+    frozen_trunk: bool = False  # train the density head alone
+    compile: bool = False  # torch.compile of the denoising pass
+    save_minutes: float = 5.0
+    evaluate_every: int = 2_000  # steps between samples
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sigma_min < self.sigma_max:
+            raise InputError(f"sigma_min {self.sigma_min} must lie between 0 and sigma_max {self.sigma_max}")
+        if self.density_batch > self.batch or self.steps < 1 or self.batch < 1:
+            raise InputError("steps and batch must be positive, density_batch at most batch")
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> "TrainConfig":
+        """Read TOML; `model` is a preset's name or a table. Raises InputError naming the field."""
+        try:
+            values = tomllib.loads(Path(path).read_text())
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: {error}") from None
+        try:
+            return cls.from_dict(values)
+        except (InputError, CheckpointError, TypeError) as error:
+            raise InputError(f"{path}: {error}") from None
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
+        """From plain values, as in TOML."""
+        values = dict(values)
+        unknown = sorted(set(values) - {f.name for f in fields(cls)})
+        if unknown:
+            raise InputError(f"unknown field {unknown[0]!r}; known are {', '.join(f.name for f in fields(cls))}")
+        missing = [name for name in ("data", "out") if name not in values]
+        if missing:
+            raise InputError(f"field {missing[0]!r} is missing")
+        model = values.get("model", "M")
+        if isinstance(model, str):
+            if model not in PRESETS:
+                raise InputError(f"model {model!r} is none of {', '.join(PRESETS)}")
+            values["model"] = PRESETS[model]
+        else:
+            values["model"] = ModelConfig.from_dict({**PRESETS["M"].to_dict(), **model})
+        if "log_normal" in values:
+            values["log_normal"] = tuple(values["log_normal"])
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able values; `from_dict` of them is the same configuration."""
+        return {**asdict(self), "log_normal": list(self.log_normal)}

@@ -1,0 +1,98 @@
+"""The training objective: a data target for each head, and a small pull of the score towards -grad U.
+
+    y = x + sigma z
+    L = lambda(sigma) |D - x|^2 / d                                                          denoising
+      + w_U { |sigma grad U - z|^2 / d  +  w_t (dU/dln sigma - (d - |z|^2))^2 / 4 d^2 }      dual score matching
+      + w_c sigma^2/d |score + stopgrad(grad U)|^2                                           consistency
+
+lambda = (sigma^2 + sigma_N^2)/(sigma sigma_N)^2 makes the first term |F - F*|^2 (Karras et al. 2022, arXiv 2206.00364).
+The time score fixes what the space score leaves free, one constant for each noise level, from the Gaussian end downward
+(Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equations 7 to 9).
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from molscore.diffusion.gaussian import centre, degrees_of_freedom
+from molscore.molecules.batch import Batch
+from molscore.nn.discoformer import DiScoFormer
+from molscore.training.compiled import Denoise
+from molscore.training.config import TrainConfig
+
+__all__ = ["Noised", "denoising_loss", "dual_loss", "noised"]
+
+
+class Noised(NamedTuple):
+    """Molecules with noise added."""
+
+    x: Batch
+    y: Tensor  # (B, N, 3) Å
+    z: Tensor  # (B, N, 3), standard normal on the centred subspace
+    ln_sigma: Tensor  # (B,)
+
+    def head(self, n: int) -> "Noised":
+        """The first n molecules."""
+        return Noised(Batch(*(t[:n] for t in self.x)), self.y[:n], self.z[:n], self.ln_sigma[:n])
+
+    def tail(self, n: int) -> "Noised":
+        """All but the first n molecules."""
+        return Noised(Batch(*(t[n:] for t in self.x)), self.y[n:], self.z[n:], self.ln_sigma[n:])
+
+
+def noised(x: Batch, config: TrainConfig, uniform_share: float, generator: torch.Generator) -> Noised:
+    """Draw sigma (part log-uniform over the whole range, part log-normal) and noise for every molecule."""
+    B = len(x.mask)
+    low, high = torch.tensor([config.sigma_min, config.sigma_max]).log()
+    uniform = low + (high - low) * torch.rand(B, generator=generator)
+    mean, deviation = config.log_normal
+    normal = (mean + deviation * torch.randn(B, generator=generator)).clamp(low, high)
+    ln_sigma = torch.where(torch.rand(B, generator=generator) < uniform_share, uniform, normal)
+    z = torch.randn(*x.positions.shape, generator=generator)
+    ln_sigma, z = ln_sigma.to(x.positions.device), centre(z.to(x.positions.device), x.mask)
+    return Noised(x, x.positions + ln_sigma.exp()[:, None, None] * z, z, ln_sigma)
+
+
+def _per_degree(squares: Tensor, d: Tensor) -> Tensor:
+    """Sum of (B, N, 3) over a molecule, per degree of freedom: (B,)."""
+    return squares.sum((1, 2)) / d
+
+
+def denoising_loss(denoise: Denoise, noisy: Noised, distribution: Tensor, weight_coarse: float) -> tuple[Tensor, Tensor]:
+    """lambda |D - x|^2 / d of both halves, and that of the fine half alone for the log."""
+    x, mask = noisy.x.positions, noisy.x.mask
+    denoised = denoise(noisy.y, noisy.x.elements, mask, noisy.ln_sigma.exp(), distribution)
+    d = degrees_of_freedom(mask)
+    weight = denoised.c.c_out.pow(-2)
+    fine = (weight * _per_degree((denoised.fine - x).square(), d)).mean()
+    coarse = (weight * _per_degree((denoised.coarse - x).square(), d)).mean()
+    return fine + weight_coarse * coarse, fine.detach()
+
+
+def dual_loss(network: DiScoFormer, noisy: Noised, distribution: Tensor, config: TrainConfig) -> tuple[Tensor, dict[str, Tensor]]:
+    """All terms at once, through one pass and one derivative of U; the parts for the log."""
+    x, mask, z = noisy.x.positions, noisy.x.mask, noisy.z
+    d = degrees_of_freedom(mask)
+    y, ln_sigma = noisy.y.detach().requires_grad_(), noisy.ln_sigma.detach().requires_grad_()
+    sigma = ln_sigma.exp()
+    denoised = network.denoise(y, noisy.x.elements, mask, sigma, distribution)
+    U = network.energy(y, denoised, mask)
+    grad_U, time_score = torch.autograd.grad(U.sum(), (y, ln_sigma), create_graph=True)
+    grad_U, sigma = centre(grad_U, mask), sigma.detach()[:, None, None]
+
+    weight = denoised.c.c_out.detach().pow(-2)
+    fine = (weight * _per_degree((denoised.fine - x).square(), d)).mean()
+    coarse = (weight * _per_degree((denoised.coarse - x).square(), d)).mean()
+    space = _per_degree((sigma * grad_U - z).square(), d).mean()
+    time = ((time_score - (d - z.square().sum((1, 2)))).square() / (4 * d.square())).mean()
+    sigma_score = (denoised.fine - noisy.y) / sigma
+    consistency = _per_degree((sigma_score + sigma * grad_U.detach()).square(), d).mean()
+    loss = (
+        fine
+        + config.weight_coarse * coarse
+        + config.weight_density * (space + config.weight_time * time)
+        + config.weight_consistency * consistency
+    )
+    parts = {"denoising": fine, "space": space, "time": time, "consistency": consistency}
+    return loss, {name: part.detach() for name, part in parts.items()}

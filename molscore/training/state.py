@@ -1,0 +1,36 @@
+"""The whole state of a run in one file, replaced atomically, so that a kill at any moment costs minutes at most."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from molscore.errors import CheckpointError, OutputError
+
+__all__ = ["load_state", "save_state"]
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write `state` (tensors, numbers, strings, lists, dicts) beside `path`, then rename over it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Inverse of `save_state`; raises CheckpointError for a file that is none."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror or error}") from None
+    except Exception as error:  # torch raises several kinds for a file that is not its own
+        raise CheckpointError(f"{path} is not the state of a training run: {str(error).splitlines()[0][:120]}") from None
