@@ -1,0 +1,40 @@
+"""Files that appear whole or not at all: written beside their place, then moved there in one step."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from molscore.errors import OutputError
+from molscore.molecules.files.source import reason_of
+
+__all__ = ["replacing", "write_text"]
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a fresh file name in the same folder; on a clean exit that file takes the place of `path`.
+
+    On any error it is removed and what stood at `path` stays. Raises `OutputError`, and at once, where nothing can be
+    written.
+    """
+    target = Path(path)
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{target}: cannot be written (it is not a regular file)")
+    fresh = target.with_name(f".{target.name[:128]}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        fresh.touch()
+        yield fresh
+        os.replace(fresh, target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({reason_of(error)})") from None
+    finally:
+        with suppress(OSError):
+            fresh.unlink()
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a whole text file as UTF-8, in one step."""
+    with replacing(path) as fresh:
+        fresh.write_text(text, encoding="utf-8", newline="\n")

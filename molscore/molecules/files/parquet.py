@@ -1,0 +1,182 @@
+"""Parquet tables: geometries as list columns ``numbers`` and ``positions``, SMILES as text, the rest as it comes."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from molscore.errors import InputError, MolscoreError, ParseError, PositionError
+from molscore.molecules.files.columns import smiles_column
+from molscore.molecules.files.record import Record, bad_record, smiles_record
+from molscore.molecules.files.row import Row, text_of
+from molscore.molecules.files.source import reason_of
+from molscore.molecules.molecule import Molecule
+
+__all__ = ["read_parquet", "write_parquet"]
+
+_GEOMETRY = ("numbers", "positions")
+_READ_ROWS = 1024
+_WRITE_ROWS = 10_000
+_NUMBERS, _POSITIONS = pa.list_(pa.uint8()), pa.list_(pa.float32())
+
+
+def read_parquet(path: str, wanted: str | None) -> Iterator[Record]:
+    """One record for every row, from ``numbers`` (N,) and flat ``positions`` (3N,) Å where present, else from SMILES.
+
+    Raises `InputError` at once for a file that is no Parquet table or has neither kind of column.
+    """
+    try:
+        table = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: cannot be read as Parquet ({reason_of(error)})") from None
+    names = table.schema_arrow.names
+    geometry = set(_GEOMETRY) <= set(names)
+    try:
+        column = smiles_column(names, wanted, path)
+    except InputError:
+        if wanted is not None or not geometry:
+            table.close()
+            raise
+        column = None
+    return _records(table, path, geometry, column)
+
+
+def _records(table: pq.ParquetFile, path: str, geometry: bool, column: str | None) -> Iterator[Record]:
+    row = 0
+    with table:
+        try:
+            for batch in table.iter_batches(_READ_ROWS):
+                kept = [name for name in batch.schema.names if not (geometry and name in _GEOMETRY)]
+                listed = batch.select(kept).to_pylist() if kept else [{}] * len(batch)
+                for index, columns in enumerate(listed):
+                    pair = [batch.column(name)[index] for name in _GEOMETRY] if geometry else []
+                    yield _record(row, pair, None if column is None else columns[column], columns)
+                    row += 1
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"{path}: damaged after row {row - 1} ({reason_of(error)})") from None
+
+
+def _record(row: int, pair: list[pa.Scalar], smiles: Any, columns: dict[str, Any]) -> Record:
+    """Record of one row: its geometry if it has one, else its SMILES."""
+    if pair and all(value.is_valid for value in pair):
+        try:
+            numbers, positions = (_array(value) for value in pair)
+            if positions.size != 3 * numbers.size:
+                raise PositionError(f"{numbers.size} atoms have {positions.size} coordinates, not {3 * numbers.size}")
+            name = columns.get("name")
+            molecule = Molecule(numbers, positions.reshape(-1, 3), name if isinstance(name, str) else "")
+        except MolscoreError as error:
+            return bad_record(row, error, columns)
+        return Record(row, molecule, smiles if isinstance(smiles, str) and smiles else None, columns)
+    if isinstance(smiles, str):
+        return smiles_record(row, smiles, columns)
+    return bad_record(row, ParseError("the row has neither a geometry nor a SMILES string"), columns)
+
+
+def _array(value: pa.Scalar) -> np.ndarray:
+    """Flat array of a list value."""
+    try:
+        return np.asarray(value.as_py() if value.values.null_count else value.values.to_numpy(zero_copy_only=False))
+    except (AttributeError, pa.ArrowException):
+        raise PositionError("numbers and positions are not lists of numbers") from None
+
+
+def write_parquet(path: Path, rows: Iterable[Row], provenance: Mapping[str, Any] | None) -> int:
+    """Write rows in bounded memory, provenance as JSON under the schema key ``molscore``; returns how many.
+
+    Chunks whose columns differ go to files of their own, which are then joined: a column that a chunk lacks is null
+    there, one whose types cannot be reconciled becomes text.
+    """
+    parts: list[Path] = []
+    writer: pq.ParquetWriter | None = None
+    count = 0
+    try:
+        for table in _tables(rows):
+            if writer is None or not writer.schema.equals(table.schema):
+                if writer is not None:
+                    writer.close()
+                parts.append(path.with_name(f"{path.name}.{len(parts)}"))
+                writer = pq.ParquetWriter(parts[-1], table.schema)
+            writer.write_table(table)
+            count += len(table)
+        if writer is not None:
+            writer.close()
+        _join(path, parts, provenance)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+    return count
+
+
+def _tables(rows: Iterable[Row]) -> Iterator[pa.Table]:
+    """Tables of at most `_WRITE_ROWS` rows."""
+    held: list[Row] = []
+    for row in rows:
+        held.append(row)
+        if len(held) == _WRITE_ROWS:
+            yield _table(held)
+            held = []
+    if held:
+        yield _table(held)
+
+
+def _table(rows: list[Row]) -> pa.Table:
+    """Columns of rows that are held in memory."""
+    named = any(row.name and "name" not in row.columns for row in rows)
+    names = dict.fromkeys((["name"] if named else []) + [name for row in rows for name in row.columns])
+    columns: dict[str, pa.Array] = {}
+    for name in names:
+        fallback = (lambda row: row.name) if name == "name" else (lambda row: None)
+        columns[name] = _column([row.columns.get(name, fallback(row)) for row in rows])
+    if any(row.molecule is not None for row in rows):
+        held = [row.molecule for row in rows]
+        columns["numbers"] = pa.array([None if m is None else m.numbers.astype(np.uint8) for m in held], _NUMBERS)
+        flat = [None if m is None else m.positions.astype(np.float32).ravel() for m in held]
+        columns["positions"] = pa.array(flat, _POSITIONS)
+    return pa.table(columns)
+
+
+def _column(values: list[Any]) -> pa.Array:
+    """Array of the values as they are, or of their text when they are of several kinds."""
+    values = [value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value for value in values]
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError):
+        return pa.array([None if value is None else text_of(value) for value in values])
+
+
+def _join(path: Path, parts: list[Path], provenance: Mapping[str, Any] | None) -> None:
+    """One file of all parts, with the provenance in its schema."""
+    schema = _common_schema([pq.read_schema(part) for part in parts])
+    note = json.dumps(dict(provenance), default=text_of) if provenance else None
+    schema = schema.with_metadata({"molscore": note} if note else None)
+    with pq.ParquetWriter(path, schema) as writer:
+        for part in parts:
+            with pq.ParquetFile(part) as source:
+                for index in range(source.num_row_groups):
+                    table = source.read_row_group(index)
+                    arrays = [
+                        table[field.name].cast(field.type)
+                        if field.name in table.column_names
+                        else pa.nulls(len(table), field.type)
+                        for field in schema
+                    ]
+                    writer.write_table(pa.table(arrays, schema=schema))
+
+
+def _common_schema(schemas: list[pa.Schema]) -> pa.Schema:
+    """Fields of all schemas in order of appearance."""
+    fields: dict[str, pa.DataType] = {}
+    for field in (field for schema in schemas for field in schema):
+        known = fields.setdefault(field.name, field.type)
+        if known != field.type:
+            try:
+                pair = [pa.schema([(field.name, kind)]) for kind in (known, field.type)]
+                fields[field.name] = pa.unify_schemas(pair, promote_options="permissive").field(0).type
+            except pa.ArrowException:
+                fields[field.name] = pa.string()
+    return pa.schema(list(fields.items()))

@@ -1,0 +1,183 @@
+"""SDF: records with bonds, coordinates and tags, read one at a time; the bytes written depend on the content alone."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rdkit import Chem, rdBase
+
+from molscore.errors import ElementError, MolscoreError, ParseError
+from molscore.molecules.chem import has_geometry, missing_hydrogens, mol_from_molecule, smiles_of
+from molscore.molecules.files.record import Record, bad_record
+from molscore.molecules.files.row import Row, one_line, text_of
+from molscore.molecules.files.source import Lines
+from molscore.molecules.molecule import Molecule
+
+__all__ = ["read_sdf", "sdf_record"]
+
+_COUNTS = re.compile(r"[ \d]{6}[\d\s]*V[23]000\s*$")
+_TAG = re.compile(r">.*?<(.*)>")
+_END = "M  END"
+_MAX_LINES = 500_000
+_EMPTY = "\n     RDKit          2D\n\n  0  0  0  0  0  0  0  0  0  0999 V2000\nM  END\n"
+
+
+def read_sdf(lines: Lines) -> Iterator[Record]:
+    """One record for every molecule, whether or not a ``$$$$`` closes it.
+
+    A 3D record with all its hydrogens gives a geometry; a flat one, one at the origin and one that lacks hydrogens give
+    a SMILES string only.
+    """
+    for row, block in enumerate(_blocks(lines)):
+        title = block[0].strip()
+        end = next((i for i, line in enumerate(block) if line.startswith(_END)), None)
+        columns = _tags(block[end + 1 :] if end is not None else block)
+        if title:
+            columns = {"name": title} | columns
+        try:
+            if end is None:
+                raise ParseError("the record is cut short: it has no 'M  END'")
+            yield _record(row, "".join(f"{line.rstrip()}\n" for line in block[: end + 1]), title, columns)
+        except MolscoreError as error:
+            yield bad_record(row, error, columns)
+
+
+def _record(row: int, text: str, name: str, columns: dict[str, Any]) -> Record:
+    """Record of one molblock; raises what makes it unusable."""
+    mol, fault = _parse(text)
+    bare = mol.GetNumAtoms() > 1 and not mol.GetNumBonds()
+    molecule = None
+    if has_geometry(mol) and (bare or not missing_hydrogens(mol)):
+        numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
+        molecule = Molecule(numbers, mol.GetConformer().GetPositions(), name)
+    if molecule is None and (bare or fault):
+        raise ParseError(fault or "the record has neither bonds nor 3D positions")
+    return Record(row, molecule, None if bare or fault else smiles_of(mol), columns)
+
+
+def _parse(text: str) -> tuple[Chem.Mol, str]:
+    """Molecule of a molblock and why RDKit refuses its bonds, if it does; raises when there are not even atoms."""
+    fault = ""
+    with rdBase.BlockLogs():
+        try:
+            mol = Chem.MolFromMolBlock(text, removeHs=False)
+            if mol is None:
+                mol = Chem.MolFromMolBlock(text, sanitize=False, removeHs=False)
+                fault = _fault(mol)
+        except (RuntimeError, ValueError) as error:
+            raise ParseError(f"the record does not parse: {str(error).strip()}") from None
+    if mol is None or not mol.GetNumAtoms():
+        raise ParseError("the record does not parse" if mol is None else "the record has no atoms")
+    if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
+        raise ElementError("the record has an atom that is no element")
+    return mol, fault
+
+
+def _fault(mol: Chem.Mol | None) -> str:
+    """Why RDKit refuses the bonds of a record."""
+    try:
+        if mol is not None:
+            Chem.SanitizeMol(Chem.Mol(mol))
+    except (RuntimeError, ValueError) as error:
+        return f"the bonds are not a molecule: {str(error).strip()}"
+    return "the bonds are not a molecule"
+
+
+def _blocks(lines: Lines) -> Iterator[list[str]]:
+    """Lines of each record: up to ``$$$$``, and apart where a second header shows that the line is missing."""
+    block: list[str] = []
+    overflow = False
+    for line in lines:
+        if line.startswith("$$$$"):
+            yield from _split(block)
+            block, overflow = [], False
+        elif not overflow:
+            block.append(line)
+            overflow = len(block) >= _MAX_LINES
+    if any(line.strip() for line in block):
+        yield from _split(block)
+
+
+def _split(block: list[str]) -> Iterator[list[str]]:
+    """Records within a block, one for each counts line; lines that belong to none are one (bad) record."""
+    starts: list[int] = []
+    previous = -1
+    for i, line in enumerate(block):
+        if _COUNTS.match(line):
+            if i - 3 > previous:
+                starts.append(i - 3)
+            previous = i
+    if not starts or any(line.strip() for line in block[: starts[0]]):
+        starts.insert(0, 0)
+    for start, stop in zip(starts, [*starts[1:], len(block)], strict=True):
+        yield block[start:stop] or [""]
+
+
+def _tags(lines: list[str]) -> dict[str, Any]:
+    """Data fields: a line ``>  <name>``, then the value up to a blank line."""
+    tags: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    for line in lines:
+        text = line.rstrip("\r\n")
+        if current is None and (match := _TAG.match(text)):
+            current = tags.setdefault(match.group(1), [])
+            current.clear()
+        elif not text.strip():
+            current = None
+        elif current is not None:
+            current.append(text)
+    return {name: "\n".join(value) for name, value in tags.items()}
+
+
+def sdf_record(row: Row, tags: Mapping[str, Any]) -> str:
+    """Text of one record: bonds of ``row.mol``, else perceived, else none; then columns and `tags` as data fields.
+
+    Positions keep four decimals (Å). A row without a molecule is a record without atoms.
+    """
+    block = _EMPTY if row.molecule is None else _molblock(row)
+    title = one_line(row.name).removeprefix("$$$$")
+    fields = {**row.columns, **tags}
+    if text_of(fields.get("name")) == row.name:
+        fields.pop("name", None)
+    data = "".join(_field(name, text_of(value)) for name, value in fields.items())
+    return f"{title}{block[block.index(chr(10)) :]}{data}$$$$\n"
+
+
+def _field(name: str, value: str) -> str:
+    """One data field on one line; nothing in it can end the field, the name or the record."""
+    name, value = one_line(name).replace("<", "(").replace(">", ")"), one_line(value)
+    return f">  <{name}>\n{' ' if value.startswith('$$$$') else ''}{value}\n\n"
+
+
+def _molblock(row: Row) -> str:
+    """Molblock in the geometry of the row's molecule."""
+    molecule = row.molecule
+    mol = row.mol
+    if mol is None or [atom.GetAtomicNum() for atom in mol.GetAtoms()] != molecule.numbers.tolist():
+        try:
+            mol = mol_from_molecule(molecule)
+        except ParseError:
+            mol = _bare(molecule)
+    placed = Chem.Mol(mol)
+    placed.RemoveAllConformers()
+    conformer = Chem.Conformer(molecule.n_atoms)
+    conformer.Set3D(True)
+    conformer.SetPositions(molecule.positions)
+    placed.AddConformer(conformer)
+    with rdBase.BlockLogs():
+        try:
+            return Chem.MolToMolBlock(placed)
+        except (RuntimeError, ValueError):
+            placed = _bare(molecule)
+            placed.AddConformer(conformer)
+            return Chem.MolToMolBlock(placed)
+
+
+def _bare(molecule: Molecule) -> Chem.Mol:
+    """The atoms without bonds."""
+    mol = Chem.RWMol()
+    for number in molecule.numbers.tolist():
+        atom = Chem.Atom(number)
+        atom.SetNoImplicit(True)
+        mol.AddAtom(atom)
+    return mol.GetMol()
