@@ -10,8 +10,8 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdDepictor
 
 from molscore.errors import InputError, MolscoreError, OutputError
+from molscore.molecules.atomic import replacing
 from molscore.molecules.chem import from_smiles, mol_from_molecule
-from molscore.molecules.files.atomic import replacing
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["draw_grid", "draw_weights"]

@@ -1,11 +1,11 @@
 """Formulas that no neutral closed-shell molecule can have, found by counting electrons and valences."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from molscore.errors import ElementError, FormulaError
 from molscore.molecules.elements import atomic_number, hill_string
 
-__all__ = ["check_formula"]
+__all__ = ["check_formula", "max_valence"]
 
 # The most bonds that an atom of each element makes in any neutral molecule, dative bonds included (B in H3N·BH3).
 _MAX_VALENCE = {
@@ -42,7 +42,7 @@ def check_formula(counts: Mapping[str, int]) -> None:
     except ElementError as error:
         raise FormulaError(f"{formula}: {error}") from None
     n_atoms = sum(counts.values())
-    valences = {symbol: _max_valence(symbol, counts) for symbol in counts}
+    valences = {symbol: max_valence(symbol, counts) for symbol in counts}
     if sum(valences[symbol] * n for symbol, n in counts.items()) < 2 * (n_atoms - 1):
         ends = sum(n for symbol, n in counts.items() if valences[symbol] == 1)
         room = 2 + sum((valences[symbol] - 2) * n for symbol, n in counts.items() if valences[symbol] > 1)
@@ -54,8 +54,8 @@ def check_formula(counts: Mapping[str, int]) -> None:
         raise FormulaError(f"{formula} has an odd number of electrons ({electrons}): a radical or an ion")
 
 
-def _max_valence(symbol: str, counts: Mapping[str, int]) -> int:
-    """Most bonds of one element in the company of the others."""
+def max_valence(symbol: str, company: Container[str]) -> int:
+    """Most bonds that an atom of one element makes in the company of others."""
     if symbol in _HALOGENS:
-        return _HYPERVALENT_HALOGEN if "O" in counts or "F" in counts else 1
+        return _HYPERVALENT_HALOGEN if "O" in company or "F" in company else 1
     return _MAX_VALENCE.get(symbol, _ANY_OTHER)

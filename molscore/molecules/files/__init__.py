@@ -1,9 +1,8 @@
 """Molecules in files: `read` streams records that never raise for a bad row, `write` replaces a file in one step."""
 
-from molscore.molecules.files.atomic import replacing, write_text
 from molscore.molecules.files.reading import read
 from molscore.molecules.files.record import Record
 from molscore.molecules.files.row import Row
 from molscore.molecules.files.writing import write
 
-__all__ = ["Record", "Row", "read", "replacing", "write", "write_text"]
+__all__ = ["Record", "Row", "read", "write"]

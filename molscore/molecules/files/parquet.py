@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from molscore.errors import InputError, MolscoreError, ParseError, PositionError
+from molscore.molecules.atomic import reason_of
 from molscore.molecules.files.columns import smiles_column
 from molscore.molecules.files.record import Record, bad_record, smiles_record
 from molscore.molecules.files.row import Row, text_of
-from molscore.molecules.files.source import reason_of
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["read_parquet", "write_parquet"]

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from molscore.molecules.files.atomic import write_text
+from molscore.molecules.atomic import write_text
 from molscore.molecules.files.row import text_of
 
 __all__ = ["keep_sidecar", "sidecar_of", "tags_of"]

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from molscore.errors import InputError
+from molscore.molecules.atomic import reason_of
 
-__all__ = ["Lines", "format_of", "open_lines", "reason_of"]
+__all__ = ["Lines", "format_of", "open_lines"]
 
 _FORMATS = {".smi": "smi", ".csv": "csv", ".sdf": "sdf", ".xyz": "xyz", ".extxyz": "xyz", ".parquet": "parquet"}
 _GZIPPED = (".smi", ".csv", ".sdf", ".xyz", ".extxyz")
@@ -73,9 +74,3 @@ def _opened(path: str, zipped: bool) -> AbstractContextManager[BinaryIO]:
     if path == "-":
         return nullcontext(sys.stdin.buffer)
     return gzip.open(path) if zipped else open(path, "rb")
-
-
-def reason_of(error: Exception) -> str:
-    """Why the system refused, without the path and the error number."""
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return reason.strip().split("\n")[0].lower()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from molscore.errors import InputError, OutputError
-from molscore.molecules.files.atomic import replacing
+from molscore.molecules.atomic import replacing
 from molscore.molecules.files.columns import is_smiles_name
 from molscore.molecules.files.parquet import write_parquet
 from molscore.molecules.files.provenance import keep_sidecar, tags_of

@@ -7,9 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from molscore.errors import OutputError
-from molscore.molecules.files.source import reason_of
 
-__all__ = ["replacing", "write_text"]
+__all__ = ["reason_of", "replacing", "write_text"]
 
 
 @contextmanager
@@ -38,3 +37,9 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a whole text file as UTF-8, in one step."""
     with replacing(path) as fresh:
         fresh.write_text(text, encoding="utf-8", newline="\n")
+
+
+def reason_of(error: Exception) -> str:
+    """Why the system refused, without the path and the error number."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return reason.strip().split("\n")[0].lower()
