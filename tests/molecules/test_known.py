@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from molscore.errors import InputError, OutputError, ParseError
-from molscore.evaluation.known import Known, canonical_smiles, smiles_hash
+from molscore.molecules.known import Known, canonical_smiles, smiles_hash
 
 SMILES = ["C", "CCO", "c1ccccc1", "C[C@H](N)C(=O)O", "OC/C=C/F", "C#N"]
 

@@ -9,8 +9,8 @@ from hashlib import blake2b
 
 import numpy as np
 
-from molscore.datasets.atomic import replaced
 from molscore.errors import InputError, ParseError
+from molscore.molecules.atomic import replacing
 from molscore.molecules.chem import from_smiles, smiles_of
 
 __all__ = ["Known", "canonical_smiles", "smiles_hash"]
@@ -54,7 +54,7 @@ class Known:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the hashes as a ``.npy`` file, atomically."""
-        with replaced(path) as scratch, scratch.open("wb") as file:
+        with replacing(path) as scratch, scratch.open("wb") as file:
             np.save(file, self.hashes.astype("<i8"), allow_pickle=False)
 
     @classmethod
