@@ -15,7 +15,7 @@ from typing import TextIO
 
 from rdkit import Chem
 
-from molscore.datasets.atomic import replaced
+from molscore.molecules.atomic import replacing
 from molscore.molecules.chem import from_smiles, mol_from_molecule, smiles_of
 from molscore.molecules.conformers import embed
 
@@ -135,7 +135,7 @@ def _write_csv(file: TextIO) -> None:
 
 
 def _replace(path: Path, write: Callable[[TextIO], None]) -> None:
-    with replaced(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
         write(file)
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from molscore.datasets.atomic import replaced
-from molscore.errors import ElementError, InputError, PositionError, SizeError
+from molscore.errors import ElementError, InputError, OutputError, PositionError, SizeError
+from molscore.molecules.atomic import reason_of, replacing
 from molscore.molecules.batch import Batch, element_index
 from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule
@@ -179,35 +180,32 @@ class MoleculeSet:
         return Batch(torch.from_numpy(positions).to(dtype), torch.from_numpy(index), torch.from_numpy(mask))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write one Parquet file atomically; raises `OutputError` where that cannot be done."""
-        offsets = pa.array(self.offsets, type=pa.int64())
-        xyz = pa.FixedSizeListArray.from_arrays(pa.array(self.positions.reshape(-1)), 3)
+        """Write one Parquet file atomically, its folder too if need be; raises `OutputError` where that cannot be done.
+
+        The layout is that of `molscore.molecules.files`: lists ``numbers`` (N,) and ``positions`` (3N,) Å, and columns.
+        """
+        atoms, coordinates = pa.array(self.offsets), pa.array(3 * self.offsets)
         arrays = {
-            "numbers": pa.LargeListArray.from_arrays(offsets, pa.array(self.numbers)),
-            "positions": pa.LargeListArray.from_arrays(offsets, xyz),
+            "numbers": pa.LargeListArray.from_arrays(atoms, pa.array(self.numbers)),
+            "positions": pa.LargeListArray.from_arrays(coordinates, pa.array(self.positions.reshape(-1))),
             **{name: pa.array(values) for name, values in self.columns.items()},
         }
         table = pa.table(arrays).replace_schema_metadata({METADATA_KEY: json.dumps(self.metadata)})
-        with replaced(path) as scratch:
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({reason_of(error)})") from None
+        with replacing(path) as scratch:
             pq.write_table(table, scratch, compression="zstd")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MoleculeSet:
-        """Read a file written by `save`; raises `InputError` if it is no such file."""
+        """Read a Parquet file with a geometry in every row; raises `InputError` if it is no such file."""
         try:
             table = pq.ParquetFile(path).read()
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"cannot read {path}: {error}") from error
-        missing = {"numbers", "positions"} - set(table.column_names)
-        if missing:
-            raise InputError(f"{path} has no column {', '.join(sorted(missing))}: not a molecule set")
-        try:
-            lists = {name: table.column(name).combine_chunks() for name in ("numbers", "positions")}
-            sizes = lists["numbers"].value_lengths().to_numpy(zero_copy_only=False)
-            numbers = lists["numbers"].flatten().to_numpy(zero_copy_only=False)
-            positions = lists["positions"].flatten().flatten().to_numpy(zero_copy_only=False).reshape(-1, 3)
-        except (AttributeError, ValueError, pa.ArrowException) as error:
-            raise InputError(f"{path}: numbers and positions must be lists: {error}") from error
+        numbers, positions, sizes = _geometry(table, path)
         columns = {
             name: table.column(name).to_numpy() for name in table.column_names if name not in {"numbers", "positions"}
         }
@@ -223,3 +221,25 @@ def _column(values: np.ndarray | Sequence[object]) -> np.ndarray:
     """Strings become Python objects, so that they are the same before and after Parquet."""
     values = np.asarray(values)
     return values.astype(object) if values.dtype.kind == "U" else values
+
+
+def _geometry(table: pa.Table, path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Flat numbers ``(ΣN,)``, positions ``(ΣN, 3)`` and sizes ``(M,)`` of a table; raises `InputError`."""
+    missing = {"numbers", "positions"} - set(table.column_names)
+    if missing:
+        raise InputError(f"{path} has no column {', '.join(sorted(missing))}: not a molecule set")
+    numbers, positions = (table.column(name).combine_chunks() for name in ("numbers", "positions"))
+    for column in (numbers, positions):
+        if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+            raise InputError(f"{path}: numbers and positions must be lists, not {column.type}")
+        if column.null_count:
+            raise InputError(f"{path}: row {column.is_null().index(True).as_py()} has no geometry")
+    sizes, lengths = (column.value_lengths().to_numpy(zero_copy_only=False) for column in (numbers, positions))
+    coordinates = positions.flatten()
+    if pa.types.is_nested(coordinates.type):  # one list of three for each atom does as well
+        coordinates, lengths = coordinates.flatten(), 3 * lengths
+    if (lengths != 3 * sizes).any() or len(coordinates) != lengths.sum():
+        row = int((lengths != 3 * sizes).argmax())
+        raise InputError(f"{path}: row {row}: {sizes[row]} atoms have {lengths[row]} coordinates, not {3 * sizes[row]}")
+    flat = coordinates.to_numpy(zero_copy_only=False)
+    return numbers.flatten().to_numpy(zero_copy_only=False), flat.reshape(-1, 3), sizes

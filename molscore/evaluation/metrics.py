@@ -59,19 +59,21 @@ class Metrics:
 def evaluate(
     molecules: MoleculeSet | Iterable[Molecule],
     reference: MoleculeSet | Iterable[Molecule] | Iterable[str] | None = None,
+    progress: bool = False,
 ) -> Metrics:
     """Judge molecules; novelty is against `reference`, molecules or the SMILES that `edm_smiles` made of them.
 
+    `progress` shows bars on stderr, for large sets.
     Raises `InputError` without molecules and `ElementError` for an element that the metric does not know.
     """
     molecules = as_set(molecules)
     bonds = bonds_of(molecules)
     counts = stability(molecules, bonds)
     whole = piece_counts(molecules, bonds) == 1
-    smiles = edm_smiles(molecules, bonds)
+    smiles = edm_smiles(molecules, bonds, progress)
     n, valid = len(molecules), sum(text is not None for text in smiles)
     unique = fraction_unique(smiles)
-    novel = None if reference is None else fraction_novel(smiles, _reference_smiles(reference))
+    novel = None if reference is None else fraction_novel(smiles, _reference_smiles(reference, progress))
     different = 0 if unique is None else round(unique * valid)
     fractions = {
         "molecule_stability": (float(counts.molecules.mean()), n),
@@ -89,13 +91,15 @@ def evaluate(
     return Metrics(n=n, atom_stability=counts.atom_stability, intervals=intervals, **percent)
 
 
-def _reference_smiles(reference: MoleculeSet | Iterable[Molecule] | Iterable[str]) -> set[str | None]:
+def _reference_smiles(
+    reference: MoleculeSet | Iterable[Molecule] | Iterable[str], progress: bool
+) -> set[str | None]:
     """EDM SMILES of a reference that is molecules, or already SMILES."""
     if isinstance(reference, MoleculeSet):
-        return set(edm_smiles(reference))
+        return set(edm_smiles(reference, progress=progress))
     members = [] if isinstance(reference, str) else list(reference)
     if not members:
         raise InputError("the reference for novelty must be molecules or their SMILES, and holds none")
     if all(isinstance(member, str | None) for member in members):
         return set(members)
-    return set(edm_smiles(members))
+    return set(edm_smiles(members, progress=progress))

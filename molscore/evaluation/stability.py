@@ -56,9 +56,7 @@ def stability(molecules: MoleculeSet | Iterable[Molecule], bonds: Bonds | None =
 def stable_atoms(molecules: MoleculeSet, bonds: Bonds) -> np.ndarray:
     """Whether each atom's bond orders add up to a valence of its element, ``(ΣN,)`` bool."""
     table = allowed_valences()
-    valence = valences(molecules, bonds)
-    highest = table.shape[1] - 1
-    return table[molecules.numbers, np.minimum(valence, highest)] & (valence <= highest)
+    return table[molecules.numbers, np.minimum(valences(molecules, bonds), table.shape[1] - 1)]
 
 
 def valences(molecules: MoleculeSet, bonds: Bonds) -> np.ndarray:

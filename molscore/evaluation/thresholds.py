@@ -60,8 +60,9 @@ def threshold_tables() -> np.ndarray:
 
 @cache
 def allowed_valences() -> np.ndarray:
-    """``(119, 7)`` bool: whether an element is stable with a sum of bond orders from 0 to 6."""
-    table = np.zeros((len(SYMBOLS), 7), dtype=bool)
+    """``(119, V)`` bool: whether an element is stable with a sum of bond orders; the last, for more yet, never is."""
+    highest = max(valence for valences in ALLOWED_VALENCES.values() for valence in valences)
+    table = np.zeros((len(SYMBOLS), highest + 2), dtype=bool)
     for symbol, valences in ALLOWED_VALENCES.items():
         table[atomic_number(symbol), list(valences)] = True
     table.flags.writeable = False

@@ -59,6 +59,14 @@ def test_a_size_with_many_molecules_speaks_for_itself(rng) -> None:
     assert sigma[6] == pytest.approx(3.0, rel=0.02) and sigma[7] == pytest.approx(1.0, rel=0.02)
 
 
+def test_a_size_without_molecules_is_like_its_neighbours(rng) -> None:
+    bump = [gaussian_set(rng, np.full(500, n), sigma) for n, sigma in ((5, 1.0), (11, 2.0), (13, 2.0), (20, 1.0))]
+    joined = MoleculeSet(*(np.concatenate([getattr(p, f) for p in bump]) for f in ("numbers", "positions", "sizes")))
+    sigma = smoothed_sigma(joined)
+    assert sigma[12] == pytest.approx(2.0, rel=0.05)
+    assert sigma[17] < 1.7
+
+
 @pytest.mark.parametrize("sizes", [[29], [3, 29], [1, 2], [1, 1, 40, 40], [5, 6, 6]])
 def test_every_size_has_a_positive_sigma(rng, sizes) -> None:
     sigma = smoothed_sigma(gaussian_set(rng, np.array(sizes)))

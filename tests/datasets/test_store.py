@@ -11,6 +11,7 @@ import torch
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import ElementError, InputError, OutputError, PositionError, SizeError
 from molscore.molecules import Molecule, collate
+from molscore.molecules.files.reading import read
 
 ELEMENTS = ("H", "C", "N", "O", "F")
 
@@ -126,9 +127,31 @@ def test_unusable_files_are_refused(tmp_path) -> None:
     pq.write_table(pa.table({"numbers": [[1]]}), tmp_path / "part.parquet")
     with pytest.raises(InputError, match="no column positions"):
         MoleculeSet.load(tmp_path / "part.parquet")
-    pq.write_table(pa.table({"numbers": [1], "positions": [2.0]}), tmp_path / "flat.parquet")
-    with pytest.raises(InputError, match="must be lists"):
-        MoleculeSet.load(tmp_path / "flat.parquet")
+    for numbers, positions, complaint in (
+        ([1], [2.0], "must be lists"),
+        ([[1], None], [[0.0] * 3, None], "row 1 has no geometry"),
+        ([[1], [1, 1]], [[0.0] * 6, [0.0] * 3], "row 0: 1 atoms have 6 coordinates"),
+    ):
+        pq.write_table(pa.table({"numbers": numbers, "positions": positions}), tmp_path / "bad.parquet")
+        with pytest.raises(InputError, match=complaint):
+            MoleculeSet.load(tmp_path / "bad.parquet")
+
+
+def test_lists_of_points_are_read_as_well(whole, tmp_path) -> None:
+    nested = pa.table(
+        {"numbers": [m.numbers.tolist() for m in whole], "positions": [m.positions.tolist() for m in whole]}
+    )
+    pq.write_table(nested, tmp_path / "nested.parquet")
+    assert np.array_equal(MoleculeSet.load(tmp_path / "nested.parquet").positions, whole.positions)
+
+
+def test_the_file_is_a_library_of_molecules(whole, tmp_path) -> None:
+    whole.save(tmp_path / "set.parquet")
+    records = list(read(str(tmp_path / "set.parquet")))
+    assert [record.status for record in records] == ["ok"] * 60
+    for record, molecule in zip(records, whole, strict=True):
+        assert np.array_equal(record.molecule.positions, molecule.positions)
+        assert record.molecule.name == molecule.name and record.columns["index"] == molecule.properties["index"]
 
 
 @pytest.mark.parametrize(

@@ -57,12 +57,11 @@ def test_molecules_do_not_see_each_other(rng) -> None:
     assert len(bonds.orders) == sum(len(as_dict(molecule)) for molecule in molecules)
 
 
-@pytest.mark.parametrize(("symbols", "limit"), [("CH", 1.19), ("OO", 1.58), ("NN", 1.55), ("FF", 1.52)])
-def test_the_limit_itself_is_no_bond(symbols, limit) -> None:
-    numbers = [SYMBOLS.index(symbol) for symbol in symbols]
-    at = Molecule(numbers, [[0, 0, 0], [np.nextafter(np.float32(limit), np.float32(2)), 0, 0]])
-    below = Molecule(numbers, [[0, 0, 0], [limit - 1e-5, 0, 0]])
-    assert as_dict(at) == {} and as_dict(below) == {(0, 1): 1}
+@pytest.mark.parametrize(("symbols", "limit", "order"), [("NO", 1.5, 1), ("CO", 1.25, 2)])
+def test_the_limit_itself_is_outside(symbols, limit, order) -> None:
+    numbers = [SYMBOLS.index(symbol) for symbol in symbols]  # both limits are exact in binary
+    at, below = (Molecule(numbers, [[0, 0, 0], [x, 0, 0]]) for x in (limit, np.nextafter(np.float32(limit), 0)))
+    assert as_dict(at).get((0, 1), 0) == order - 1 and as_dict(below) == {(0, 1): order}
 
 
 def test_orders_are_nested_and_tables_symmetric() -> None:
@@ -86,7 +85,7 @@ def test_pieces_are_counted(good) -> None:
 
 def test_far_from_the_origin_is_the_same(good) -> None:
     molecule = good["ethane"]
-    far = as_set([Molecule(molecule.numbers, molecule.positions + 1e6)])
+    far = as_set([Molecule(molecule.numbers, molecule.positions + 1e7)])
     near = as_set([molecule])
     assert np.array_equal(bonds_of(far).orders, bonds_of(near).orders)
 
