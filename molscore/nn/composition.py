@@ -1,0 +1,207 @@
+"""Exact probabilities of sizes and formulas: p(N) and p(formula | N), both smoothed and both summing to one.
+
+    p(formula | N) = prod_k p(n_k | N, n_1 ... n_{k-1}),      hydrogen last, so that what is left of N decides it
+
+Each factor interpolates between contexts, from none at all to the whole history (Witten-Bell):
+
+    p_l(n) = (c_l(n) + T_l p_{l-1}(n)) / sum_n' (c_l(n') + T_l p_{l-1}(n')),      p_0 uniform over what is allowed
+
+c_l counts n in context l, which is nothing, then (N, atoms left), then (n_1 ... n_{k-1}), then (N, n_1 ... n_{k-1}); T_l is
+the number of distinct n there. The last context counts molecules, the others count the histories that lead to n (Kneser-Ney).
+Allowed is what a neutral closed-shell molecule can complete, and what was observed.
+Source: Witten and Bell 1991, doi 10.1109/18.87000; Chen and Goodman 1999, doi 10.1006/csla.1999.0128, sections 2.4 and 2.7.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from molscore.errors import DistributionError, InputError, SizeError
+from molscore.molecules.distribution import Distribution
+from molscore.nn.support import Partial, Support
+
+__all__ = ["FormulaPmf", "smoothed_sizes"]
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_CHUNK = 16_384
+
+
+class _Counts(NamedTuple):
+    """How often each n follows each of C contexts."""
+
+    keys: Ints  # (C,) ascending
+    table: Floats  # (C + 1, max_atoms + 1), row -1 of zeros for contexts never seen
+
+    @classmethod
+    def of(cls, keys: Ints, n: Ints, weights: ArrayLike, width: int) -> "_Counts":
+        unique, row = np.unique(keys, return_inverse=True)
+        table = np.zeros((len(unique) + 1, width))
+        np.add.at(table, (row, n), weights)
+        return cls(unique, table)
+
+
+class _Step(NamedTuple):
+    """The counts behind one factor, context by context, and the histories that it leads to."""
+
+    anywhere: _Counts
+    left: _Counts  # of (N, atoms left)
+    shape: _Counts  # of n_1 ... n_{k-1}
+    history: _Counts  # of N, n_1 ... n_{k-1}
+    shapes_after: Ints  # ascending keys of (shape, n)
+    histories_after: Ints  # ascending keys of (history, n)
+
+
+class _State(NamedTuple):
+    """B formulas whose first elements are decided."""
+
+    sizes: Ints
+    shape: Ints  # index of n_1 ... n_{k-1} among those observed, -1 for the others
+    history: Ints  # index of N, n_1 ... n_{k-1} likewise
+    partial: Partial
+
+
+class FormulaPmf:
+    """p(N) over 1 ... max_atoms and p(formula | N) of a distribution.
+
+    Counts are (B, E), in the order of `distribution.elements`. Everything is in nats. Raises DistributionError where there
+    is nothing to count.
+    """
+
+    def __init__(self, distribution: Distribution) -> None:
+        if not distribution.formula_counts:
+            raise DistributionError(f"distribution {distribution.name!r} has no formulas")
+        self.elements, self.max_atoms = distribution.elements, distribution.max_atoms
+        # Oxygen and fluorine first: the valence of heavier halogens depends on them.
+        self._order = sorted(
+            range(len(self.elements)), key=lambda k: (self.elements[k] == "H", self.elements[k] not in ("O", "F"))
+        )
+        self._support = Support([self.elements[k] for k in self._order], self.max_atoms)
+        formulas = np.array(list(distribution.formula_counts), dtype=np.int64)[:, self._order]
+        molecules = np.array(list(distribution.formula_counts.values()), dtype=np.float64)
+        self._sizes = np.unique(formulas.sum(1))
+        self._steps = self._count(formulas, molecules)
+        sizes = np.arange(self.max_atoms + 1)
+        possible = self._support.possible(0, self._support.start(sizes)) | (_find(self._sizes, sizes) >= 0)
+        counts = np.bincount(formulas.sum(1), weights=molecules, minlength=self.max_atoms + 1)
+        self._p_size = smoothed_sizes(counts, possible & (sizes > 0))
+
+    def _count(self, formulas: Ints, molecules: Floats) -> list[_Step]:
+        """Walk down the tries of observed formulas (F, E), each standing for so many molecules."""
+        width, sizes = self.max_atoms + 1, formulas.sum(1)
+        left, shape, history, steps = sizes, np.zeros_like(sizes), _find(self._sizes, sizes), []
+        for n in formulas.T[:-1]:
+            shapes, histories = np.unique(shape * width + n), np.unique(history * width + n)
+            once = np.unique(history * width + n, return_index=True)[1]
+            steps.append(
+                _Step(
+                    _Counts.of(np.zeros_like(once), n[once], 1.0, width),
+                    _Counts.of((sizes * width + left)[once], n[once], 1.0, width),
+                    _Counts.of(shape[once], n[once], 1.0, width),
+                    _Counts.of(history, n, molecules, width),
+                    shapes,
+                    histories,
+                )
+            )
+            shape, history = _find(shapes, shape * width + n), _find(histories, history * width + n)
+            left = left - n
+        return steps
+
+    def _factor(self, k: int, state: _State) -> Floats:
+        """p(n_k | what is decided), (B, max_atoms + 1); zero rows where nothing can be completed."""
+        step, n, B = self._steps[k], np.arange(self.max_atoms + 1), len(state.sizes)
+        counts = (
+            step.anywhere.table[:1].repeat(B, axis=0),
+            step.left.table[_find(step.left.keys, state.sizes * len(n) + state.partial.left)],
+            step.shape.table[state.shape],
+            step.history.table[state.history],
+        )
+        after = self._support.add(k, np.broadcast_to(n, (B, len(n))), state.partial)
+        allowed = self._support.possible(k + 1, after) | (counts[-1] > 0)
+        p = allowed / np.maximum(allowed.sum(1, keepdims=True), 1)
+        for c in counts:
+            c = c * allowed
+            p = c + (c > 0).sum(1, keepdims=True).clip(1) * p
+            p /= np.maximum(p.sum(1, keepdims=True), 1e-300)
+        return p
+
+    def _start(self, sizes: Ints) -> _State:
+        """Nothing decided but the sizes (B,)."""
+        return _State(sizes, np.zeros_like(sizes), _find(self._sizes, sizes), self._support.start(sizes))
+
+    def _decide(self, k: int, n: Ints, state: _State) -> _State:
+        """Decide on n (B,) atoms of element k."""
+        step, width = self._steps[k], self.max_atoms + 1
+        shape, history = (np.where(at >= 0, at * width + n, -1) for at in (state.shape, state.history))
+        after = _find(step.shapes_after, shape), _find(step.histories_after, history)
+        return _State(state.sizes, *after, self._support.add(k, n, state.partial))
+
+    def log_prob_size(self, sizes: ArrayLike) -> Floats:
+        """log p(N), (B,); -inf outside 1 ... max_atoms."""
+        sizes = np.asarray(sizes, dtype=np.int64)
+        inside = (sizes >= 1) & (sizes <= self.max_atoms)
+        with np.errstate(divide="ignore"):
+            return np.log(np.where(inside, self._p_size[np.where(inside, sizes, 0)], 0.0))
+
+    def log_prob_formula(self, counts: ArrayLike) -> Floats:
+        """log p(formula | N), (B,); -inf where no neutral closed-shell molecule has the formula, unless it was observed."""
+        counts = np.asarray(counts, dtype=np.int64)
+        if counts.ndim != 2 or counts.shape[1] != len(self.elements):
+            raise InputError(f"counts must have shape (B, {len(self.elements)}), not {counts.shape}")
+        unique, row = np.unique(counts[:, self._order], axis=0, return_inverse=True)
+        chunks = [self._log_prob_formula(unique[i : i + _CHUNK]) for i in range(0, len(unique), _CHUNK)]
+        return np.concatenate([np.zeros(0), *chunks])[row]
+
+    def _log_prob_formula(self, counts: Ints) -> Floats:
+        sizes = counts.sum(1)
+        inside = (sizes >= 1) & (sizes <= self.max_atoms) & (counts >= 0).all(1)
+        counts, sizes = np.where(inside[:, None], counts, 0), np.where(inside, sizes, 1)
+        state, total = self._start(sizes), np.where(inside, 0.0, -np.inf)
+        for k in range(len(self._steps)):
+            p = self._factor(k, state)[np.arange(len(counts)), counts[:, k]]
+            with np.errstate(divide="ignore"):
+                total += np.log(p)
+            state = self._decide(k, counts[:, k], state)
+        return total if self._steps else np.where(self._p_size[sizes] > 0, total, -np.inf)
+
+    def log_prob(self, counts: ArrayLike) -> Floats:
+        """log p(N) + log p(formula | N), (B,)."""
+        counts = np.asarray(counts, dtype=np.int64)
+        return self.log_prob_formula(counts) + self.log_prob_size(counts.sum(-1))
+
+    def sample(self, n: int, rng: np.random.Generator, n_atoms: int | None = None) -> Ints:
+        """Draw n formulas, (n, E) counts; of `n_atoms` atoms if that is given, else N ~ p(N). Raises SizeError."""
+        if n_atoms is not None and not np.isfinite(self.log_prob_size(n_atoms)):
+            raise SizeError(f"no molecule of {n_atoms} atoms: sizes run from 1 to {self.max_atoms} atoms")
+        sizes = np.full(n, n_atoms) if n_atoms is not None else rng.choice(len(self._p_size), size=n, p=self._p_size)
+        chunks = [self._sample(sizes[i : i + _CHUNK], rng) for i in range(0, n, _CHUNK)]
+        return np.concatenate([np.zeros((0, len(self.elements)), dtype=np.int64), *chunks])
+
+    def _sample(self, sizes: Ints, rng: np.random.Generator) -> Ints:
+        counts, state = np.zeros((len(sizes), len(self.elements)), dtype=np.int64), self._start(sizes)
+        for k in range(len(self._steps)):
+            cumulative = self._factor(k, state).cumsum(1)
+            u = rng.random((len(sizes), 1)) * (1 - 1e-12) * cumulative[:, -1:]
+            n = (cumulative <= u).sum(1)
+            counts[:, self._order[k]] = n
+            state = self._decide(k, n, state)
+        counts[:, self._order[-1]] = state.partial.left
+        return counts
+
+
+def smoothed_sizes(counts: NDArray[np.floating], possible: NDArray[np.bool_]) -> Floats:
+    """p(N) from counts (S,) of sizes 0 ... S-1: Witten-Bell towards the histogram blurred by 2 atoms, itself a tenth uniform."""
+    size = np.arange(len(counts))
+    blurred = np.exp(-(((size[:, None] - size) / 2.0) ** 2) / 2) @ counts
+    blurred, uniform = blurred * possible, possible / possible.sum()
+    p = counts + (counts > 0).sum() * (0.9 * blurred / blurred.sum() + 0.1 * uniform)
+    return p / p.sum()
+
+
+def _find(keys: Ints, wanted: Ints) -> Ints:
+    """Where each wanted value stands among ascending keys, -1 for those not there."""
+    at = np.searchsorted(keys, wanted)
+    found = keys[np.minimum(at, len(keys) - 1)] == wanted
+    return np.where(found, at, -1)
