@@ -6,10 +6,10 @@ Each factor interpolates between contexts, from none at all to the whole history
 
     p_l(n) = (c_l(n) + T_l p_{l-1}(n)) / sum_n' (c_l(n') + T_l p_{l-1}(n')),      p_0 uniform over what is allowed
 
-c_l counts n in context l, which is nothing, then (N, atoms left), then (n_1 ... n_{k-1}), then (N, n_1 ... n_{k-1}); T_l is
-the number of distinct n there. The last context counts molecules, the others count the histories that lead to n (Kneser-Ney).
-Allowed is what a neutral closed-shell molecule can complete, and what was observed.
-Source: Witten and Bell 1991, doi 10.1109/18.87000; Chen and Goodman 1999, doi 10.1006/csla.1999.0128, sections 2.4 and 2.7.
+c_l counts n in context l, which is nothing, then (N, atoms left), then (n_1 ... n_{k-1}), then (N, n_1 ... n_{k-1});
+T_l is the number of distinct n there. The last context counts molecules, the others count the histories that lead to n
+(Kneser-Ney). Allowed is what a neutral closed-shell molecule can complete, and what was observed.
+Source: Witten and Bell 1991, doi 10.1109/18.87000; Chen and Goodman 1999, doi 10.1006/csla.1999.0128.
 """
 
 from typing import NamedTuple
@@ -66,8 +66,8 @@ class _State(NamedTuple):
 class FormulaPmf:
     """p(N) over 1 ... max_atoms and p(formula | N) of a distribution.
 
-    Counts are (B, E), in the order of `distribution.elements`. Everything is in nats. Raises DistributionError where there
-    is nothing to count.
+    Counts are (B, E), in the order of `distribution.elements`; logarithms are in nats. Raises DistributionError where
+    there is nothing to count.
     """
 
     def __init__(self, distribution: Distribution) -> None:
@@ -146,7 +146,7 @@ class FormulaPmf:
             return np.log(np.where(inside, self._p_size[np.where(inside, sizes, 0)], 0.0))
 
     def log_prob_formula(self, counts: ArrayLike) -> Floats:
-        """log p(formula | N), (B,); -inf where no neutral closed-shell molecule has the formula, unless it was observed."""
+        """log p(formula | N), (B,); -inf for what no neutral closed-shell molecule can be, unless it was observed."""
         counts = np.asarray(counts, dtype=np.int64)
         if counts.ndim != 2 or counts.shape[1] != len(self.elements):
             raise InputError(f"counts must have shape (B, {len(self.elements)}), not {counts.shape}")
@@ -192,7 +192,7 @@ class FormulaPmf:
 
 
 def smoothed_sizes(counts: NDArray[np.floating], possible: NDArray[np.bool_]) -> Floats:
-    """p(N) from counts (S,) of sizes 0 ... S-1: Witten-Bell towards the histogram blurred by 2 atoms, itself a tenth uniform."""
+    """p(N) from counts (S,) of sizes 0 ... S-1: Witten-Bell towards nine tenths of a histogram blurred by 2 atoms."""
     size = np.arange(len(counts))
     blurred = np.exp(-(((size[:, None] - size) / 2.0) ** 2) / 2) @ counts
     blurred, uniform = blurred * possible, possible / possible.sum()

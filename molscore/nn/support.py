@@ -1,11 +1,11 @@
-"""Which partial formulas a neutral closed-shell molecule can still complete: electron parity and valences, by dynamic programming.
+"""Which partial formulas a neutral closed-shell molecule can still complete: electrons and valences, counted ahead.
 
     reach[k, r, e, o] = the most bonds that r atoms of elements k, k+1, ... can make with an electron count of parity e,
                         o telling whether oxygen or fluorine is among the elements before k
     reach[k, r, e, o] = max over n of  n valence_k(o) + reach[k + 1, r - n, e - n Z_k mod 2, o or (k in O, F and n > 0)]
 
-A formula of N atoms is possible when its electrons are even and its valences add up to 2(N - 1) or more: the conditions of
-`molscore.molecules.formula.check_formula`.
+A formula of N atoms is possible when its electrons are even and its valences add up to 2(N - 1) or more: the conditions
+of `molscore.molecules.formula.check_formula`.
 """
 
 from collections.abc import Sequence
