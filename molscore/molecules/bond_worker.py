@@ -27,7 +27,7 @@ _COVALENT_FACTORS = (1.15, 1.2, 1.25, 1.3, None)
 
 
 def read_bonds(numbers: np.ndarray, positions: np.ndarray, max_iterations: int) -> Chem.Mol:
-    """Neutral closed-shell molecule with Kekulé bonds: the first connected reading, else the first reading at all.
+    """Closed-shell molecule with Kekulé bonds: the first connected reading, else the first one of neutral pieces.
 
     Raises `ValueError` with the reason of the last attempt.
     """
@@ -50,8 +50,12 @@ def read_bonds(numbers: np.ndarray, positions: np.ndarray, max_iterations: int) 
             continue
         if any(atom.GetNumRadicalElectrons() for atom in check.GetAtoms()):
             reason = "only an open-shell reading was found"
-        elif len(Chem.GetMolFrags(mol)) == 1:
+            continue
+        pieces = Chem.GetMolFrags(mol)
+        if len(pieces) == 1:
             return mol
+        if any(sum(mol.GetAtomWithIdx(i).GetFormalCharge() for i in piece) for piece in pieces):
+            reason = "only charged pieces were found"
         else:
             in_pieces = in_pieces or mol
     if in_pieces is None:

@@ -6,6 +6,7 @@ J. Comput. Chem. 1999, 20, 720 (MMFF94s).
 
 import time
 
+import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
@@ -17,7 +18,7 @@ __all__ = ["embed"]
 
 _STEPS_PER_ROUND = 200
 _ROUNDS = 10
-_MAX_SEED = 2**31
+_SEEDS = 2**30
 
 
 def embed(
@@ -43,7 +44,9 @@ def embed(
         except (RuntimeError, ValueError) as error:
             raise ConformerError(f"{label!r}: {str(error).strip()}") from None
     if not found:
-        raise ConformerError(f"{label!r}: no conformer found within {time_limit:g} s")
+        late = time.monotonic() > deadline
+        reason = f"was found within {time_limit:g} s" if late else "fits its bonds and stereochemistry"
+        raise ConformerError(f"{label!r}: no conformer {reason}")
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
     return [
         Molecule(numbers, mol.GetConformer(i).GetPositions(), name, {"energy": energy, "force_field": force_field})
@@ -55,12 +58,18 @@ def _distance_geometry(mol: Chem.Mol, n_conformers: int, seed: int, time_limit: 
     """Conformer ids of ETKDGv3; strained cages succeed only from random coordinates."""
     for random_coordinates in (False, True):
         parameters = rdDistGeom.ETKDGv3()
-        parameters.randomSeed = seed % _MAX_SEED
+        parameters.randomSeed = _mixed(seed)
+        parameters.enableSequentialRandomSeeds = True
         parameters.timeout = max(1, int(time_limit / 2))
         parameters.useRandomCoords = random_coordinates
         if found := list(rdDistGeom.EmbedMultipleConfs(mol, n_conformers, parameters)):
             return found
     return []
+
+
+def _mixed(seed: int) -> int:
+    """A seed for RDKit, which takes multiples of it for further conformers: at 0 they would all be the same."""
+    return 1 + int(np.random.SeedSequence(seed % 2**64).generate_state(1)[0]) % _SEEDS
 
 
 def _minimise(mol: Chem.Mol, conformers: list[int], deadline: float) -> tuple[list[float], str]:

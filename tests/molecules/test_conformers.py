@@ -1,0 +1,73 @@
+"""Geometries made from SMILES."""
+
+import numpy as np
+import pytest
+from rdkit import Chem
+
+from molscore.errors import ConformerError, ParseError
+from molscore.molecules.chem import from_smiles, smiles_of
+from molscore.molecules.conformers import embed
+
+
+def test_the_same_seed_gives_the_same_geometry_and_another_seed_another() -> None:
+    first, again, other = (embed("OCC(O)CO", seed=seed)[0] for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first.positions, again.positions)
+    assert np.abs(first.positions - other.positions).max() > 1e-3
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_several_conformers_differ_and_come_lowest_energy_first(seed) -> None:
+    conformers = embed("OCC(O)CO", n_conformers=5, seed=seed)
+    energies = [molecule.properties["energy"] for molecule in conformers]
+    assert len(conformers) == 5
+    assert energies == sorted(energies)
+    assert len({round(energy, 3) for energy in energies}) > 2
+    assert {smiles_of(molecule) for molecule in conformers} == {"OCC(O)CO"}
+
+
+def test_bond_lengths_are_those_of_textbooks() -> None:
+    ethyne = embed("C#C")[0]
+    carbons = ethyne.positions[ethyne.numbers == 6]
+    assert ethyne.n_atoms == 4
+    assert abs(np.linalg.norm(carbons[0] - carbons[1]) - 1.20) < 0.02
+
+
+def test_hydrogens_are_explicit_and_the_input_is_left_alone() -> None:
+    graph = from_smiles("CCO")
+    graph.SetProp("_Name", "ethanol")
+    molecule = embed(graph)[0]
+    assert (molecule.formula, molecule.name) == ("C2H6O", "ethanol")
+    assert (graph.GetNumAtoms(), graph.GetNumConformers()) == (3, 0)
+    assert molecule.properties["force_field"] == "MMFF94s"
+
+
+def test_elements_beyond_mmff_fall_back_to_uff() -> None:
+    assert embed("OB(O)O")[0].properties["force_field"] == "UFF"
+
+
+@pytest.mark.parametrize("smiles", ["C.C", "[Na+].[Cl-]"])
+def test_pieces_have_no_geometry_together(smiles) -> None:
+    with pytest.raises(ConformerError, match="2 pieces"):
+        embed(smiles)
+
+
+def test_a_graph_that_fits_into_no_space_is_an_error(capfd) -> None:
+    """A one-atom bridge cannot reach the far side of a ring of five; its mirror image, the control, can."""
+    with pytest.raises(ConformerError, match="no conformer fits its bonds and stereochemistry"):
+        embed("C[C@]12CC[C@@](F)(C1)O2")
+    assert embed("C[C@]12CC[C@](F)(C1)O2")[0].n_atoms == 17
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_no_smiles_is_a_parse_error() -> None:
+    with pytest.raises(ParseError):
+        embed("C(")
+
+
+def test_seeds_of_any_size_are_accepted() -> None:
+    assert embed("O", seed=2**40 + 1)[0].n_atoms == embed("O", seed=-5)[0].n_atoms == 3
+
+
+def test_stereo_is_kept() -> None:
+    for smiles in ("C[C@H](F)O", "C[C@@H](F)O", "F/C=C/F", "F/C=C\\F"):
+        assert smiles_of(embed(smiles)[0]) == Chem.CanonSmiles(smiles)

@@ -1,0 +1,61 @@
+"""The statistics that travel with a model."""
+
+import json
+
+import pytest
+
+from molscore.errors import ElementError, InputError
+from molscore.molecules import Distribution
+
+PARTS = {
+    "name": "toy",
+    "elements": ("H", "C", "O"),
+    "formula_counts": {(2, 0, 1): 3, (4, 1, 0): 5, (4, 1, 1): 2},
+    "sigma_N": {2: 0.7, 3: 0.8, 4: 0.9, 5: 1.0, 6: 1.1},
+}
+
+
+def test_it_counts() -> None:
+    toy = Distribution(**PARTS)
+    assert (toy.max_atoms, toy.n_molecules, toy.size_counts) == (6, 10, {3: 3, 5: 5, 6: 2})
+
+
+def test_json_there_and_back_again() -> None:
+    toy = Distribution(**PARTS)
+    assert Distribution.from_dict(json.loads(json.dumps(toy.to_dict()))) == toy
+
+
+def test_the_order_of_counting_does_not_show() -> None:
+    backwards = PARTS | {"formula_counts": dict(reversed(PARTS["formula_counts"].items()))}
+    assert json.dumps(Distribution(**backwards).to_dict()) == json.dumps(Distribution(**PARTS).to_dict())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"elements": ()},
+        {"elements": ("H", "C", "C")},
+        {"formula_counts": {(1, 2): 1}},
+        {"formula_counts": {(0, 0, 0): 1}},
+        {"formula_counts": {(-1, 2, 1): 1}},
+        {"formula_counts": {(2, 0, 1): 0}},
+        {"sigma_N": {2: 0.7, 3: 0.8, 5: 1.0, 6: 1.1}},
+        {"sigma_N": PARTS["sigma_N"] | {4: 0.0}},
+        {"sigma_N": PARTS["sigma_N"] | {4: float("nan")}},
+        {"sigma_N": PARTS["sigma_N"] | {1: 1.0}},
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(change) -> None:
+    with pytest.raises(InputError):
+        Distribution(**PARTS | change)
+
+
+def test_an_unknown_element_is_refused() -> None:
+    with pytest.raises(ElementError):
+        Distribution(**PARTS | {"elements": ("H", "C", "Q")})
+
+
+@pytest.mark.parametrize("data", [{}, {"name": "x"}, {**Distribution(**PARTS).to_dict(), "formula_counts": [1]}, []])
+def test_what_is_no_distribution_is_refused(data) -> None:
+    with pytest.raises(InputError):
+        Distribution.from_dict(data)

@@ -1,0 +1,64 @@
+"""Symbols, atomic numbers and formulas."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from molscore.errors import ElementError, FormulaError
+from molscore.molecules import SYMBOLS, atomic_number, hill_formula, hill_string, parse_formula
+from molscore.molecules.elements import symbol_of
+
+COUNTS = st.dictionaries(st.sampled_from(SYMBOLS[1:]), st.integers(1, 99), min_size=1)
+
+
+def test_the_table_holds_118_elements_in_order() -> None:
+    assert len(SYMBOLS) == len(set(SYMBOLS)) == 119
+    assert [atomic_number(symbol) for symbol in ("H", "C", "N", "O", "F", "Fe", "I", "Og")] == [
+        1,
+        6,
+        7,
+        8,
+        9,
+        26,
+        53,
+        118,
+    ]
+    assert all(symbol_of(atomic_number(symbol)) == symbol for symbol in SYMBOLS[1:])
+
+
+@pytest.mark.parametrize("symbol", ["X", "c", "CL", "", " C", None, 6])
+def test_what_is_no_symbol_is_refused(symbol) -> None:
+    with pytest.raises(ElementError):
+        atomic_number(symbol)
+
+
+@pytest.mark.parametrize("number", [0, -1, 119])
+def test_what_is_no_atomic_number_is_refused(number) -> None:
+    with pytest.raises(ElementError):
+        symbol_of(number)
+
+
+@given(COUNTS)
+def test_a_hill_string_parses_back(counts) -> None:
+    assert parse_formula(hill_string(counts)) == counts
+
+
+@pytest.mark.parametrize(
+    ("formula", "hill"),
+    [("O2H10C7", "C7H10O2"), ("CH3CH2OH", "C2H6O"), ("H2O", "H2O"), ("ClH", "ClH"), ("NaCl", "ClNa"), (" CH4 ", "CH4")],
+)
+def test_hill_order(formula, hill) -> None:
+    assert hill_string(parse_formula(formula)) == hill
+
+
+def test_a_formula_does_not_depend_on_the_order_of_atoms(rng) -> None:
+    numbers = rng.integers(1, 119, size=50)
+    assert hill_formula(numbers) == hill_formula(rng.permutation(numbers))
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "c7h10", "C7H10O2+", "C(CH3)4", "C0H4", "C04", "Xx2", "C7 H10", "7C", "C1e3", "C9999999", "CH₄"]
+)
+def test_what_is_no_formula_is_refused_and_quoted(text) -> None:
+    with pytest.raises(FormulaError, match="formula|element|count"):
+        parse_formula(text)

@@ -1,0 +1,151 @@
+"""Bonds come from a process that no molecule can hang or crash for long."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+from rdkit import Chem
+from rdkit.Chem import rdDistGeom
+
+from molscore.errors import ParseError
+from molscore.molecules import Molecule, perception
+from molscore.molecules.chem import smiles_of
+from molscore.molecules.perception import perceive_bonds
+
+# Its sulfates leave millions of valence combinations to try: rdkit issue 9227.
+ENDLESS = "[N-]=[N+]=NCC1OC(OS(=O)(=O)[O-])C(OS(=O)(=O)[O-])C(OS(=O)(=O)[O-])C1OS(=O)(=O)[O-]"
+
+
+@pytest.fixture
+def endless() -> Molecule:
+    """Azide and sulfates, for which the search does not end."""
+    mol = Chem.AddHs(Chem.MolFromSmiles(ENDLESS))
+    rdDistGeom.EmbedMolecule(mol, randomSeed=1)
+    return Molecule([atom.GetAtomicNum() for atom in mol.GetAtoms()], mol.GetConformer().GetPositions(), "endless")
+
+
+@pytest.fixture
+def fresh_worker(monkeypatch) -> perception._Worker:
+    """A worker of this test alone."""
+    worker = perception._Worker()
+    monkeypatch.setattr(perception, "_WORKER", worker)
+    yield worker
+    worker.stop()
+
+
+def test_bonds_of_water(water) -> None:
+    bonds = perceive_bonds(water)
+    assert sorted(bonds.pairs.tolist()) == [[0, 1], [0, 2]]
+    assert bonds.orders.tolist() == [1, 1]
+    assert bonds.charges.tolist() == [0, 0, 0]
+
+
+def test_the_number_of_iterations_is_bounded(endless) -> None:
+    began = time.monotonic()
+    with pytest.raises(ParseError, match="'endless'.*Iterations"):
+        perceive_bonds(endless, max_iterations=200)
+    assert time.monotonic() - began < 3
+
+
+def test_the_time_is_bounded_and_life_goes_on(endless, water, fresh_worker) -> None:
+    perceive_bonds(water)
+    began = time.monotonic()
+    with pytest.raises(ParseError, match="'endless': no bonds found within 0.2 s"):
+        perceive_bonds(endless, max_iterations=2**31, time_limit=0.2)
+    assert time.monotonic() - began < 3
+    assert len(perceive_bonds(water).orders) == 2
+
+
+def test_a_killed_worker_is_replaced(water, fresh_worker) -> None:
+    perceive_bonds(water)
+    first = fresh_worker._process
+    first.kill()
+    first.wait()
+    assert len(perceive_bonds(water).orders) == 2
+    assert fresh_worker._process.pid != first.pid
+
+
+def test_a_worker_that_dies_at_work_is_an_error_of_the_molecule(water, fresh_worker, tmp_path, monkeypatch) -> None:
+    dying = tmp_path / "dying.py"
+    dying.write_text("import sys\nsys.stdout.write('R')\nsys.stdout.flush()\nsys.stdin.buffer.read(8)\nsys.exit(3)\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(perception, "_WORKER_FILE", dying)
+        with pytest.raises(ParseError, match="'water'.*crashed"):
+            perceive_bonds(water)
+    assert len(perceive_bonds(water).orders) == 2
+
+
+def test_an_interrupted_exchange_does_not_put_the_pipe_out_of_step(water, library, fresh_worker, monkeypatch) -> None:
+    perceive_bonds(water)
+    with monkeypatch.context() as patch:
+        patch.setattr(perception, "REPLY", _Interrupting(perception.REPLY))
+        with pytest.raises(KeyboardInterrupt):
+            perceive_bonds(library["CCO"])
+    assert len(perceive_bonds(water).orders) == 2
+
+
+class _Interrupting:
+    """A reply format during whose unpacking the user presses Ctrl-C."""
+
+    def __init__(self, real: object) -> None:
+        self.size = real.size
+
+    def unpack(self, data: bytes) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_has_a_worker_of_its_own(water, fresh_worker) -> None:
+    perceive_bonds(water)
+    pid = fresh_worker._process.pid
+    child = os.fork()
+    if child == 0:
+        right = len(perceive_bonds(water).orders) == 2 and fresh_worker._process.pid != pid
+        fresh_worker.stop()
+        os._exit(0 if right else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert len(perceive_bonds(water).orders) == 2
+    assert fresh_worker._process.pid == pid
+
+
+def test_atoms_that_are_no_molecule_are_refused(scattered) -> None:
+    with pytest.raises(ParseError, match="'scattered'.*no neutral closed-shell"):
+        perceive_bonds(scattered)
+    heap = Molecule(np.full(29, 6), np.random.default_rng(0).normal(scale=0.3, size=(29, 3)))
+    with pytest.raises(ParseError):
+        perceive_bonds(heap)
+
+
+@pytest.mark.parametrize("formula", [[6, 1, 1, 1], [6, 1, 1]])
+def test_radicals_and_carbenes_are_refused(formula, library) -> None:
+    positions = np.array([[0.0, 0.0, 0.0], [1.09, 0.0, 0.0], [-0.5, 0.95, 0.0], [-0.5, -0.95, 0.0]])[: len(formula)]
+    with pytest.raises(ParseError, match="closed-shell"):
+        perceive_bonds(Molecule(formula, positions))
+    assert perceive_bonds(library["C#N"]).orders.max() == 3
+
+
+def test_a_stretched_bond_is_found_where_a_tight_rule_would_lose_it(library) -> None:
+    """C-H at 1.3 Å lies beyond 1.15 covalent radii (1.23 Å), so the next reading must be tried."""
+    ethanol = library["CCO"]
+    positions = ethanol.positions.copy()
+    hydrogen = int(np.flatnonzero(ethanol.numbers == 1)[0])
+    carbon = int(np.argmin(np.linalg.norm(positions[:3] - positions[hydrogen], axis=1)))
+    bond = positions[hydrogen] - positions[carbon]
+    positions[hydrogen] = positions[carbon] + 1.3 * bond / np.linalg.norm(bond)
+    assert smiles_of(Molecule(ethanol.numbers, positions)) == "CCO"
+    positions[hydrogen] = positions[carbon] + 4.0 * bond / np.linalg.norm(bond)
+    with pytest.raises(ParseError):
+        smiles_of(Molecule(ethanol.numbers, positions))
+
+
+def test_two_molecules_far_apart_are_two_pieces(water) -> None:
+    pair = Molecule([8, 1, 1] * 2, np.concatenate([water.positions, water.positions + 6.0]))
+    assert smiles_of(pair) == "O.O"
+
+
+def test_a_molecule_of_hundreds_of_atoms_is_read(library) -> None:
+    benzene = library["c1ccccc1"]
+    shifts = 8.0 * np.array([[i, j, 0] for i in range(5) for j in range(5)])
+    many = Molecule(np.tile(benzene.numbers, 25), np.concatenate([benzene.positions + shift for shift in shifts]))
+    assert smiles_of(many) == ".".join(["c1ccccc1"] * 25)
