@@ -45,7 +45,7 @@ def test_the_number_of_iterations_is_bounded(endless) -> None:
     began = time.monotonic()
     with pytest.raises(ParseError, match="'endless'.*Iterations"):
         perceive_bonds(endless, max_iterations=200)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
 
 
 def test_the_time_is_bounded_and_life_goes_on(endless, water, fresh_worker) -> None:
@@ -53,7 +53,7 @@ def test_the_time_is_bounded_and_life_goes_on(endless, water, fresh_worker) -> N
     began = time.monotonic()
     with pytest.raises(ParseError, match="'endless': no bonds found within 0.2 s"):
         perceive_bonds(endless, max_iterations=2**31, time_limit=0.2)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
     assert len(perceive_bonds(water).orders) == 2
 
 

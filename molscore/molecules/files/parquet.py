@@ -19,7 +19,7 @@ from molscore.molecules.molecule import Molecule
 __all__ = ["read_parquet", "write_parquet"]
 
 _GEOMETRY = ("numbers", "positions")
-_READ_ROWS = 1024
+_READ_ROWS = 256
 _WRITE_ROWS = 10_000
 _NUMBERS, _POSITIONS = pa.list_(pa.uint8()), pa.list_(pa.float32())
 

@@ -14,8 +14,9 @@ from molscore.molecules.molecule import Molecule
 __all__ = ["read_xyz", "xyz_frame"]
 
 _COUNT = re.compile(r"\s*\d{1,9}\s*$")
-_FIELD = re.compile(r"""([A-Za-z_][\w:.\-]*)=("[^"]*"|'[^']*'|\S+)""")
+_FIELD = re.compile(r"""(\w[\w:.\-]*)=(?:"([^"]*)"|'([^']*)'|(\S+))""")
 _SYMBOL = re.compile(r"([A-Za-z]{1,2})\d*$")
+_NO_KEY = re.compile(r"[^\w.\-]|^[.\-]")
 _CELL_FIELDS = ("Properties", "Lattice", "pbc")
 
 
@@ -96,7 +97,7 @@ def _number(symbol: str) -> int:
 
 def _comment(text: str) -> tuple[dict[str, Any], str, int, int]:
     """Columns, name, and the fields in which species and position stand."""
-    fields = {key: value.strip("\"'") for key, value in _FIELD.findall(text)}
+    fields = {key: "".join(values) for key, *values in _FIELD.findall(text)}
     if not fields:
         return ({"name": text} if text else {}), text, 0, 1
     where, offset = {"species": 0, "pos": 1}, 0
@@ -115,7 +116,7 @@ def xyz_frame(row: Row, tags: Mapping[str, Any]) -> str:
     """
     fields = {**({"name": row.name} if row.name else {}), **row.columns, **tags}
     parts = ["Properties=species:S:1:pos:R:3"]
-    parts += [f"{re.sub(r'[^0-9A-Za-z_.-]', '_', key)}={_quoted(text_of(value))}" for key, value in fields.items()]
+    parts += [f"{_NO_KEY.sub('_', key)}={_quoted(text_of(value))}" for key, value in fields.items()]
     molecule = row.molecule
     if molecule is None:
         return f"0\n{' '.join(parts)}\n"

@@ -1,0 +1,104 @@
+"""`read`: every format by its suffix, and what cannot be read."""
+
+import gzip
+import io
+import sys
+import tracemalloc
+from itertools import islice
+
+import pytest
+
+from molscore.errors import InputError
+from molscore.molecules.files import read, write
+
+SUFFIXES = (".smi", ".csv", ".sdf", ".xyz", ".extxyz", ".smi.gz", ".csv.gz", ".sdf.gz", ".xyz.gz", ".parquet")
+
+
+@pytest.mark.parametrize("suffix", [*SUFFIXES, ".SDF", ".CSV.GZ"])
+def test_every_format_reads_what_it_writes(library, tmp_path, suffix) -> None:
+    path = tmp_path / f"a{suffix}"
+    count = write(path, [(molecule, {"number": i}) for i, molecule in enumerate(library.values())])
+    rows = list(read(path))
+    assert count == len(rows) == len(library)
+    assert all(r.ok and (r.molecule is not None or r.smiles) for r in rows)
+    if ".smi" not in suffix:
+        assert [str(r.columns["number"]) for r in rows] == [str(i) for i in range(len(library))]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a", "a.gz", "a.parquet.gz", "a.csv.zip", ".csv"])
+def test_unknown_suffixes_are_refused_and_the_known_ones_listed(records, name) -> None:
+    with pytest.raises(InputError, match=r"unknown file type; use \.smi \.csv \.sdf"):
+        records(name, "smiles\nCCO\n")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_missing_empty_and_unreadable_files(tmp_path, suffix) -> None:
+    path = tmp_path / f"a{suffix}"
+    with pytest.raises(InputError, match=r"a\..*cannot be read.*no such file"):
+        read(path)
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="empty|0 bytes"):
+        read(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(InputError, match="cannot be read"):
+        read(path)
+
+
+def test_a_blank_file_is_empty(records) -> None:
+    with pytest.raises(InputError, match="is empty"):
+        records("a.csv", " \n\n\t\n")
+
+
+def test_gzip_that_is_none_or_damaged(records) -> None:
+    with pytest.raises(InputError, match=r"a\.csv\.gz: cannot be read"):
+        records("a.csv.gz", "smiles\nCCO\n")
+    whole = gzip.compress(b"smiles\n" + b"CCO\n" * 1000)
+    with pytest.raises(InputError, match=r"b\.csv\.gz: cannot be read"):
+        records("b.csv.gz", whole[: len(whole) // 2])
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "smiles"),
+    [
+        ("id,smiles\n1,CCO\n2,O\n", None, ["CCO", "O"]),
+        ("smiles\nCCO\nO\n", None, ["CCO", "O"]),
+        ("CCO ethanol\nO water\n", None, ["CCO", "O"]),
+        ("CCO\nO\n", None, ["CCO", "O"]),
+        ("id,drug\n1,CCO\n", "drug", ["CCO"]),
+    ],
+)
+def test_standard_input_is_csv_or_smiles(monkeypatch, text, column, smiles) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(text.encode()))
+    monkeypatch.setattr(sys, "stdin", stream)
+    assert [r.smiles for r in read("-", column)] == smiles
+    assert not stream.buffer.closed
+
+
+def test_standard_input_may_be_empty_or_lack_the_column(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    with pytest.raises(InputError, match="standard input is empty"):
+        read("-")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"id,x\n1,CCO\n")))
+    with pytest.raises(InputError, match="no column 'drug'; its columns are id, x"):
+        read("-", "drug")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".xyz", ".parquet"])
+def test_reading_streams(water, tmp_path, suffix) -> None:
+    """Memory does not grow with the file: the rows of ten chunks do not fit into what reading them takes."""
+
+    n_rows, width = 1200, 8000
+    path = tmp_path / f"a{suffix}"
+    write(path, ((water, {"smiles": "O", "note": f"row {i} " + "x" * width}) for i in range(n_rows)))
+    list(islice(read(path), 2))
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read(path)) == n_rows
+        streaming = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        assert len(list(read(path))) == n_rows
+        holding = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert streaming < 6_500_000 < n_rows * width < holding

@@ -1,0 +1,153 @@
+"""SDF records, good and bad."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rdkit import Chem
+from rdkit.Chem import rdDepictor
+
+from molscore.molecules import Molecule
+from molscore.molecules.chem import from_smiles, mol_from_molecule, smiles_of
+from molscore.molecules.files.row import Row
+from molscore.molecules.files.sdf import read_sdf, sdf_record
+from molscore.molecules.files.source import Lines
+from tests.molecules.conftest import LIBRARY
+
+
+def rows_of(text: str) -> list:
+    return list(read_sdf(Lines(io.StringIO(text, newline=""))))
+
+
+@pytest.fixture(scope="module")
+def records(library) -> list[str]:
+    """A record of each molecule of the library."""
+    return [sdf_record(Row(molecule, {"number": i}), {}) for i, molecule in enumerate(library.values())]
+
+
+def test_molecules_read_back(library, records) -> None:
+    rows = rows_of("".join(records))
+    assert [(r.row, r.status, r.columns) for r in rows] == [(i, "ok", {"number": str(i)}) for i in range(len(library))]
+    for row, (smiles, molecule) in zip(rows, library.items(), strict=True):
+        assert row.smiles == smiles_of(from_smiles(smiles))
+        assert row.molecule.numbers.tolist() == molecule.numbers.tolist()
+        np.testing.assert_allclose(row.molecule.positions, molecule.positions, atol=5.1e-5)
+
+
+def test_rdkit_reads_them_alike(library, records) -> None:
+    supplier = Chem.SDMolSupplier()
+    supplier.SetData("".join(records), removeHs=False)
+    assert [smiles_of(mol) for mol in supplier] == [smiles_of(from_smiles(smiles)) for smiles in LIBRARY]
+
+
+def test_known_bonds_are_used_as_they_are(water) -> None:
+    """Bonds that no geometry would suggest survive; a graph of other atoms, the control, is not used."""
+    odd = Chem.MolFromSmiles("[O-][H+].[H]", sanitize=False)
+    assert [atom.GetAtomicNum() for atom in odd.GetAtoms()] == [8, 1, 1]
+    assert " 3  1  0" in sdf_record(Row(water, {}, odd), {})
+    assert " 3  2  0" in sdf_record(Row(water, {}, Chem.MolFromSmiles("CCO")), {})
+
+
+def test_atoms_without_bonds_keep_their_geometry(scattered) -> None:
+    (row,) = rows_of(sdf_record(Row(scattered, {}), {}))
+    assert (row.status, row.smiles, row.molecule.formula) == ("ok", None, "C2O")
+    np.testing.assert_allclose(row.molecule.positions, scattered.positions)
+
+
+def test_a_flat_record_gives_smiles_alone(records) -> None:
+    flat = from_smiles("C[C@H](N)C(=O)O")
+    rdDepictor.Compute2DCoords(flat)
+    origin = mol_from_molecule(rows_of(records[1])[0].molecule)
+    origin.GetConformer().SetPositions(np.zeros((9, 3)))
+    rows = rows_of("".join(f"{Chem.MolToMolBlock(mol)}$$$$\n" for mol in (flat, origin)))
+    assert [(r.molecule, r.smiles, r.status) for r in rows] == [
+        (None, "C[C@H](N)C(=O)O", "ok"),
+        (None, "CCO", "ok"),
+    ]
+
+
+def test_a_record_without_hydrogens_gives_smiles_alone(library) -> None:
+    heavy = Chem.RemoveHs(mol_from_molecule(library["CCO"]))
+    (row,) = rows_of(Chem.MolToMolBlock(heavy))
+    assert (row.molecule, row.smiles) == (None, "CCO")
+
+
+def test_a_planar_molecule_is_a_geometry() -> None:
+    water = Molecule([8, 1, 1], [[0, 0.1, 0], [0.76, -0.48, 0], [-0.76, -0.48, 0]])
+    (row,) = rows_of(sdf_record(Row(water, {}), {}))
+    assert row.molecule is not None
+
+
+def test_bonds_that_are_no_molecule_do_not_cost_the_geometry(water) -> None:
+    text = sdf_record(Row(water, {}), {}).replace("  1  2  1", "  1  2  3")
+    (row,) = rows_of(text)
+    assert (row.status, row.smiles, row.molecule.formula) == ("ok", None, "H2O")
+    (flat,) = rows_of(text.replace("3D", "2D", 1).replace("0.1000", "0.0000").replace("-0.4800", " 0.0000"))
+    assert flat.status == "unparsable"
+    assert "valence" in flat.error
+
+
+def test_tags(records) -> None:
+    text = records[0].replace("$$$$", ">  <two lines>  (7)\r\na\r\nb\r\n\r\n> <none>\n\n$$$$")
+    (row,) = rows_of(text)
+    assert row.columns == {"number": "0", "two lines": "a\nb", "none": ""}
+
+
+def test_the_title_is_the_name(library) -> None:
+    named = Molecule(library["O"].numbers, library["O"].positions, "water")
+    (row,) = rows_of(sdf_record(Row(named, {"name": "water"}), {"molscore_seed": 1}))
+    assert (row.molecule.name, row.columns) == ("water", {"name": "water", "molscore_seed": "1"})
+
+
+def test_a_row_without_a_molecule_keeps_its_place(records) -> None:
+    rows = rows_of(records[0] + sdf_record(Row(None, {"why": "no conformer"}), {}) + records[1])
+    assert [r.status for r in rows] == ["ok", "unparsable", "ok"]
+    assert rows[1].columns == {"why": "no conformer"}
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.3, 0.5, 0.7, 0.9])
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_truncated_record_costs_itself_alone(records, kept, closed) -> None:
+    """Cut anywhere, with or without the closing line: the record after it is read."""
+    lines = records[3].splitlines(keepends=True)
+    cut = "".join(lines[: max(1, int(kept * (len(lines) - 6)))]) + ("$$$$\n" if closed else "")
+    rows = rows_of(records[1] + cut + records[2])
+    assert [r.status for r in rows] == ["ok", "unparsable", "ok"]
+    assert rows[2].smiles == "C#N"
+
+
+def test_a_record_that_lacks_only_its_closing_line(records) -> None:
+    rows = rows_of(records[1].replace("$$$$\n", "") + records[2] + records[3].replace("$$$$\n", ""))
+    assert [r.smiles for r in rows] == ["CCO", "C#N", "c1ccccc1"]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "x.xxxx"])
+def test_coordinates_that_are_no_numbers(records, value) -> None:
+    lines = records[1].splitlines(keepends=True)
+    lines[4] = f"{value:>10}" + lines[4][10:]
+    rows = rows_of("".join(lines) + records[2])
+    assert [r.ok for r in rows] == [False, True]
+
+
+def test_atoms_that_are_no_elements(records) -> None:
+    rows = rows_of(records[1].replace(" O   0", " R#  0") + records[2])
+    assert [r.status for r in rows] == ["unknown_element", "ok"]
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="$"), max_size=200))
+def test_any_text_between_records_costs_neither(text) -> None:
+    water = sdf_record(Row(Molecule([8, 1, 1], [[0, 0, 0.1], [0.76, 0, -0.48], [-0.76, 0, -0.48]]), {}), {})
+    rows = rows_of(f"{water}{text}\n$$$$\n{water}")
+    assert [r.row for r in rows] == list(range(len(rows)))
+    assert rows[0].ok
+    assert rows[-1].ok
+    assert len(rows) >= 3
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=8), st.text(max_size=20), max_size=4), st.text(max_size=10))
+def test_no_value_can_break_a_record(columns, name) -> None:
+    molecule = Molecule([8, 1, 1], [[0, 0, 0.1], [0.76, 0, -0.48], [-0.76, 0, -0.48]], name)
+    rows = rows_of(sdf_record(Row(molecule, columns), {}) * 2)
+    assert [r.ok for r in rows] == [True, True]

@@ -1,0 +1,126 @@
+"""CSV tables, good and bad."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from molscore.errors import InputError
+from molscore.molecules.files.columns import smiles_column, unique_names
+from molscore.molecules.files.source import Lines
+from molscore.molecules.files.table import read_csv
+
+CELL = st.text(st.characters(codec="utf-8"), max_size=15)
+
+
+def rows_of(text: str) -> list:
+    return list(read_csv(Lines(io.StringIO(text, newline="")), None, "table"))
+
+
+def test_columns_are_kept_in_order(records) -> None:
+    (row,) = records("a.csv", "id,Canonical_SMILES,stock\n7,CCO,3.5\n")
+    assert (row.smiles, row.status) == ("CCO", "ok")
+    assert list(row.columns.items()) == [("id", "7"), ("Canonical_SMILES", "CCO"), ("stock", "3.5")]
+
+
+@pytest.mark.parametrize("name", ["smiles", "SMILES", "Smiles ", "canonical_smiles", "Isomeric SMILES", "smi"])
+def test_the_column_is_found_by_name(name) -> None:
+    assert smiles_column(["id", name.strip()], None, "t") == name.strip()
+
+
+def test_the_column_asked_for_wins_and_its_case_is_forgiven() -> None:
+    names = ["smiles", "Product"]
+    assert smiles_column(names, "Product", "t") == smiles_column(names, "product", "t") == "Product"
+    with pytest.raises(InputError, match="t: no column 'educt'; its columns are smiles, Product"):
+        smiles_column(names, "educt", "t")
+    with pytest.raises(InputError, match="no column 'A'"):
+        smiles_column(["a", "a"], "A", "t")
+
+
+def test_a_missing_column_lists_those_there_are(records) -> None:
+    with pytest.raises(InputError, match=r"a\.csv: no column of SMILES found; its columns are id, name"):
+        records("a.csv", "id,name\n1,x\n")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_delimiters(records, delimiter) -> None:
+    (row,) = records("a.csv", delimiter.join(["id", "smiles"]) + "\n" + delimiter.join(["1", "CCO"]) + "\n")
+    assert (row.smiles, row.columns["id"]) == ("CCO", "1")
+
+
+def test_headers_are_made_unique() -> None:
+    assert unique_names(["a", "a", "", " b ", "a", "a.1"]) == ["a", "a.1", "column_2", "b", "a.2", "a.1.1"]
+
+
+def test_a_byte_order_mark_and_windows_lines(records) -> None:
+    (row,) = records("a.csv", "\ufeffsmiles,id\r\nCCO,1\r\n")
+    assert row.columns == {"smiles": "CCO", "id": "1"}
+
+
+def test_bad_rows_keep_their_place(records) -> None:
+    text = "smiles,id\nCCO,0\n,1\nC(,2\nCCO\nCCO,4,extra\n\nc1ccccc1,5\n"
+    rows = records("a.csv", text)
+    assert [r.status for r in rows] == ["ok", "unparsable", "unparsable", "unparsable", "unparsable", "ok"]
+    assert "empty" in rows[1].error
+    assert "1 fields, the header 2" in rows[3].error
+    assert "3 fields, the header 2" in rows[4].error
+    assert rows[2].columns == {"smiles": "C(", "id": "2"}
+
+
+def test_a_quoted_field_may_hold_lines_and_commas(records) -> None:
+    rows = records("a.csv", 'smiles,note\nCCO,"two\nlines, one ""cell"""\nO,x\n')
+    assert [(r.smiles, r.columns["note"]) for r in rows] == [("CCO", 'two\nlines, one "cell"'), ("O", "x")]
+
+
+@pytest.mark.parametrize("after", [1, 10, 200])
+def test_a_quote_that_never_closes_costs_one_row(records, after) -> None:
+    rows = records("a.csv", 'smiles,note\nO,fine\nCCO,"oops\n' + "".join(f"C,{i}\n" for i in range(after)))
+    assert [r.status for r in rows] == ["ok", "unparsable"] + ["ok"] * after
+    assert "quote" in rows[1].error
+    assert [r.columns["note"] for r in rows[2:]] == [str(i) for i in range(after)]
+
+
+def test_bytes_that_are_not_utf8_spoil_their_row_alone(records) -> None:
+    rows = records("a.csv", b"smiles,note\nCCO,caf\xe9\n\xff\xfe,x\nO,y\n")
+    assert [r.status for r in rows] == ["ok", "unparsable", "ok"]
+    assert rows[0].columns["note"] == "caf\ufffd"
+
+
+def test_an_endless_field_is_a_bad_row(records) -> None:
+    rows = records("a.csv", "smiles,note\nO,a\nCCO," + "x" * 200_000 + "\nC,b\n")
+    assert [r.status for r in rows] == ["ok", "unparsable", "ok"]
+
+
+def test_a_header_alone_is_no_rows(records) -> None:
+    assert records("a.csv", "smiles,id\n") == []
+
+
+@given(st.lists(st.tuples(CELL, CELL), max_size=6))
+def test_any_table_that_the_csv_module_writes_is_read_row_for_row(cells) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
+    writer.writerows([("smiles", "note"), *cells, ("CCO", "last")])
+    rows = rows_of(text.getvalue())
+    assert [(r.columns["smiles"], r.columns["note"]) for r in rows] == [*cells, ("CCO", "last")]
+    assert rows[-1].ok
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters='"\r\n'), max_size=20), max_size=8))
+def test_garbage_costs_no_good_row(garbage) -> None:
+    lines = [part for i, line in enumerate(garbage) for part in (line, f"CCO,{i}")]
+    rows = rows_of("smiles,id\n" + "".join(f"{line}\n" for line in lines))
+    assert len(rows) == sum(bool(line.strip()) for line in lines)
+    good = [r.columns["id"] for r in rows if r.ok and r.smiles == "CCO"]
+    assert set(good) >= {str(i) for i in range(len(garbage))}
+
+
+@given(st.text(max_size=200), st.text(max_size=40))
+def test_any_text_is_a_table_or_an_input_error(text, header) -> None:
+    for content in (text, f"smiles,{header}\n{text}"):
+        try:
+            rows = rows_of(content) if content.strip() else []
+        except InputError:
+            continue
+        assert [r.row for r in rows] == list(range(len(rows)))

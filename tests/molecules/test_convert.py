@@ -1,0 +1,89 @@
+"""Molecules from whatever a user holds them in."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from ase import Atoms
+from rdkit import Chem
+from torch_geometric.data import Batch, Data
+
+from molscore.errors import ElementError, InputError, ParseError, PositionError
+from molscore.molecules import Molecule
+from molscore.molecules.ase import to_ase
+from molscore.molecules.chem import from_smiles, mol_from_molecule
+from molscore.molecules.convert import as_molecule, as_molecules
+from molscore.molecules.pyg import to_pyg
+
+
+def test_every_form_of_a_molecule_gives_the_same_molecule(library) -> None:
+    molecule = library["CCO"]
+    for form in (molecule, mol_from_molecule(molecule), to_pyg(molecule), to_ase(molecule)):
+        given = as_molecule(form)
+        np.testing.assert_array_equal(given.numbers, molecule.numbers)
+        np.testing.assert_allclose(given.positions, molecule.positions, atol=1e-6)
+
+
+def test_smiles_and_graphs_without_geometry_get_one() -> None:
+    text, graph = as_molecule("CCO", seed=5), as_molecule(from_smiles("CCO"), seed=5)
+    assert text.formula == "C2H6O"
+    np.testing.assert_array_equal(text.positions, graph.positions)
+    flat = from_smiles("CCO")
+    Chem.rdDepictor.Compute2DCoords(flat)
+    assert np.ptp(as_molecule(flat).positions, axis=0).min() > 0.1
+
+
+def test_a_geometry_without_hydrogens_is_not_replaced_in_silence(library) -> None:
+    with pytest.raises(PositionError, match="hydrogens"):
+        as_molecule(Chem.RemoveHs(mol_from_molecule(library["CCO"])))
+
+
+def test_one_thing_or_many(library) -> None:
+    molecule = library["CCO"]
+    assert [m.formula for m in as_molecules(["O", molecule, to_ase(molecule)])] == ["H2O", "C2H6O", "C2H6O"]
+    assert [m.formula for m in as_molecules(m for m in [molecule] * 2)] == ["C2H6O"] * 2
+    for single in ("O", molecule, to_ase(molecule), to_pyg(molecule), mol_from_molecule(molecule)):
+        assert len(as_molecules(single)) == 1
+    assert as_molecules([]) == []
+
+
+def test_a_pyg_batch_is_many_molecules(library) -> None:
+    batch = Batch.from_data_list([to_pyg(library["O"]), to_pyg(library["CCO"])])
+    assert [m.formula for m in as_molecules(batch)] == ["H2O", "C2H6O"]
+    with pytest.raises(InputError, match="batch of 2"):
+        as_molecule(batch)
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
+        ("C(", ParseError),
+        (3.5, InputError),
+        (None, InputError),
+        (Atoms("X", [(0, 0, 0)]), ElementError),
+        (Data(pos=None), InputError),
+    ],
+)
+def test_errors_keep_their_type_and_name_the_row(bad, error, water) -> None:
+    with pytest.raises(error, match="^row 2: "):
+        as_molecules([water, water, bad, "C("])
+
+
+def test_the_front_door_needs_no_chemistry_package() -> None:
+    """Molecules, batches and conversions load without RDKit, ASE and PyG; the gate, the control, does not."""
+    loaded = "print(sorted({'rdkit', 'ase', 'torch_geometric'} & set(sys.modules)))"
+    code = f"import sys, molscore.molecules.convert; {loaded}; import molscore.molecules.chem; {loaded}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["[]", "['rdkit']"]
+
+
+def test_converting_does_not_share_memory(library) -> None:
+    atoms = to_ase(library["O"])
+    molecule = as_molecule(atoms)
+    atoms.positions += 1
+    np.testing.assert_array_equal(molecule.positions, library["O"].positions)
+    data = to_pyg(molecule)
+    data.pos += 1
+    np.testing.assert_array_equal(molecule.positions, library["O"].positions)
+    assert isinstance(molecule, Molecule)

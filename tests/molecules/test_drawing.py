@@ -1,0 +1,76 @@
+"""Pictures, drawn without a display."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from molscore.errors import InputError, OutputError, ParseError
+from molscore.molecules.drawing import draw_grid, draw_weights
+
+
+def pixels(path) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(path.read_bytes())).convert("RGB")).astype(int)
+
+
+@pytest.fixture(autouse=True)
+def headless(monkeypatch) -> None:
+    """No X11 display."""
+    monkeypatch.delenv("DISPLAY", raising=False)
+
+
+def test_a_grid_has_a_cell_for_each_molecule(library, scattered, tmp_path) -> None:
+    path = tmp_path / "grid.png"
+    draw_grid([library["CCO"], "c1ccccc1", scattered], ["a", "b", "c"], path, per_row=2, cell=(120, 100))
+    image = pixels(path)
+    assert image.shape == (200, 240, 3)
+    inked = [(image[y : y + 100, x : x + 120] < 200).any() for y in (0, 100) for x in (0, 120)]
+    assert inked == [True, True, True, False]
+
+
+def test_weights_colour_their_atoms(library, tmp_path) -> None:
+    ethanol = library["CCO"]
+
+    def tints(weights) -> tuple[int, int]:
+        path = tmp_path / "weights.png"
+        draw_weights(ethanol, weights, path, legend="")
+        image = pixels(path)
+        red = (image[..., 0] - image[..., 2] > 80) & (image[..., 1] - image[..., 2] < 60) & (image[..., 2] > 30)
+        blue = (image[..., 2] - image[..., 0] > 80) & (image[..., 0] > 30)
+        return int(red.sum()), int(blue.sum())
+
+    carbon = np.eye(9)[0]
+    up, down, none = tints(carbon), tints(-carbon), tints(0 * carbon)
+    assert up[0] > none[0] + 500
+    assert down[1] > none[1] + 500
+    hydrogen_of_that_carbon = np.eye(9)[3]
+    assert tints(hydrogen_of_that_carbon) == up
+
+
+def test_the_same_picture_has_the_same_bytes(library, tmp_path) -> None:
+    for name in ("a", "b"):
+        draw_grid([library["CCO"]], ["x"], tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_what_does_not_fit_is_refused(library, scattered, tmp_path) -> None:
+    path = tmp_path / "x.png"
+    for mols, legends in (([], []), ([library["O"]], ["a", "b"])):
+        with pytest.raises(InputError):
+            draw_grid(mols, legends, path)
+    for weights in ([1.0], np.full(3, np.nan)):
+        with pytest.raises(InputError):
+            draw_weights(library["O"], weights, path)
+    with pytest.raises(ParseError):
+        draw_weights(scattered, np.zeros(3), path)
+    with pytest.raises(OutputError):
+        draw_grid(["C"], ["a"], tmp_path / "missing" / "x.png")
+    assert not path.exists()
+
+
+def test_missing_system_libraries_are_named(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "rdkit.Chem.Draw", None)
+    with pytest.raises(OutputError, match="libX11"):
+        draw_grid(["C"], ["a"], tmp_path / "x.png")
