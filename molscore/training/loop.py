@@ -58,20 +58,21 @@ class Trainer:
         """Take one optimiser step and return the parts of the loss."""
         config, (rank, world, device) = self.config, self.processes
         generator = torch.Generator().manual_seed((config.seed * 1_000_003 + self.step) * 4_099 + rank)
-        batch = self.data.batch(self.batches.at(self.step, rank, world), self.network.elements).to(device)
+        share = self.batches.at(self.step, rank, world)
+        pad_to = next((size for size in config.buckets if size >= self.data.sizes[share].max()), 0)
+        batch = self.data.batch(share, self.network.elements, pad_to=pad_to).to(device)
         dual = self.step >= config.density_start
         noisy = noised(batch, config, 0.5 if dual else config.uniform_share, generator)
         token = torch.zeros(len(batch.mask), dtype=torch.long, device=device)
         parts: dict[str, torch.Tensor] = {}
-        n = config.density_batch // world if dual else 0
-        if n:
-            loss, parts = dual_loss(self.network, noisy.head(n), token[:n], config)
-            (loss * (n * world / config.batch)).backward()
-        if n * world < config.batch and not config.frozen_trunk:
-            rest = noisy.tail(n)
-            loss, fine = denoising_loss(self.denoise, rest, token[n:], config.weight_coarse)
-            (loss * (1 - n * world / config.batch)).backward()
-            parts = {**parts, "denoising": fine}
+        if not config.frozen_trunk:
+            loss, parts["denoising"] = denoising_loss(self.denoise, noisy, token, config.weight_coarse)
+            loss.backward()
+        if dual:
+            few = noisy.head(max(1, config.density_batch // world))
+            loss, more = dual_loss(self.network, few, token[: len(few.ln_sigma)], config)
+            loss.backward()
+            parts |= more
         self.processes.average_gradients(self.parameters)
         self.optimiser.step(self.step)
         self.average.update(self.network, self.step)

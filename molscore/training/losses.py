@@ -36,11 +36,6 @@ class Noised(NamedTuple):
         """The first n molecules."""
         return Noised(Batch(*(t[:n] for t in self.x)), self.y[:n], self.z[:n], self.ln_sigma[:n])
 
-    def tail(self, n: int) -> "Noised":
-        """All but the first n molecules."""
-        return Noised(Batch(*(t[n:] for t in self.x)), self.y[n:], self.z[n:], self.ln_sigma[n:])
-
-
 def noised(x: Batch, config: TrainConfig, uniform_share: float, generator: torch.Generator) -> Noised:
     """Draw sigma (part log-uniform over the whole range, part log-normal) and noise for every molecule."""
     B = len(x.mask)
@@ -71,8 +66,8 @@ def denoising_loss(denoise: Denoise, noisy: Noised, distribution: Tensor, weight
 
 
 def dual_loss(network: DiScoFormer, noisy: Noised, distribution: Tensor, config: TrainConfig) -> tuple[Tensor, dict[str, Tensor]]:
-    """All terms at once, through one pass and one derivative of U; the parts for the log."""
-    x, mask, z = noisy.x.positions, noisy.x.mask, noisy.z
+    """The terms of the density head and the consistency, through one pass and one derivative of U; the parts for the log."""
+    mask, z = noisy.x.mask, noisy.z
     d = degrees_of_freedom(mask)
     y, ln_sigma = noisy.y.detach().requires_grad_(), noisy.ln_sigma.detach().requires_grad_()
     sigma = ln_sigma.exp()
@@ -81,18 +76,10 @@ def dual_loss(network: DiScoFormer, noisy: Noised, distribution: Tensor, config:
     grad_U, time_score = torch.autograd.grad(U.sum(), (y, ln_sigma), create_graph=True)
     grad_U, sigma = centre(grad_U, mask), sigma.detach()[:, None, None]
 
-    weight = denoised.c.c_out.detach().pow(-2)
-    fine = (weight * _per_degree((denoised.fine - x).square(), d)).mean()
-    coarse = (weight * _per_degree((denoised.coarse - x).square(), d)).mean()
     space = _per_degree((sigma * grad_U - z).square(), d).mean()
     time = ((time_score - (d - z.square().sum((1, 2)))).square() / (4 * d.square())).mean()
     sigma_score = (denoised.fine - noisy.y) / sigma
     consistency = _per_degree((sigma_score + sigma * grad_U.detach()).square(), d).mean()
-    loss = (
-        fine
-        + config.weight_coarse * coarse
-        + config.weight_density * (space + config.weight_time * time)
-        + config.weight_consistency * consistency
-    )
-    parts = {"denoising": fine, "space": space, "time": time, "consistency": consistency}
+    loss = config.weight_density * (space + config.weight_time * time) + config.weight_consistency * consistency
+    parts = {"space": space, "time": time, "consistency": consistency}
     return loss, {name: part.detach() for name, part in parts.items()}
