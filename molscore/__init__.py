@@ -1,5 +1,95 @@
 """One network gives the score and the log-density of molecules: generate, rank and filter them."""
 
-__all__ = ["__version__"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from molscore.errors import (
+        CheckpointError,
+        ConformerError,
+        DistributionError,
+        ElementError,
+        FormulaError,
+        InputError,
+        MolscoreError,
+        OutputError,
+        ParseError,
+        PositionError,
+        SizeError,
+    )
+    from molscore.evaluation.metrics import evaluate
+    from molscore.molecules.files import read, write
+    from molscore.molecules.molecule import Molecule
+    from molscore.nn.heads import Estimate
+    from molscore.screening.candidate import Candidate
+    from molscore.screening.model import Model, load
+    from molscore.screening.rank import rank
+    from molscore.screening.scorer import Scorer
 
 __version__ = "0.1.0"
+
+# Where each public name lives; nothing is imported before it is asked for.
+_HOMES = {
+    "Candidate": "molscore.screening.candidate",
+    "Estimate": "molscore.nn.heads",
+    "Model": "molscore.screening.model",
+    "Molecule": "molscore.molecules.molecule",
+    "Scorer": "molscore.screening.scorer",
+    "evaluate": "molscore.evaluation.metrics",
+    "load": "molscore.screening.model",
+    "rank": "molscore.screening.rank",
+    "read": "molscore.molecules.files",
+    "write": "molscore.molecules.files",
+}
+_ERRORS = (
+    "CheckpointError",
+    "ConformerError",
+    "DistributionError",
+    "ElementError",
+    "FormulaError",
+    "InputError",
+    "MolscoreError",
+    "OutputError",
+    "ParseError",
+    "PositionError",
+    "SizeError",
+)
+_HOMES |= dict.fromkeys(_ERRORS, "molscore.errors")
+
+__all__ = [
+    "Candidate",
+    "CheckpointError",
+    "ConformerError",
+    "DistributionError",
+    "ElementError",
+    "Estimate",
+    "FormulaError",
+    "InputError",
+    "Model",
+    "Molecule",
+    "MolscoreError",
+    "OutputError",
+    "ParseError",
+    "PositionError",
+    "Scorer",
+    "SizeError",
+    "__version__",
+    "evaluate",
+    "load",
+    "rank",
+    "read",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'molscore' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

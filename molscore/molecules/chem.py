@@ -7,6 +7,7 @@ from molscore.molecules.molecule import Molecule
 from molscore.molecules.perception import perceive_bonds
 
 __all__ = [
+    "atomic_numbers",
     "charge",
     "connected",
     "fragments",
@@ -43,6 +44,12 @@ def from_smiles(smiles: str) -> Chem.Mol:
     if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
         raise ParseError(f"{text!r} is not a molecule: it has a dummy atom")
     return mol
+
+
+def atomic_numbers(smiles_or_mol: str | Chem.Mol) -> list[int]:
+    """Atomic numbers with the hydrogens that the valences ask for, those last; raises `ParseError` for a bad SMILES."""
+    mol = from_smiles(smiles_or_mol) if isinstance(smiles_or_mol, str) else smiles_or_mol
+    return [atom.GetAtomicNum() for atom in mol.GetAtoms()] + [1] * missing_hydrogens(mol)
 
 
 def _fault(smiles: str) -> str:

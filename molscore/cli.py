@@ -1,0 +1,211 @@
+"""The command `molscore`: parse, call, print."""
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from molscore import __version__
+from molscore.errors import MolscoreError
+
+__all__ = ["main"]
+
+_WITHOUT_EFFECT = ("output", "workers", "as_json")  # options that leave the rows of a result as they are
+
+
+class Program(click.Group):
+    """A group whose errors are one line each: exit code 2 for what a user can mend, 130 when interrupted."""
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> None:
+        """Run a command and leave with its exit code."""
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(args, prog_name or "molscore", **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            code = 2
+        except (MolscoreError, click.ClickException) as error:
+            message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+            click.echo(f"molscore: error: {' '.join(message.split())}", err=True)
+            code = 2
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("molscore: interrupted", err=True)
+            code = 130
+        except BrokenPipeError:
+            sys.stdout = None  # nobody reads on; do not complain again on the way out
+            code = 141
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(__version__, prog_name="molscore")
+def main() -> None:
+    """Generate, rank and filter molecules with one network that gives score and log-density."""
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _command(context: click.Context) -> str:
+    """The command line without what leaves the result as it is: the same job is written the same way."""
+    words = ["molscore", context.info_name]
+    for parameter in context.command.params:
+        value = context.params[parameter.name]
+        if isinstance(parameter, click.Argument):
+            words.append(str(value))
+        elif parameter.name not in _WITHOUT_EFFECT and value != parameter.get_default(context):
+            words += [parameter.opts[-1]] if value is True else [parameter.opts[-1], str(value)]
+    return shlex.join(words)
+
+
+_model = click.option("--model", default="qm9", help="A bundled model's name, or a model folder.")
+_distribution = click.option("--distribution", default=None, help="One of the model's; its first by default.")
+_output = click.option(
+    "-o", "--output", default="-", help="File, by suffix .sdf .csv .parquet .xyz .smi; - is CSV to stdout."
+)
+_resolution = click.option(
+    "--resolution", type=float, default=0.05, help="Noise width in Å at which densities are read."
+)
+_json = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
+
+
+@main.command()
+@click.option("-n", type=int, required=True, help="Molecules to draw.")
+@click.option("--formula", default=None, help="Draw molecules of this formula only, such as C7H10O2.")
+@click.option("--n-atoms", type=int, default=None, help="Draw molecules of this size only, hydrogens included.")
+@click.option("--steps", type=int, default=50, help="Network evaluations a molecule.")
+@click.option("--sampler", type=click.Choice(["langevin", "heun", "ode"]), default="langevin")
+@click.option("--keep", type=float, default=1.0, help="Share, most likely first, of those that pass the checks.")
+@click.option("--novel", is_flag=True, help="Turn down molecules of the training data.")
+@click.option("--all", "rejected", is_flag=True, help="Write the molecules turned down as well, with the reason.")
+@click.option("--seed", type=int, default=0)
+@_resolution
+@_model
+@_distribution
+@_output
+@click.pass_context
+def generate(
+    context: click.Context, model: str, distribution: str | None, output: str, rejected: bool, **fields: Any
+) -> None:
+    """Draw molecules, check, filter and rank them, and write those that pass, most likely first."""
+    from molscore.molecules.files import write
+    from molscore.screening import report
+    from molscore.screening.generate import Request
+    from molscore.screening.model import load
+
+    request = Request(**fields)
+    loaded = load(model, distribution)
+    source = report.provenance(loaded, _command(context), request.seed, request.resolution)
+    draws = report.Draws(loaded, request, rejected)
+    written = write(output, draws, source)
+    _say(f"{draws.summary()}; {written} written to {output}")
+
+
+@main.command()
+@click.argument("library")
+@click.option("-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default.")
+@click.option(
+    "--by",
+    type=click.Choice(["percentile", "log_likelihood", "difference"]),
+    default=None,
+    help="What the order is by; percentile where the model has it.",
+)
+@click.option("--sort", is_flag=True, help="Best first; without it rows stay where they are.")
+@click.option("--seed", type=int, default=0, help="Of geometries for rows that have none.")
+@click.option("--workers", type=int, default=None, help="Processes for such geometries; one a core by default.")
+@_resolution
+@_model
+@_distribution
+@_output
+@click.pass_context
+def rank(
+    context: click.Context, library: str, model: str, distribution: str | None, output: str, sort: bool, **options: Any
+) -> None:
+    """Judge each row of LIBRARY (.smi .csv[.gz] .sdf[.gz] .xyz .parquet, - for stdin) and write all of them."""
+    from molscore.molecules.files import write
+    from molscore.screening import report
+    from molscore.screening.model import load
+    from molscore.screening.rank import Ranking, sort_scored
+    from molscore.screening.scorer import Scorer, choose_order
+
+    loaded, resolution, seed = load(model, distribution), options["resolution"], options["seed"]
+    scorer = Scorer(loaded, resolution, choose_order(loaded, options["by"], resolution), seed)
+    ranking = Ranking(scorer, library, options["smiles_column"], options["workers"], progress=True)
+    judged = sort_scored(ranking, scorer.by) if sort else ranking
+    rows = report.ranking_rows(judged, report.wants_shapes(output))
+    write(output, rows, report.provenance(loaded, _command(context), seed, resolution))
+    for line in report.ranking_summary(ranking.statuses, ranking.renamed, scorer.by, resolution):
+        _say(line)
+
+
+@main.command()
+@click.argument("molecules")
+@click.option(
+    "--reference", default=None, help="Molecules that are not novel: a data set (its training split), a file."
+)
+@_json
+def evaluate(molecules: str, reference: str | None, as_json: bool) -> None:
+    """Stability, validity, uniqueness, novelty and connectivity of MOLECULES with geometries, as EDM defines them."""
+    from molscore.evaluation.library import geometries_of, reference_of
+    from molscore.evaluation.metrics import evaluate as judge
+
+    found, left_out = geometries_of(molecules)
+    for status, count in sorted(left_out.items()):
+        _say(f"left out: {status} {count}")
+    metrics = judge(found, None if reference is None else reference_of(reference))
+    click.echo(json.dumps(metrics.to_dict(), indent=1) if as_json else metrics.to_text())
+
+
+@main.command()
+@click.argument("name", type=click.Choice(["qm9"]))
+@click.option("-o", "--output", default="data/qm9.parquet")
+def data(name: str, output: str) -> None:
+    """Build a data set from its package: real QM9, 130,831 molecules, with the split of EDM."""
+    from molscore.datasets import qm9
+
+    _say(qm9.prepare(output))
+
+
+@main.command()
+@click.argument("config")
+@click.option("--resume", is_flag=True, help="Carry on from the last saved state.")
+def train(config: str, resume: bool) -> None:
+    """Train a model as CONFIG (TOML) says, and give it reference percentiles and the list of its training molecules."""
+    from molscore.datasets import qm9
+    from molscore.screening.model import Model
+    from molscore.screening.tables import with_tables
+    from molscore.training.config import TrainConfig
+    from molscore.training.loop import train as run
+
+    settings = TrainConfig.from_toml(config)
+    checkpoint = run(settings, resume, _stability_of)
+    held_out, trained = qm9.load(settings.data, "valid"), qm9.load(settings.data, "train")
+    every = max(1, len(held_out) // 4096)
+    model = with_tables(Model(checkpoint), held_out.select(range(0, len(held_out), every)), trained.columns["smiles"])
+    _say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
+
+
+def _stability_of(checkpoint: Any) -> dict[str, float]:
+    """EDM stability of 64 samples, in percent."""
+    from molscore.evaluation.stability import stability
+    from molscore.screening.model import Model
+
+    found = stability(Model(checkpoint).generate(64))
+    return {"atom_stability": found.atom_stability, "molecule_stability": found.molecule_stability}
+
+
+@main.command()
+@_model
+@_distribution
+@_json
+def info(model: str, distribution: str | None, as_json: bool) -> None:
+    """Facts about a model: parameters, elements, sizes, training data, figures, resolutions."""
+    from molscore.screening.card import facts, to_text
+    from molscore.screening.model import load
+
+    found = facts(load(model, distribution))
+    click.echo(json.dumps(found, indent=1) if as_json else to_text(found))

@@ -1,0 +1,43 @@
+"""The geometries of a file, for judging, and what had to be left out."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+from molscore.datasets.store import MoleculeSet
+from molscore.errors import ElementError, InputError, PositionError
+from molscore.evaluation.thresholds import allowed_valences
+from molscore.molecules.files import read
+
+__all__ = ["geometries_of", "reference_of"]
+
+
+def geometries_of(path: str | os.PathLike[str]) -> tuple[MoleculeSet, Counter[str]]:
+    """Molecules of a file with a geometry and elements that the metrics know; rows left out, counted by status.
+
+    Raises `InputError` for a file that cannot be read or that has no such molecule.
+    """
+    known = allowed_valences().any(axis=1)
+    molecules, left_out = [], Counter()
+    for record in read(path):
+        if not record.ok:
+            left_out[record.status] += 1
+        elif record.molecule is None:
+            left_out[PositionError.status] += 1
+        elif not known[record.molecule.numbers].all():
+            left_out[ElementError.status] += 1
+        else:
+            molecules.append(record.molecule)
+    if not molecules:
+        reasons = ", ".join(f"{status} {n}" for status, n in sorted(left_out.items())) or "no rows"
+        raise InputError(f"{path}: no molecule has a geometry that can be judged ({reasons})")
+    return MoleculeSet.from_molecules(molecules), left_out
+
+
+def reference_of(path: str | os.PathLike[str]) -> MoleculeSet:
+    """Molecules to tell novel ones by: the training split of a data set with a split, else all geometries of a file."""
+    if str(path).endswith(".parquet"):
+        data = MoleculeSet.load(path)
+        return data.select(data.columns["split"] == "train") if "split" in data.columns else data
+    return geometries_of(path)[0]

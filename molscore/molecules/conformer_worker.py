@@ -1,0 +1,39 @@
+"""A small program that makes conformers, one SMILES string after another, run as a process that can be killed.
+
+Request on standard input: one line of JSON with ``smiles``, ``seed`` and ``time_limit`` (seconds). Reply on standard
+output: one line of JSON with ``numbers`` (N,), ``positions`` (N, 3) in Å, ``name`` and ``properties``; or ``kind``, the
+name of an error class, and ``error``, its message. JSON spells floats so that they read back the same.
+"""
+
+import json
+import sys
+from typing import Any, TextIO
+
+from molscore.errors import MolscoreError
+from molscore.molecules.conformers import embed
+
+__all__ = ["main"]
+
+
+def main(source: TextIO, sink: TextIO) -> None:
+    """Answer requests until the input ends."""
+    for line in source:
+        sink.write(json.dumps(_reply(json.loads(line))) + "\n")
+        sink.flush()
+
+
+def _reply(request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        molecule = embed(request["smiles"], seed=request["seed"], time_limit=request["time_limit"])[0]
+    except MolscoreError as error:
+        return {"kind": type(error).__name__, "error": str(error)}
+    return {
+        "numbers": molecule.numbers.tolist(),
+        "positions": molecule.positions.tolist(),
+        "name": molecule.name,
+        "properties": molecule.properties,
+    }
+
+
+if __name__ == "__main__":
+    main(sys.stdin, sys.stdout)

@@ -1,0 +1,22 @@
+"""A trained model in use: estimate, generate, filter, rank, report."""
+
+from molscore.screening.candidate import Candidate, Verdict
+from molscore.screening.generate import Request
+from molscore.screening.model import Model, load
+from molscore.screening.rank import Ranking, rank
+from molscore.screening.reference import Reference, make_reference
+from molscore.screening.scorer import Scored, Scorer
+
+__all__ = [
+    "Candidate",
+    "Model",
+    "Ranking",
+    "Reference",
+    "Request",
+    "Scored",
+    "Scorer",
+    "Verdict",
+    "load",
+    "make_reference",
+    "rank",
+]

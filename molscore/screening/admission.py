@@ -1,0 +1,56 @@
+"""Which molecules a model can judge: known elements, and two atoms up to the largest that its distribution has seen."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molscore.errors import ElementError, MolscoreError, PositionError, SizeError
+from molscore.molecules.batch import element_index
+from molscore.molecules.distribution import Distribution
+from molscore.molecules.elements import SYMBOLS
+from molscore.molecules.molecule import Molecule
+
+__all__ = ["admit", "admit_all", "check_extent", "element_counts"]
+
+_MAX_EXTENT = 1000.0  # Å from the middle; no molecule of a model is so large, and squares of more lose all digits
+
+
+def admit(numbers: Sequence[int] | NDArray[np.integer], distribution: Distribution, label: str = "molecule") -> None:
+    """Raise `SizeError` or `ElementError` for atomic numbers (N,) that the distribution does not cover."""
+    size, largest = len(numbers), distribution.max_atoms
+    if size < 2:
+        raise SizeError(f"{label}: a single atom has no geometry to judge; molecules have 2 to {largest} atoms here")
+    if size > largest:
+        raise SizeError(f"{label}: {size} atoms are more than {largest}, the most in {distribution.name}")
+    unknown = element_index(distribution.elements)[np.asarray(numbers)] < 0
+    if unknown.any():
+        symbol = SYMBOLS[int(np.asarray(numbers)[unknown.argmax()])]
+        known = ", ".join(distribution.elements)
+        raise ElementError(f"{label}: element {symbol} is not one of {known}, which {distribution.name} has")
+
+
+def admit_all(molecules: Sequence[Molecule], distribution: Distribution) -> None:
+    """`admit` each molecule; the error names the row, from 0."""
+    for row, molecule in enumerate(molecules):
+        try:
+            admit(molecule.numbers, distribution, molecule.label)
+            check_extent(molecule)
+        except MolscoreError as error:
+            raise type(error)(f"row {row}: {error}") from None
+
+
+def check_extent(molecule: Molecule) -> None:
+    """Raise `PositionError` for atoms so far apart, or so close, that they are no molecule."""
+    centred = molecule.positions - molecule.positions.mean(0)
+    extent = float(np.abs(centred).max())
+    if extent > _MAX_EXTENT:
+        raise PositionError(f"{molecule.label}: atoms lie {extent:.3g} Å from the middle; are the positions in Å?")
+    if extent == 0.0:
+        raise PositionError(f"{molecule.label}: all atoms lie at one point")
+
+
+def element_counts(molecules: Sequence[Molecule], elements: Sequence[str]) -> NDArray[np.int64]:
+    """Atoms of each of `elements` in each molecule, (M, len(elements))."""
+    index = element_index(elements)
+    return np.stack([np.bincount(index[m.numbers], minlength=len(elements)) for m in molecules])

@@ -1,0 +1,115 @@
+"""A generated molecule, what the checks say of it, and the verdict."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from molscore.errors import ParseError
+from molscore.molecules.chem import fragments, mol_from_molecule, smiles_of
+from molscore.molecules.known import Known
+from molscore.molecules.molecule import Molecule
+
+__all__ = ["PASSED", "Candidate", "Verdict", "inspect", "mark_duplicates", "ranked", "standing"]
+
+
+class Verdict(NamedTuple):
+    """Why a candidate was turned down: the check, the value found and the threshold."""
+
+    check: str
+    value: Any
+    threshold: str
+
+    def __str__(self) -> str:
+        return f"{self.check}: {self.value} ({self.threshold})" if self.threshold else self.check
+
+
+PASSED = Verdict("passed", True, "")
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Candidate(Molecule):
+    """A molecule that a model drew. It is a `Molecule`, so that everything that takes one takes it."""
+
+    index: int
+    """Its place among those drawn, from 0."""
+    mol: Any = None
+    """RDKit molecule with the bonds read off the geometry, None where none fit."""
+    smiles: str = ""
+    """Canonical, with stereochemistry; empty without bonds."""
+    valid: bool = False
+    """Whether the bonds of a neutral closed-shell molecule fit the geometry."""
+    connected: bool = False
+    """Whether it is in one piece."""
+    unique: bool = False
+    """Whether no candidate before it has the same SMILES; False without one."""
+    novel: bool | None = None
+    """Whether the training data lack it, stereochemistry aside; None where that cannot be told."""
+    log_likelihood: float = float("nan")
+    """nats."""
+    log_density: float = float("nan")
+    """nats."""
+    percentile: float | None = None
+    """0 to 100, None for a model without reference."""
+    resolution: float = float("nan")
+    """Å."""
+    verdict: Verdict = PASSED
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check and no filter turned it down."""
+        return self.verdict == PASSED
+
+    def columns(self) -> dict[str, Any]:
+        """The facts by name, as files show them; log-probabilities to four decimals, percentiles to two."""
+        return {
+            "smiles": self.smiles,
+            "formula": self.formula,
+            "n_atoms": self.n_atoms,
+            "log_likelihood": round(self.log_likelihood, 4),
+            "log_density": round(self.log_density, 4),
+            "percentile": None if self.percentile is None else round(self.percentile, 2),
+            "resolution": self.resolution,
+            "valid": self.valid,
+            "connected": self.connected,
+            "unique": self.unique,
+            "novel": self.novel,
+            "verdict": str(self.verdict),
+        }
+
+
+def inspect(molecule: Molecule, index: int, known: Known | None = None) -> Candidate:
+    """Read the bonds of a drawn molecule and check what can be checked of it alone."""
+    bare = Candidate(molecule.numbers, molecule.positions, molecule.name, index=index)
+    try:
+        mol = mol_from_molecule(molecule)
+        smiles = smiles_of(mol)
+        novel = None if known is None else not known.contains(smiles)
+    except ParseError:
+        return replace(bare, verdict=Verdict("valid", "no neutral closed-shell bonds", "some must fit the geometry"))
+    pieces = fragments(mol)
+    verdict = PASSED if pieces == 1 else Verdict("connected", f"{pieces} pieces", "1 piece")
+    return replace(bare, mol=mol, smiles=smiles, valid=True, connected=pieces == 1, novel=novel, verdict=verdict)
+
+
+def mark_duplicates(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Tell first occurrences of a SMILES string from repetitions, which are turned down."""
+    first: dict[str, int] = {}
+    marked: list[Candidate] = []
+    for candidate in candidates:
+        earlier = first.setdefault(candidate.smiles, candidate.index) if candidate.smiles else candidate.index
+        unique = bool(candidate.smiles) and earlier == candidate.index
+        verdict = candidate.verdict
+        if candidate.passed and not unique:
+            verdict = Verdict("unique", f"same SMILES as number {earlier}", "different from all before")
+        marked.append(replace(candidate, unique=unique, verdict=verdict))
+    return marked
+
+
+def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that passed, most likely first, then the rest."""
+    return sorted(candidates, key=lambda c: (not c.passed, -standing(c)[0], -standing(c)[1], c.index))
+
+
+def standing(candidate: Candidate) -> tuple[float, float]:
+    """What candidates are ordered by: percentile among molecules of like size, then log-likelihood."""
+    return (candidate.percentile if candidate.percentile is not None else 0.0, candidate.log_likelihood)

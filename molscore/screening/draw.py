@@ -1,0 +1,127 @@
+"""Drawing molecules: formulas first, then positions from noise by a sampler that follows the score."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from molscore.diffusion.levels import karras_levels
+from molscore.diffusion.sampling import annealed_langevin, probability_flow, stochastic_heun
+from molscore.errors import InputError, SizeError
+from molscore.molecules.batch import element_index, size_groups
+from molscore.molecules.elements import atomic_number, parse_formula
+from molscore.molecules.formula import check_formula
+from molscore.molecules.molecule import Molecule
+from molscore.screening.admission import admit
+from molscore.screening.passes import BATCH
+
+if TYPE_CHECKING:
+    from molscore.screening.model import Model
+
+__all__ = ["SAMPLERS", "draw_formulas", "draw_positions", "evaluations", "formula_counts"]
+
+SAMPLERS = {"langevin": annealed_langevin, "heun": stochastic_heun, "ode": probability_flow}
+SIGMA_MIN, SIGMA_MAX = 0.004, 12.0  # Å; the last level decides how precise positions are, the first drowns the data
+
+
+def evaluations(sampler: str, steps: int) -> int:
+    """Network evaluations within `steps`: Heun's method takes two a level but the last, so an odd number."""
+    return steps if sampler == "langevin" else 2 * ((steps + 1) // 2) - 1
+
+
+def formula_counts(model: "Model", formula: str) -> NDArray[np.int64]:
+    """Atoms of each element of the distribution, (E,).
+
+    Raises `FormulaError` for what no molecule can be, `ElementError` or `SizeError` for what this model cannot make.
+    """
+    counts = parse_formula(formula)
+    check_formula(counts)
+    numbers = np.repeat([atomic_number(symbol) for symbol in counts], list(counts.values()))
+    admit(numbers, model.distribution, f"formula {formula}")
+    return np.array([counts.get(symbol, 0) for symbol in model.distribution.elements])
+
+
+def draw_formulas(model: "Model", n: int, seed: int, formula: str | None, n_atoms: int | None) -> NDArray[np.int64]:
+    """Element counts of n molecules, (n, E): all of one formula, of one size, or as the distribution has them."""
+    if formula is not None and n_atoms is not None:
+        raise InputError("give a formula or a number of atoms, not both")
+    if formula is not None:
+        return np.tile(formula_counts(model, formula), (n, 1))
+    if n_atoms is not None and not 2 <= n_atoms <= model.max_atoms:
+        raise SizeError(f"{n_atoms} atoms: {model.distribution.name} molecules have 2 to {model.max_atoms}")
+    rng = np.random.default_rng(seed)
+    counts = np.asarray(model.composition.sample(n, rng, n_atoms))
+    while (single := counts.sum(1) < 2).any():  # one atom has no geometry to draw
+        counts[single] = model.composition.sample(int(single.sum()), rng, n_atoms)
+    return counts
+
+
+def draw_positions(
+    model: "Model", counts: NDArray[np.integer], seed: int, steps: int, sampler: str, progress: bool = False
+) -> list[Molecule]:
+    """Molecules of the given element counts (n, E), in order. What is not finite becomes all atoms at one point."""
+    order = sorted(range(counts.shape[1]), key=lambda k: _atom_order(model.distribution.elements[k]))
+    symbols = np.array(model.distribution.elements)
+    compositions = [np.repeat(symbols[order], row[order]) for row in counts]
+    groups = list(size_groups(counts.sum(1), BATCH))
+    molecules: list[Molecule | None] = [None] * len(counts)
+    total = len(groups) * evaluations(sampler, steps)
+    with tqdm(total=total, unit="evaluation", desc="generate", disable=not progress, mininterval=0.5) as bar:
+        done = 0
+        for i, rows in enumerate(groups):
+            generator = _generator(model.network.sigma_N.device, seed, i)
+            members = [compositions[row] for row in rows]
+            positions = _sample(model, members, steps, sampler, generator, lambda: bar.update(1))
+            for row, symbols_of_row, x in zip(rows, members, positions, strict=True):
+                numbers = [atomic_number(symbol) for symbol in symbols_of_row]
+                x = x[: len(numbers)]
+                name = f"{model.name}-{seed}-{row}"
+                molecules[row] = Molecule(numbers, x if np.isfinite(x).all() else np.zeros_like(x), name)
+            done += len(rows)
+            bar.set_postfix(molecules=f"{done}/{len(counts)}")
+    return molecules
+
+
+def _atom_order(symbol: str) -> tuple[bool, int]:
+    """Heavy atoms first, hydrogen last."""
+    return symbol == "H", atomic_number(symbol)
+
+
+def _generator(device: torch.device, seed: int, batch: int) -> torch.Generator:
+    """Noise of one batch, independent of that of other batches and other seeds."""
+    state = np.random.SeedSequence([seed, batch]).generate_state(1, np.uint64)[0]
+    return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
+
+
+@torch.inference_mode()
+def _sample(
+    model: "Model",
+    members: Sequence[NDArray[np.str_]],
+    steps: int,
+    sampler: str,
+    generator: torch.Generator,
+    tick: Callable[[], object],
+) -> NDArray[np.float64]:
+    """Positions (B, N, 3) in Å of molecules with the given element symbols."""
+    network, device = model.network, model.network.sigma_N.device
+    sizes = torch.tensor([len(symbols) for symbols in members], device=device)
+    mask = torch.arange(int(sizes.max()), device=device) < sizes[:, None]
+    table = element_index(network.elements)
+    elements = torch.zeros(mask.shape, dtype=torch.long, device=device)
+    flat = [int(table[atomic_number(symbol)]) for symbols in members for symbol in symbols]
+    elements[mask] = torch.tensor(flat, device=device)
+    token = torch.full_like(sizes, model.token)
+
+    def score_fn(y: Tensor, sigma: Tensor) -> Tensor:
+        tick()
+        denoised = network.denoise(y, elements, mask, sigma, token).fine
+        return (denoised - y) / sigma.square()[:, None, None]
+
+    n_levels = steps if sampler == "langevin" else (steps + 1) // 2
+    levels = karras_levels(n_levels, SIGMA_MIN, SIGMA_MAX)
+    y = SAMPLERS[sampler](score_fn, mask, levels, network.sigma_N[token, sizes], generator)
+    return y.cpu().double().numpy()

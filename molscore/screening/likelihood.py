@@ -1,0 +1,35 @@
+"""The log-likelihood of a whole molecule, as a sum of named terms.
+
+    log p(molecule) = log p(N) + log p(formula | N) + log p_sigma(positions | elements, N) + sum_k ln n_k!
+
+The last term makes it the density of an unordered molecule: the n_k! orders of the atoms of element k are one.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+__all__ = ["Terms", "log_permutations"]
+
+
+class Terms(NamedTuple):
+    """What a log-likelihood is made of, each (M,) nats."""
+
+    log_composition: NDArray[np.float64]
+    """log p(N) + log p(formula | N)."""
+    log_density: NDArray[np.float64]
+    """log p_sigma(positions | elements, N)."""
+    log_permutations: NDArray[np.float64]
+    """sum_k ln n_k!."""
+
+    @property
+    def log_likelihood(self) -> NDArray[np.float64]:
+        """Their sum."""
+        return self.log_composition + self.log_density + self.log_permutations
+
+
+def log_permutations(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+    """sum_k ln n_k! of element counts (M, E): (M,)."""
+    return gammaln(np.asarray(counts) + 1.0).sum(-1)

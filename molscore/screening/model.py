@@ -1,0 +1,189 @@
+"""`Model`: a trained network in use, for one of its distributions."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from molscore.errors import CheckpointError, DistributionError, InputError
+from molscore.molecules.convert import as_molecules
+from molscore.molecules.distribution import Distribution
+from molscore.molecules.known import Known
+from molscore.molecules.molecule import Molecule
+from molscore.nn.checkpoint import Checkpoint, from_pretrained, save_pretrained
+from molscore.nn.composition import FormulaPmf
+from molscore.nn.heads import Estimate
+from molscore.screening import passes
+from molscore.screening.admission import admit_all, element_counts
+from molscore.screening.candidate import Candidate
+from molscore.screening.generate import Request, generate
+from molscore.screening.likelihood import Terms, log_permutations
+from molscore.screening.reference import Reference
+
+__all__ = ["BUNDLED", "Model", "load"]
+
+BUNDLED = Path(__file__).resolve().parents[1] / "models"
+DEFAULT_SIGMA = 0.05
+
+
+class Model:
+    """Estimates, log-likelihoods and samples of a checkpoint, for one distribution (the first, unless named).
+
+    Molecules are SMILES, RDKit ``Mol``, PyG ``Data``, ASE ``Atoms`` or `Molecule`, one or several; those without a
+    geometry get one (ETKDGv3 and MMFF94s). Errors are `MolscoreError` and name the row, from 0.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, name: str = "unsaved", distribution: str | None = None, weights: str = "unsaved"
+    ) -> None:
+        # exp(-u^2) of distant atoms underflows, and a CPU takes 100 times longer over denormal numbers
+        torch.set_flush_denormal(True)
+        self.checkpoint, self.name, self.weights = checkpoint, name, weights
+        self.network = checkpoint.network.eval()
+        names = [known.name for known in checkpoint.distributions]
+        if distribution is not None and distribution not in names:
+            raise DistributionError(f"model {name} holds no distribution {distribution!r}; it holds {', '.join(names)}")
+        self.token = 0 if distribution is None else names.index(distribution)
+
+    @classmethod
+    def from_pretrained(cls, name_or_folder: str | Path = "qm9", distribution: str | None = None) -> "Model":
+        """A bundled model by its name, else a folder; raises `CheckpointError` for what is neither."""
+        bundled = BUNDLED / str(name_or_folder)
+        folder = bundled if _is_name(str(name_or_folder)) and bundled.is_dir() else Path(name_or_folder)
+        try:
+            checkpoint = from_pretrained(folder)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}{_bundled_names()}") from None
+        weights = folder / "model.safetensors"
+        digest = sha256(weights.read_bytes()).hexdigest() if weights.is_file() else "unknown"
+        return cls(checkpoint, _name_of(folder), distribution, digest)
+
+    def save_pretrained(self, folder: str | Path, card: str = "") -> Path:
+        """Write the checkpoint folder; raises `OutputError` where that cannot be done."""
+        return save_pretrained(folder, self.checkpoint, card)
+
+    def with_extras(self, extras: Mapping[str, Tensor]) -> "Model":
+        """The same model with more tables, such as `Reference.to_extras` makes; unsaved."""
+        checkpoint = self.checkpoint._replace(extras={**self.checkpoint.extras, **extras})
+        return Model(checkpoint, self.name, self.distribution.name)
+
+    @property
+    def distribution(self) -> Distribution:
+        """The distribution that densities and samples are of."""
+        return self.checkpoint.distributions[self.token]
+
+    @property
+    def max_atoms(self) -> int:
+        """Atoms of the largest molecule that the model judges."""
+        return self.distribution.max_atoms
+
+    @property
+    def resolutions(self) -> list[float]:
+        """Å: the resolutions that have percentiles, none where the checkpoint holds no reference."""
+        return [] if self.reference is None else self.reference.resolutions.tolist()
+
+    @cached_property
+    def composition(self) -> FormulaPmf:
+        """p(N) and p(formula | N)."""
+        return FormulaPmf(self.distribution)
+
+    @cached_property
+    def reference(self) -> Reference | None:
+        """Quantiles of held-out molecules, where the checkpoint has them."""
+        return Reference.from_extras(self.checkpoint.extras, self.distribution.name)
+
+    @cached_property
+    def known(self) -> Known | None:
+        """The training molecules by hash, where the checkpoint has them."""
+        hashes = self.checkpoint.extras.get("known")
+        return None if hashes is None else Known(hashes.cpu().numpy())
+
+    def molecules(self, molecules: Any) -> list[Molecule]:
+        """What was given as `Molecule` objects that the model can judge; raises naming the first that it cannot."""
+        found = as_molecules(molecules)
+        if not found:
+            raise InputError("there are no molecules to judge")
+        admit_all(found, self.distribution)
+        return found
+
+    def estimate(self, molecules: Any, sigma: float = DEFAULT_SIGMA) -> Estimate:
+        """One pass, both heads: score (M, N, 3) in 1/Å, zero at padding, and log_density (M,) in nats."""
+        return passes.estimate(self.network, self.molecules(molecules), passes.check_sigma(sigma), self.token)
+
+    def scores(self, molecules: Any, sigma: float = DEFAULT_SIGMA) -> list[NDArray[np.float32]]:
+        """The score of each molecule by itself, (N_i, 3) in 1/Å."""
+        found = self.molecules(molecules)
+        score = passes.estimate(self.network, found, passes.check_sigma(sigma), self.token).score.numpy()
+        return [rows[: molecule.n_atoms].copy() for rows, molecule in zip(score, found, strict=True)]
+
+    def log_density(self, molecules: Any, resolution: float = DEFAULT_SIGMA) -> NDArray[np.float64]:
+        """log p_resolution(positions | elements, N) in nats, (M,)."""
+        return passes.log_densities(self.network, self.molecules(molecules), passes.check_sigma(resolution), self.token)
+
+    def terms(self, molecules: Any, resolution: float = DEFAULT_SIGMA) -> Terms:
+        """The terms of the log-likelihood, each (M,) nats."""
+        found = self.molecules(molecules)
+        counts = element_counts(found, self.distribution.elements)
+        density = passes.log_densities(self.network, found, passes.check_sigma(resolution), self.token)
+        return Terms(self.composition.log_prob(counts), density, log_permutations(counts))
+
+    def log_likelihood(self, molecules: Any, resolution: float = DEFAULT_SIGMA) -> NDArray[np.float64]:
+        """Log-probability of the whole unordered molecule in nats, (M,); see `molscore.screening.likelihood`."""
+        return self.terms(molecules, resolution).log_likelihood
+
+    def percentile(self, molecules: Any, resolution: float = DEFAULT_SIGMA) -> NDArray[np.float64]:
+        """Where each log-likelihood stands among reference molecules of like size, 0 to 100, (M,)."""
+        self.require_reference().index_of(resolution)
+        found = self.molecules(molecules)
+        sizes = [molecule.n_atoms for molecule in found]
+        return self.require_reference().percentile(self.log_likelihood(found, resolution), sizes, resolution)
+
+    def require_reference(self) -> Reference:
+        """The reference; raises `InputError` where there is none."""
+        if self.reference is None:
+            raise InputError(f"model {self.name} has no reference percentiles; order by log_likelihood instead")
+        return self.reference
+
+    def atom_contributions(self, molecules: Any, resolution: float = DEFAULT_SIGMA) -> list[NDArray[np.float64]]:
+        """What each atom adds to the log_density, (N_i,) nats; their sum is the log_density."""
+        sigma = passes.check_sigma(resolution)
+        return passes.atom_log_densities(self.network, self.molecules(molecules), sigma, self.token)
+
+    def generate(self, n: int, seed: int = 0, progress: bool = False, **options: Any) -> list[Candidate]:
+        """Draw n molecules and judge them: those that pass first, most likely first. The same seed draws the same ones.
+
+        `options` are the other fields of `molscore.screening.generate.Request`: formula, n_atoms, steps, sampler, keep,
+        novel, resolution.
+        """
+        return generate(self, Request(n=n, seed=seed, **options), progress)
+
+    def __repr__(self) -> str:
+        elements = " ".join(self.distribution.elements)
+        return f"Model({self.name!r}, distribution={self.distribution.name!r}, {elements}, 2 to {self.max_atoms} atoms)"
+
+
+def load(name_or_folder: str | Path = "qm9", distribution: str | None = None) -> Model:
+    """A bundled model by its name, or a model folder; raises `CheckpointError` or `DistributionError`."""
+    return Model.from_pretrained(name_or_folder, distribution)
+
+
+def _name_of(folder: Path) -> str:
+    """The folder's own name; `molscore train` calls every one ``model``, in a folder that has the name of the run."""
+    folder = folder.resolve()
+    return folder.parent.name if folder.name == "model" else folder.name
+
+
+def _is_name(text: str) -> bool:
+    return text not in ("", ".", "..") and Path(text).name == text
+
+
+def _bundled_names() -> str:
+    """The bundled models, for an error message."""
+    names = sorted(path.parent.name for path in BUNDLED.glob("*/config.json"))
+    return f" (bundled: {', '.join(names)})" if names else " (no model is bundled)"

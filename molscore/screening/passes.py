@@ -1,0 +1,90 @@
+"""Passes of a network over molecules of any sizes: padded batches of like size, results in the order of the input."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from molscore.errors import InputError
+from molscore.molecules.batch import Batch, collate, size_groups
+from molscore.molecules.molecule import Molecule
+from molscore.nn.discoformer import LN_SIGMA_RANGE, DiScoFormer
+from molscore.nn.heads import Estimate
+
+__all__ = ["BATCH", "Inputs", "atom_log_densities", "check_sigma", "estimate", "inputs_of", "log_densities"]
+
+BATCH = 64  # molecules a pass
+
+
+class Inputs(NamedTuple):
+    """Arguments of one pass of the network, and which molecules they are."""
+
+    rows: NDArray[np.int64]
+    """(B,) indices of the molecules."""
+    batch: Batch
+    sigma: Tensor
+    """(B,) Å."""
+    token: Tensor
+    """(B,) index of the distribution."""
+
+    @property
+    def arguments(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """What the network is called with."""
+        return (*self.batch, self.sigma, self.token)
+
+
+def check_sigma(sigma: float) -> float:
+    """The noise level in Å as a number; raises `InputError` outside what the network has a notion of."""
+    low, high = np.exp(LN_SIGMA_RANGE)
+    if not isinstance(sigma, (int, float, np.floating, np.integer)) or not low * 0.999 <= sigma <= high * 1.001:
+        raise InputError(f"a resolution lies between {low:.3g} and {high:.3g} Å, not at {sigma}")
+    return float(sigma)
+
+
+def inputs_of(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, token: int) -> Iterator[Inputs]:
+    """Batches of molecules of nearly equal size, small ones first."""
+    device = network.sigma_N.device
+    for rows in size_groups([molecule.n_atoms for molecule in molecules], BATCH):
+        batch = collate([molecules[row] for row in rows], network.elements).to(device)
+        n = len(rows)
+        yield Inputs(rows, batch, torch.full((n,), sigma, device=device), torch.full((n,), token, device=device))
+
+
+@torch.no_grad()
+def estimate(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, token: int) -> Estimate:
+    """Score (M, N, 3) in 1/Å, zero at padding, and log_density (M,) in nats."""
+    largest = max((molecule.n_atoms for molecule in molecules), default=0)
+    score, log_density = torch.zeros(len(molecules), largest, 3), torch.zeros(len(molecules))
+    for inputs in inputs_of(network, molecules, sigma, token):
+        found = network(*inputs.arguments)
+        rows = torch.from_numpy(inputs.rows)
+        score[rows, : found.score.shape[1]] = found.score.cpu()
+        log_density[rows] = found.log_density.cpu()
+    return Estimate(score, log_density)
+
+
+@torch.no_grad()
+def log_densities(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, token: int) -> NDArray[np.float64]:
+    """log p_sigma(positions | elements, N) in nats, (M,)."""
+    found = np.zeros(len(molecules))
+    for inputs in inputs_of(network, molecules, sigma, token):
+        found[inputs.rows] = network(*inputs.arguments).log_density.cpu().double().numpy()
+    return found
+
+
+@torch.no_grad()
+def atom_log_densities(
+    network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, token: int
+) -> list[NDArray[np.float64]]:
+    """The share of each atom in the log_density, (N_i,) nats; their sum is the log_density."""
+    shares: list[NDArray[np.float64]] = [np.zeros(0)] * len(molecules)
+    for inputs in inputs_of(network, molecules, sigma, token):
+        y, _, mask = inputs.batch
+        known = network.denoise(*inputs.arguments)
+        energy = network.density_head(y, known.scalars, known.vectors, known.cls, mask, known.c)
+        for row, values, real in zip(inputs.rows, -energy.cpu().double().numpy(), mask.cpu().numpy(), strict=True):
+            shares[row] = values[real]
+    return shares

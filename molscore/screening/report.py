@@ -1,0 +1,93 @@
+"""What is written about candidates and rankings: rows for files, where they come from, and a summary in words."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from molscore import __version__
+from molscore.molecules.files.source import format_of
+from molscore.molecules.molecule import Molecule
+from molscore.screening.candidate import Candidate
+from molscore.screening.generate import Request, generate
+from molscore.screening.model import Model
+from molscore.screening.rank import columns_of
+from molscore.screening.scorer import Scored
+
+__all__ = [
+    "Draws",
+    "candidate_rows",
+    "candidate_summary",
+    "provenance",
+    "ranking_rows",
+    "ranking_summary",
+    "wants_shapes",
+]
+
+FileRow = tuple[Molecule | None, dict[str, Any], Any]
+
+
+def provenance(model: Model, command: str, seed: int, sigma: float) -> dict[str, Any]:
+    """What made a file. There is no time in it, so that the same seed gives the same bytes."""
+    return {
+        "model": model.name,
+        "distribution": model.distribution.name,
+        "weights": f"sha256:{model.weights}",
+        "version": __version__,
+        "command": command,
+        "seed": seed,
+        "sigma": sigma,
+    }
+
+
+class Draws:
+    """Rows of a request's candidates, those that passed or all; drawn when iterated, once the output is open."""
+
+    def __init__(self, model: Model, request: Request, rejected: bool = False) -> None:
+        self.model, self.request, self.rejected = model, request, rejected
+        self.candidates: list[Candidate] = []
+
+    def __iter__(self) -> Iterator[FileRow]:
+        self.candidates = generate(self.model, self.request, progress=True)
+        yield from candidate_rows(self.candidates, self.rejected)
+
+    def summary(self) -> str:
+        """One line about all that were drawn."""
+        return candidate_summary(self.candidates)
+
+
+def candidate_rows(candidates: Iterable[Candidate], rejected: bool = False) -> Iterator[FileRow]:
+    """Rows to write: the candidates that passed, or all of them."""
+    return ((c, c.columns(), c.mol) for c in candidates if c.passed or rejected)
+
+
+def candidate_summary(candidates: Sequence[Candidate]) -> str:
+    """One line: how many were drawn and passed, and which checks turned down the rest."""
+    reasons = Counter(c.verdict.check for c in candidates if not c.passed)
+    down = ", ".join(f"{check} {n}" for check, n in sorted(reasons.items()))
+    passed = sum(c.passed for c in candidates)
+    known = [c for c in candidates if c.passed and c.novel is not None]
+    novel = f", {sum(bool(c.novel) for c in known)} of them novel" if known else ""
+    return f"{len(candidates)} drawn, {passed} passed{novel}" + (f"; turned down by check: {down}" if down else "")
+
+
+def ranking_rows(judged: Iterable[Scored], shapes: bool) -> Iterator[FileRow]:
+    """Rows to write. Geometries of the input stay with it; those made here are written where `shapes` says so."""
+    for scored in judged:
+        kept = scored.molecule if shapes else scored.record.molecule
+        yield kept, columns_of(scored), None
+
+
+def wants_shapes(output: str) -> bool:
+    """Whether a file's format is there to hold geometries; a table of SMILES is not made larger by them."""
+    return output != "-" and format_of(output)[0] in ("sdf", "xyz")
+
+
+def ranking_summary(statuses: Mapping[str, int], renamed: Mapping[str, str], by: str, resolution: float) -> list[str]:
+    """Lines: how many rows, how many of each status; what the order is; which input columns have another name."""
+    total, ok = sum(statuses.values()), statuses.get("ok", 0)
+    bad = ", ".join(f"{status} {n}" for status, n in sorted(statuses.items()) if status != "ok")
+    lines = [f"{total} rows, {ok} judged at a resolution of {resolution:g} Å" + (f"; not judged: {bad}" if bad else "")]
+    lines.append(f"order: {by}")
+    if renamed:
+        lines.append("input columns renamed: " + ", ".join(f"{old} -> {new}" for old, new in renamed.items()))
+    return lines

@@ -1,0 +1,176 @@
+"""`Scorer`: records in, a judgement for each out. The core of ranking, picklable for any kind of worker."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from molscore.errors import FormulaError, InputError, MolscoreError, ParseError, PositionError
+from molscore.molecules.chem import atomic_numbers, charge, from_smiles
+from molscore.molecules.conformers import embed
+from molscore.molecules.elements import hill_formula, parse_formula
+from molscore.molecules.files.record import Record
+from molscore.molecules.formula import check_formula
+from molscore.molecules.molecule import Molecule
+from molscore.screening.admission import admit, check_extent
+from molscore.screening.model import Model
+from molscore.screening.passes import check_sigma
+
+__all__ = ["COLUMNS", "ORDERS", "Embed", "Scored", "Scorer", "choose_order"]
+
+ORDERS = ("percentile", "log_likelihood", "difference")
+COLUMNS = (
+    "status",
+    "log_likelihood",
+    "log_density",
+    "percentile",
+    "n_atoms",
+    "resolution",
+    "geometry",
+    "error",
+    "difference",
+)
+COARSER = 4.0  # `difference` compares the resolution with one this much coarser
+
+Embed = Callable[[Sequence[str]], Sequence[Molecule | MolscoreError]]
+
+
+class Scored(NamedTuple):
+    """What is said of one record."""
+
+    record: Record
+    molecule: Molecule | None
+    """The geometry that was judged."""
+    columns: dict[str, Any]
+    """`COLUMNS` by name; ``difference`` only where it was asked for."""
+
+
+def choose_order(model: Model, by: str | None, resolution: float) -> str:
+    """What to order by: `by`, or percentile where the model has a reference, else log_likelihood.
+
+    Raises `InputError` for percentiles that the model does not have.
+    """
+    if by is not None and by not in ORDERS:
+        raise InputError(f"molecules are ordered by {', '.join(ORDERS)}, not by {by!r}")
+    if by == "percentile" or (by is None and model.reference is not None):
+        model.require_reference().index_of(resolution)
+        return "percentile"
+    return by or "log_likelihood"
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Judges records. A record that cannot be judged gets a status and an error; none is ever dropped or moved.
+
+    Raises `InputError` for a resolution or an order that the model does not have.
+    """
+
+    model: Model
+    resolution: float = 0.05  # Å
+    by: str = "percentile"
+    seed: int = 0  # of geometries for records that have none
+    time_limit: float = 30.0  # seconds for such a geometry
+
+    def __post_init__(self) -> None:
+        check_sigma(self.resolution)
+        choose_order(self.model, self.by, self.resolution)
+        if self.by == "difference":
+            check_sigma(COARSER * self.resolution)
+
+    def __call__(self, records: Sequence[Record], embed_all: Embed | None = None) -> list[Scored]:
+        """One judgement a record, in order; `embed_all` makes the geometries, here and now unless given."""
+        found: dict[int, Molecule | MolscoreError] = {}
+        sizes: dict[int, int] = {}
+        for row, record in enumerate(records):
+            if record.ok:
+                try:
+                    numbers = _numbers(record)
+                    sizes[row] = len(numbers)
+                    self._check(numbers, record)
+                except MolscoreError as error:
+                    found[row] = error
+        fine = [row for row, record in enumerate(records) if record.ok and row not in found]
+        flat = [row for row in fine if records[row].molecule is None]
+        geometries = (embed_all or self.embed_here)([records[row].smiles for row in flat])
+        found |= dict(zip(flat, geometries, strict=True))
+        found |= {row: records[row].molecule for row in fine if row not in found}
+        values = self._values({row: found[row] for row in fine if isinstance(found[row], Molecule)})
+        return [
+            self._scored(record, found.get(row), values.get(row), sizes.get(row)) for row, record in enumerate(records)
+        ]
+
+    def embed_here(self, smiles: Sequence[str]) -> list[Molecule | MolscoreError]:
+        """Geometries made in this process."""
+        found: list[Molecule | MolscoreError] = []
+        for text in smiles:
+            try:
+                found.append(embed(text, seed=self.seed, time_limit=self.time_limit)[0])
+            except MolscoreError as error:
+                found.append(error)
+        return found
+
+    def _check(self, numbers: list[int], record: Record) -> None:
+        """Raise why the model cannot judge these atoms, before any geometry is made of them."""
+        admit(numbers, self.model.distribution, repr(record.smiles) if record.smiles else record.molecule.label)
+        if record.molecule is not None:
+            check_extent(record.molecule)
+        check_formula(parse_formula(hill_formula(numbers)))
+
+    def _values(self, molecules: dict[int, Molecule]) -> dict[int, dict[str, Any]]:
+        """Numbers of the molecules that can be judged, by row."""
+        if not molecules:
+            return {}
+        members = list(molecules.values())
+        terms = self.model.terms(members, self.resolution)
+        percentiles = [None] * len(members)
+        reference = self.model.reference
+        if reference is not None and np.isclose(reference.resolutions, self.resolution, rtol=1e-4).any():
+            sizes = [member.n_atoms for member in members]
+            percentiles = reference.percentile(terms.log_likelihood, sizes, self.resolution).round(2).tolist()
+        found = [
+            {"log_likelihood": round(whole, 4), "log_density": round(density, 4), "percentile": percentile}
+            for whole, density, percentile in zip(
+                terms.log_likelihood.tolist(), terms.log_density.tolist(), percentiles, strict=True
+            )
+        ]
+        if self.by == "difference":
+            coarse = self.model.log_density(members, COARSER * self.resolution)
+            degrees = np.array([3 * (member.n_atoms - 1) for member in members])
+            for values, difference in zip(found, ((terms.log_density - coarse) / degrees).tolist(), strict=True):
+                values["difference"] = round(difference, 5)
+        return dict(zip(molecules, found, strict=True))
+
+    def _scored(
+        self, record: Record, held: Molecule | MolscoreError | None, values: dict[str, Any] | None, n_atoms: int | None
+    ) -> Scored:
+        status, error = record.status, record.error
+        if isinstance(held, MolscoreError):
+            status, error = held.status, str(held)
+        elif values is not None and not np.isfinite(values["log_density"]):
+            status, error, values = PositionError.status, "the log-density of this geometry is not finite", None
+        molecule = held if isinstance(held, Molecule) else None
+        geometry = None if molecule is None else "etkdg" if record.molecule is None else "given"
+        columns = {
+            "status": status,
+            **{name: (values or {}).get(name) for name in ("log_likelihood", "log_density", "percentile")},
+            "n_atoms": n_atoms,
+            "resolution": self.resolution,
+            "geometry": geometry,
+            "error": " ".join(error.split()),
+        }
+        if self.by == "difference":
+            columns["difference"] = (values or {}).get("difference")
+        return Scored(record, molecule, columns)
+
+
+def _numbers(record: Record) -> list[int]:
+    """Atomic numbers of a record; raises for one with a charge or with nothing in it."""
+    if record.molecule is not None:
+        return record.molecule.numbers.tolist()
+    if not record.smiles:
+        raise ParseError("the row has neither a geometry nor a SMILES string")
+    mol = from_smiles(record.smiles)
+    if net := charge(mol):
+        raise FormulaError(f"{record.smiles!r} has a net charge of {net:+d}: the model knows neutral molecules")
+    return atomic_numbers(mol)

@@ -1,0 +1,43 @@
+"""The command line on a tiny model in a folder of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from molscore.cli import main
+from tests import tiny
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model as a checkpoint folder."""
+    return tiny.saved(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the program in an empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments, **extra: CliRunner().invoke(main, [str(argument) for argument in arguments], **extra)
+
+
+@pytest.fixture
+def likely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sampler that finds real molecules: geometries of the library, each slightly shaken."""
+    import numpy as np
+
+    from molscore.molecules import Molecule
+    from molscore.screening import generate
+
+    def draw(model: object, counts: np.ndarray, seed: int, *rest: object) -> list[Molecule]:
+        rng = np.random.default_rng(seed)
+        held = tiny.geometries()
+        chosen = [held[i] for i in rng.permutation(len(counts)) % len(held)]
+        noisy = [m.positions + 0.01 * rng.standard_normal(m.positions.shape) for m in chosen]
+        return [Molecule(m.numbers, x, f"tiny-{i}") for i, (m, x) in enumerate(zip(chosen, noisy, strict=True))]
+
+    monkeypatch.setattr(generate, "draw_positions", draw)

@@ -1,0 +1,174 @@
+"""Bad input: exit code 2 and exactly one line that says what and where; no traceback, no half-written file."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from molscore.cli import main as program
+from tests import tiny
+
+
+def assert_one_line(done, *words: str) -> None:
+    """Refused in one line that holds the words."""
+    assert done.exit_code == 2, (done.output, done.exception)
+    assert done.stderr.startswith("molscore: error: ")
+    assert done.stderr.count("\n") == 1 and done.stderr.endswith("\n")
+    assert done.stdout == ""
+    for word in words:
+        assert word in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--formula", "C1H9"], ["CH9", "valences"]),
+        (["--formula", "C2H5"], ["odd number of electrons"]),
+        (["--formula", "C2H6S"], ["element S"]),
+        (["--formula", "C6H14"], ["20 atoms", "14"]),
+        (["--formula", "water"], ["water", "not a formula"]),
+        (["--formula", "CH4", "--n-atoms", "5"], ["not both"]),
+        (["--n-atoms", "1"], ["1 atoms"]),
+        (["--n-atoms", "99"], ["99 atoms"]),
+        (["--steps", "0"], ["steps"]),
+        (["--steps", "many"], ["--steps", "many"]),
+        (["--keep", "0"], ["keep"]),
+        (["--keep", "1.5"], ["keep"]),
+        (["--seed", "-1"], ["seed"]),
+        (["--resolution", "nan"], ["resolution"]),
+        (["--resolution", "0.07"], ["0.07", "0.02, 0.05, 0.1, 0.2"]),
+        (["--sampler", "magic"], ["magic"]),
+        (["--distribution", "moses"], ["moses", "tiny"]),
+        (["--wrong"], ["--wrong"]),
+        (["-o", "out.pdf"], ["out.pdf", ".sdf"]),
+        (["-o", "nowhere/out.sdf"], ["nowhere/out.sdf"]),
+    ],
+)
+def test_generate_refuses(run, folder, tmp_path, arguments, words) -> None:
+    done = run("generate", "-n", 3, "--steps", 2, "--model", folder, "-o", "out.sdf", *arguments)
+    assert_one_line(done, *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_generate_needs_a_number(run, folder, n) -> None:
+    assert_one_line(run("generate", "-n", n, "--model", folder))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "arguments", "words"),
+    [
+        ("empty.csv", "", [], ["empty.csv", "empty"]),
+        ("blank.smi", "\n\n", [], ["blank.smi", "empty"]),
+        ("header.csv", "smiles,id\n", [], ["header.csv", "no molecules"]),
+        ("column.csv", "id,mass\n1,2\n", [], ["column.csv", "id, mass"]),
+        ("named.csv", "smiles\nC\n", ["-s", "structure"], ["structure", "smiles"]),
+        ("table.xlsx", "smiles\nC\n", [], ["table.xlsx", ".csv"]),
+        ("table.parquet", "smiles\nC\n", [], ["table.parquet"]),
+        ("good.smi", "C\n", ["--resolution", "0.07"], ["0.07", "0.05"]),
+        ("good.smi", "C\n", ["--by", "beauty"], ["beauty"]),
+        ("good.smi", "C\n", ["--workers", "0"], ["workers"]),
+        ("good.smi", "C\n", ["--distribution", "moses"], ["moses"]),
+    ],
+)
+def test_rank_refuses(run, folder, tmp_path, name, text, arguments, words) -> None:
+    Path(name).write_text(text)
+    assert_one_line(run("rank", name, "--model", folder, "-o", "out.csv", *arguments), *words)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_missing_library_is_named(run, folder) -> None:
+    assert_one_line(run("rank", "gone.csv", "--model", folder), "gone.csv")
+
+
+def test_a_read_only_output_is_named_before_any_work(run, folder, tmp_path, monkeypatch) -> None:
+    from molscore.screening import report
+
+    monkeypatch.setattr(report, "generate", lambda *_, **__: pytest.fail("drew molecules that it could not write"))
+    (tmp_path / "file").write_text("no folder")
+    assert_one_line(run("generate", "-n", 2, "--model", folder, "-o", "file/out.sdf"), "file/out.sdf")
+
+
+@pytest.fixture
+def broken(tmp_path, folder) -> Path:
+    """A copy of the model, for breaking."""
+    return Path(shutil.copytree(folder, tmp_path / "broken"))
+
+
+def spoil(broken: Path, how: str) -> None:
+    """Damage a checkpoint in one way."""
+    weights, config = broken / "model.safetensors", broken / "config.json"
+    if how == "truncated weights":
+        weights.write_bytes(weights.read_bytes()[:-100])
+    elif how == "not weights":
+        weights.write_bytes(b"\x80\x04pickle")
+    elif how == "no weights":
+        weights.unlink()
+    elif how == "not JSON":
+        config.write_text("{")
+    elif how == "foreign":
+        config.write_text(json.dumps({"model_type": "bert", "hidden_size": 768}))
+    elif how == "another size":
+        values = json.loads(config.read_text())
+        values["model"]["dim"] = 32
+        config.write_text(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    "how", ["truncated weights", "not weights", "no weights", "not JSON", "foreign", "another size"]
+)
+@pytest.mark.parametrize("command", ["info", "generate -n 2", "rank in.smi"])
+def test_a_broken_checkpoint_is_named(run, broken, how, command) -> None:
+    Path("in.smi").write_text("C\n")
+    spoil(broken, how)
+    assert_one_line(run(*command.split(), "--model", broken), "broken")
+
+
+def test_the_copy_works_until_it_is_broken(run, broken) -> None:
+    assert run("info", "--model", broken).exit_code == 0
+
+
+def test_an_unknown_model_is_named(run) -> None:
+    assert_one_line(run("info", "--model", "gone"), "gone")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["evaluate", "gone.sdf"], ["train", "gone.toml"], ["rang"], ["rank"], ["data", "qm7"]]
+)
+def test_other_commands_refuse(run, arguments) -> None:
+    assert_one_line(run(*arguments))
+
+
+def test_an_unknown_field_of_a_configuration_is_named(run) -> None:
+    Path("run.toml").write_text('data = "d"\nout = "o"\nbatchsize = 3\n')
+    assert_one_line(run("train", "run.toml"), "run.toml", "batchsize")
+
+
+def test_an_interruption_is_told_from_an_error(run, folder, monkeypatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("molscore.screening.model.load", interrupted)
+    done = run("info", "--model", folder)
+    assert done.exit_code == 130
+    assert "Traceback" not in done.output
+
+
+def test_a_bug_is_not_hidden(run, folder, monkeypatch) -> None:
+    def bug(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("molscore.screening.card.facts", bug)
+    assert isinstance(run("info", "--model", folder).exception, ZeroDivisionError)
+
+
+def test_every_command_has_help(run) -> None:
+    for name in program.commands:
+        assert run(name, "--help").exit_code == 0
+    assert run().exit_code == 2
+    assert "0.1.0" in run("--version").stdout
+
+
+def test_the_tiny_model_is_small() -> None:
+    assert sum(p.numel() for p in tiny.model().network.parameters()) < 100_000

@@ -1,0 +1,129 @@
+"""`molscore rank`: one row out for each row in, in order, whatever is wrong with a row."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from tests import tiny
+
+COLUMNS = ["status", "log_likelihood", "log_density", "percentile", "n_atoms", "resolution", "geometry", "error"]
+BROKEN = {
+    "C1CC": "unparsable",
+    "": "unparsable",
+    "lemon juice": "unparsable",
+    "CC(C)(C)(C)C": "unparsable",
+    "*CC": "unparsable",
+    "ClCCl": "unknown_element",
+    "[He]": "bad_size",
+    "[NH4+]": "bad_formula",
+    "[CH3]": "bad_formula",
+    "CC(=O)O.C=O": "no_conformer",
+    "CCCCCCCCCC": "bad_size",
+}
+
+
+@pytest.fixture
+def mixed(tmp_path) -> Path:
+    """Good rows with a broken one after each."""
+    path = tmp_path / "library.csv"
+    broken = [*BROKEN, *[""] * (len(tiny.LIBRARY) - len(BROKEN))]
+    rows = [smiles for pair in zip(tiny.LIBRARY, broken, strict=True) for smiles in pair]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "mol", "status"])
+        writer.writerows([i, smiles, "in stock"] for i, smiles in enumerate(rows))
+    return path
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_rows_stay_in_place_and_good_ones_are_answered(run, folder, mixed, tmp_path) -> None:
+    done = run("rank", mixed, "-s", "mol", "--model", folder, "-o", "ranked.csv")
+    assert done.exit_code == 0, done.output
+    given, rows = table(mixed), table(tmp_path / "ranked.csv")
+    assert list(rows[0]) == ["id", "mol", "input_status", *COLUMNS]
+    assert [(row["id"], row["mol"]) for row in rows] == [(row["id"], row["mol"]) for row in given]
+    assert {row["input_status"] for row in rows} == {"in stock"}
+    for row in rows[::2]:
+        assert (row["status"], row["geometry"], row["error"]) == ("ok", "etkdg", "")
+        assert 0 <= float(row["percentile"]) <= 100
+    for row in rows[1::2]:
+        assert row["status"] == BROKEN[row["mol"]], row
+        assert row["error"] and not row["log_likelihood"]
+    assert "27 judged" in done.stderr and "status -> input_status" in done.stderr
+
+
+def test_the_same_seed_gives_the_same_bytes(run, folder, mixed, tmp_path) -> None:
+    for name in ("a.csv", "b.csv"):
+        assert run("rank", mixed, "-s", "mol", "--model", folder, "--seed", 2, "-o", name).exit_code == 0
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    sidecars = [(tmp_path / f"{name}.csv.provenance.json").read_bytes() for name in "ab"]
+    assert sidecars[0] == sidecars[1]
+    assert b'"sigma": 0.05' in sidecars[0]
+
+
+def test_sort_puts_the_best_first_and_the_unjudged_last(run, folder, mixed, tmp_path) -> None:
+    options = ["-s", "mol", "--model", folder, "-o", "ranked.csv"]
+    for by in ("percentile", "log_likelihood", "difference"):
+        assert run("rank", mixed, "--sort", "--by", by, *options).exit_code == 0
+        rows = table(tmp_path / "ranked.csv")
+        values = [float(row[by]) for row in rows if row["status"] == "ok"]
+        assert values == sorted(values, reverse=True)
+        assert [row["status"] == "ok" for row in rows] == [True] * 27 + [False] * 27
+
+
+def test_standard_input_to_standard_output(run, folder) -> None:
+    done = run("rank", "-", "--model", folder, input="smiles,id\nCCO,7\nC1CC,8\n")
+    assert done.exit_code == 0
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [(row["smiles"], row["id"], row["status"]) for row in rows] == [
+        ("CCO", "7", "ok"),
+        ("C1CC", "8", "unparsable"),
+    ]
+
+
+def test_given_geometries_are_kept(run, folder, tmp_path) -> None:
+    frame = "3\nwater\nO 0 0 0.1\nH 0.76 0 -0.48\nH -0.76 0 -0.48\n"
+    broken = [
+        "2\nnan\nO 0 0 nan\nH 0 0 1\n",
+        "1\nalone\nO 0 0 0\n",
+        "4\ncut\nO 0 0 0\nH 0 0 1\n",
+        "3\nfar\nO 0 0 0\nH 0 0 1\nH 0 0 9e9\n",
+    ]
+    Path("in.xyz").write_text(frame + "".join(broken) + frame)
+    assert run("rank", "in.xyz", "--model", folder, "-o", "out.csv").exit_code == 0
+    rows = table(tmp_path / "out.csv")
+    expected = ["ok", "bad_positions", "bad_size", "unparsable", "bad_positions", "ok"]
+    assert [row["status"] for row in rows] == expected
+    assert rows[0]["geometry"] == "given"
+    assert rows[0]["log_likelihood"] == rows[-1]["log_likelihood"]
+
+
+def test_a_truncated_sdf_costs_its_last_row(run, folder, tmp_path) -> None:
+    from molscore.molecules.files import write
+
+    write(tmp_path / "in.sdf", tiny.geometries()[:5])
+    text = (tmp_path / "in.sdf").read_text()
+    (tmp_path / "in.sdf").write_text(text[: text.rindex("M  END") - 40])
+    assert run("rank", "in.sdf", "--model", folder, "-o", "out.sdf").exit_code == 0
+    assert run("rank", "out.sdf", "--model", folder, "-o", "again.csv").exit_code == 0
+    rows = table(tmp_path / "again.csv")
+    assert [row["input_status"] for row in rows] == ["ok"] * 4 + ["unparsable"]
+    assert [row["status"] for row in rows] == ["ok"] * 4 + ["unparsable"]
+    assert all(row["input_molscore_model"] == "tiny" for row in rows)
+
+
+def test_made_geometries_go_where_geometries_go(run, folder, tmp_path) -> None:
+    from molscore.molecules.files import read
+
+    Path("in.smi").write_text("CCO ethanol\nC1CC broken\nCO methanol\n")
+    assert run("rank", "in.smi", "--model", folder, "-o", "out.sdf").exit_code == 0
+    records = list(read(tmp_path / "out.sdf"))
+    assert [record.molecule is not None for record in records] == [True, False, True]
+    assert records[0].columns["geometry"] == "etkdg"
+    assert records[0].columns["molscore_model"] == "tiny"

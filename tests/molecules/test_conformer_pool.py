@@ -1,0 +1,48 @@
+"""Worker processes give what `embed` gives; one that hangs or dies costs one molecule."""
+
+import numpy as np
+import pytest
+
+from molscore.errors import ConformerError, InputError, ParseError
+from molscore.molecules import Molecule, conformer_pool
+from molscore.molecules.conformer_pool import ConformerPool
+from molscore.molecules.conformers import embed
+
+HANGS = "import time; time.sleep(600)"
+DIES = "import sys; sys.stdin.readline()"
+
+
+def test_it_gives_what_embed_gives_in_order() -> None:
+    smiles = ["CCO", "C1CC", "c1ccccc1", "CC.O", "C#N"]
+    with ConformerPool(2, seed=5) as pool:
+        found = pool.embed(smiles)
+    assert [type(item) for item in found] == [Molecule, ParseError, Molecule, ConformerError, Molecule]
+    for text, item in zip(smiles, found, strict=True):
+        if isinstance(item, Molecule):
+            assert np.array_equal(item.positions, embed(text, seed=5)[0].positions)
+            assert not np.array_equal(item.positions, embed(text, seed=6)[0].positions)
+
+
+@pytest.mark.parametrize(("program", "reason"), [(HANGS, "within"), (DIES, "crashed")])
+def test_a_stuck_or_dead_worker_costs_its_own_molecule(monkeypatch, program, reason) -> None:
+    monkeypatch.setattr(conformer_pool, "_START_SECONDS", 0.3)
+    with ConformerPool(2, time_limit=0.1) as pool:
+        with monkeypatch.context() as patch:
+            patch.setattr(conformer_pool, "_BOOT", program)
+            broken = pool.embed(["CCO", "C"])
+        assert all(isinstance(item, ConformerError) and reason in str(item) for item in broken)
+        monkeypatch.setattr(conformer_pool, "_START_SECONDS", 60.0)
+        pool.time_limit = 30.0
+        assert isinstance(pool.embed(["CCO"])[0], Molecule)
+
+
+def test_nothing_is_started_for_nothing(monkeypatch) -> None:
+    monkeypatch.setattr(conformer_pool, "_Worker", lambda: pytest.fail("started a process"))
+    with ConformerPool(2) as pool:
+        assert pool.embed([]) == []
+
+
+@pytest.mark.parametrize(("workers", "time_limit"), [(0, 1.0), (1, 0.0), (1, float("nan"))])
+def test_a_pool_needs_workers_and_time(workers, time_limit) -> None:
+    with pytest.raises(InputError):
+        ConformerPool(workers, time_limit=time_limit)

@@ -1,0 +1,144 @@
+"""A model in use: both heads in one pass, whatever the molecules come as, in whatever order and company."""
+
+import ase
+import numpy as np
+import pytest
+import torch
+
+import molscore
+from molscore.errors import CheckpointError, DistributionError, ElementError, InputError, PositionError, SizeError
+from molscore.molecules import Molecule, collate
+from molscore.molecules.chem import from_smiles, mol_from_molecule
+from molscore.molecules.conformers import embed
+from molscore.molecules.pyg import to_pyg
+from molscore.screening import Model, load
+from tests import tiny
+
+
+def close(a, b) -> bool:
+    return np.allclose(a, b, rtol=1e-4, atol=2e-4)
+
+
+def test_one_pass_gives_what_the_network_gives(model, library) -> None:
+    estimate = model.estimate(library, sigma=0.1)
+    assert estimate.score.shape == (len(library), 14, 3)
+    for row, molecule in enumerate(library[:6]):
+        batch = collate([molecule], model.network.elements)
+        with torch.no_grad():
+            alone = model.network(*batch, torch.tensor([0.1]), torch.tensor([0]))
+        n = molecule.n_atoms
+        assert close(estimate.score[row, :n], alone.score[0])
+        assert close(estimate.log_density[row], alone.log_density[0])
+        assert not estimate.score[row, n:].any()
+    assert not estimate.score.requires_grad
+
+
+def test_the_score_sums_to_zero_over_atoms(model, library) -> None:
+    score = model.estimate(library).score
+    assert score.sum(1).abs().max() < 1e-3 * score.abs().max()
+    assert score.abs().max() > 0
+
+
+def test_scores_are_those_of_each_molecule(model, library) -> None:
+    padded = model.estimate(library, sigma=0.1).score.numpy()
+    for row, (alone, molecule) in enumerate(zip(model.scores(library, sigma=0.1), library, strict=True)):
+        assert alone.shape == (molecule.n_atoms, 3)
+        assert close(alone, padded[row, : molecule.n_atoms])
+
+
+def test_a_permutation_of_the_library_permutes_the_answers(model, library, rng) -> None:
+    order = rng.permutation(len(library))
+    whole = model.log_likelihood(library)
+    assert close(model.log_likelihood([library[i] for i in order]), whole[order])
+    assert not close(whole[order], whole)
+
+
+def test_company_does_not_matter(model, library) -> None:
+    alone = np.concatenate([model.log_density(molecule) for molecule in library])
+    assert close(alone, model.log_density(library))
+
+
+def test_rotation_and_translation_do_not_matter_but_stretching_does(model, library, rng) -> None:
+    rotation, _ = np.linalg.qr(rng.standard_normal((3, 3)))
+    moved = [Molecule(m.numbers, m.positions @ rotation.T + [5.0, -3.0, 9.0]) for m in library]
+    assert close(model.log_likelihood(moved), model.log_likelihood(library))
+    stretched = [Molecule(m.numbers, 1.5 * m.positions) for m in library]
+    assert not close(model.log_likelihood(stretched), model.log_likelihood(library))
+
+
+def test_every_kind_of_molecule_is_accepted(model) -> None:
+    molecule = embed("CCO")[0]
+    kinds = [
+        "CCO",
+        from_smiles("CCO"),
+        mol_from_molecule(molecule),
+        to_pyg(molecule, torch.float64),
+        ase.Atoms(molecule.numbers, molecule.positions),
+        molecule,
+    ]
+    values = model.log_likelihood(kinds)
+    assert close(values, values[0])
+    assert close(model.log_likelihood("CCO"), values[:1])
+
+
+def test_atoms_share_the_log_density(model, library) -> None:
+    shares = model.atom_contributions(library)
+    assert [len(share) for share in shares] == [molecule.n_atoms for molecule in library]
+    assert close([share.sum() for share in shares], model.log_density(library))
+
+
+@pytest.mark.parametrize(
+    ("bad", "error", "word"),
+    [
+        ("CS", ElementError, "S"),
+        ("CCCCCC", SizeError, "20 atoms"),
+        (Molecule([8], [[0.0, 0.0, 0.0]]), SizeError, "single atom"),
+        (Molecule([8, 1], np.zeros((2, 3))), PositionError, "one point"),
+        (Molecule([8, 1], [[0.0, 0.0, 0.0], [1e7, 0.0, 0.0]]), PositionError, "Å"),
+    ],
+)
+def test_what_cannot_be_judged_is_named_by_its_row(model, bad, error, word) -> None:
+    for judge in (model.estimate, model.log_likelihood, model.percentile, model.atom_contributions):
+        with pytest.raises(error, match=f"row 1: .*{word}"):
+            judge(["CCO", bad])
+
+
+@pytest.mark.parametrize("sigma", [0.0, -1.0, float("nan"), float("inf"), 1e-5, "wide"])
+def test_a_resolution_that_is_none_is_refused(model, sigma) -> None:
+    with pytest.raises(InputError, match="resolution"):
+        model.estimate(["CCO"], sigma)
+
+
+def test_no_molecules_are_refused(model) -> None:
+    with pytest.raises(InputError, match="no molecules"):
+        model.estimate([])
+
+
+def test_saved_and_loaded_is_the_same_model(model, folder, library) -> None:
+    again = load(folder)
+    assert again.name == "tiny"
+    assert len(again.weights) == 64
+    assert np.array_equal(again.log_likelihood(library), model.log_likelihood(library))
+    assert np.allclose(again.percentile(library), model.percentile(library))
+
+
+def test_each_distribution_has_its_own_token(library) -> None:
+    checkpoint = tiny.checkpoint("first", "second")
+    first, second = (Model(checkpoint, "two", name) for name in ("first", "second"))
+    assert Model(checkpoint).distribution.name == "first"
+    assert not close(first.log_density(library), second.log_density(library))
+    with pytest.raises(DistributionError, match="third.*first, second"):
+        Model(checkpoint, "two", "third")
+
+
+def test_a_folder_that_is_no_model_is_named(tmp_path) -> None:
+    with pytest.raises(CheckpointError, match="nothing"):
+        load(tmp_path / "nothing")
+
+
+def test_the_front_door_leads_to_everything() -> None:
+    for name in molscore.__all__:
+        assert getattr(molscore, name) is not None
+    assert set(molscore.__all__) <= set(dir(molscore))
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = molscore.nonsense

@@ -1,0 +1,129 @@
+"""`rank`: a row for a row, from any source; the scorer is whole, picklable and blind to company."""
+
+import pickle  # what a pool of processes does with a scorer; nothing is read from a file
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from molscore.errors import InputError
+from molscore.molecules.chem import from_smiles
+from molscore.screening import Scorer, load, rank
+from molscore.screening.records import records_of
+from molscore.screening.scorer import choose_order
+from tests import tiny
+
+MIXED = ["CCO", "C1CC", "ClC", "C=C", "", "CC.O", "c1ccccc1", "[CH3]", "CCO"]
+EXPECTED = ["ok", "unparsable", "unknown_element", "ok", "unparsable", "bad_formula", "ok", "bad_formula", "ok"]
+
+
+def numbers(frame: pd.DataFrame) -> np.ndarray:
+    return frame[["log_likelihood", "log_density", "percentile"]].to_numpy(dtype=float)
+
+
+def test_a_row_for_a_row_whatever_the_source(model, tmp_path) -> None:
+    table = pd.DataFrame({"smiles": MIXED, "status": range(len(MIXED))})
+    table.to_csv(tmp_path / "in.csv", index=False)
+    frames = [rank(model, source) for source in (MIXED, table, tmp_path / "in.csv", str(tmp_path / "in.csv"))]
+    for frame in frames:
+        assert frame["status"].tolist() == EXPECTED
+        assert frame["smiles"].fillna("").tolist() == MIXED
+        assert np.allclose(numbers(frame), numbers(frames[0]), equal_nan=True)
+        assert frame.attrs["by"] == "percentile"
+    assert frames[1]["input_status"].tolist() == list(range(len(MIXED)))
+
+
+def test_answers_are_those_of_the_model(model, library) -> None:
+    frame = rank(model, library, resolution=0.1)
+    assert np.allclose(frame["log_likelihood"], model.log_likelihood(library, 0.1), atol=1e-3)
+    assert np.allclose(frame["log_density"], model.log_density(library, 0.1), atol=1e-3)
+    assert np.allclose(frame["percentile"], model.percentile(library, 0.1), atol=0.1)
+    assert frame["n_atoms"].tolist() == [molecule.n_atoms for molecule in library]
+    assert set(frame["geometry"]) == {"given"}
+
+
+def test_bad_rows_change_nothing_for_good_ones(model) -> None:
+    good = [smiles for smiles, status in zip(MIXED, EXPECTED, strict=True) if status == "ok"]
+    mixed = rank(model, MIXED)
+    assert np.allclose(numbers(mixed[mixed["status"] == "ok"]), numbers(rank(model, good)), atol=1e-3)
+
+
+def test_chunks_do_not_matter(model, monkeypatch) -> None:
+    from molscore.screening.rank import Ranking
+
+    whole = rank(model, list(tiny.LIBRARY))
+    monkeypatch.setitem(Ranking.__iter__.__globals__, "CHUNK_ROWS", 4)
+    assert np.allclose(numbers(rank(model, list(tiny.LIBRARY))), numbers(whole), atol=1e-3)
+
+
+def test_worker_processes_give_the_same_bytes(model, monkeypatch) -> None:
+    from molscore.screening.rank import Ranking
+
+    smiles = [*tiny.LIBRARY, "CC(=O)O.C=O"]
+    here = rank(model, smiles, workers=1)
+    monkeypatch.setitem(Ranking.__iter__.__globals__, "POOL_ROWS", 1)
+    there = rank(model, smiles, workers=2)
+    assert here.to_csv() == there.to_csv()
+    assert here["status"].tolist()[-1] == "no_conformer"
+
+
+def test_sort_orders_and_nothing_else(model) -> None:
+    plain, ordered = rank(model, MIXED), rank(model, MIXED, by="log_likelihood", sort=True)
+    values = ordered["log_likelihood"].dropna().tolist()
+    assert values == sorted(values, reverse=True)
+    assert ordered["log_likelihood"].isna().tolist() == [False] * 4 + [True] * 5
+    assert sorted(plain["smiles"]) == sorted(ordered["smiles"])
+
+
+def test_the_difference_of_two_resolutions(model, library) -> None:
+    frame = rank(model, library, by="difference")
+    degrees = 3 * (frame["n_atoms"] - 1)
+    expected = (model.log_density(library, 0.05) - model.log_density(library, 0.2)) / degrees
+    assert np.allclose(frame["difference"], expected, atol=1e-3)
+    assert "difference" not in rank(model, library)
+
+
+def test_a_scorer_survives_the_journey_to_a_worker(model, library) -> None:
+    scorer = Scorer(model, resolution=0.1)
+    there = pickle.loads(pickle.dumps(scorer))
+    records = list(records_of(["CCO", "C1CC", library[3]]))
+    assert [scored.columns for scored in there(records)] == [scored.columns for scored in scorer(records)]
+
+
+def test_the_order_is_percentile_where_there_are_percentiles(model) -> None:
+    bare = type(model)(model.checkpoint._replace(extras={}))
+    assert choose_order(model, None, 0.05) == "percentile"
+    assert choose_order(bare, None, 0.05) == "log_likelihood"
+    assert rank(bare, ["CCO"])["percentile"].isna().all()
+    for refused, resolution in ((bare, 0.05), (model, 0.07)):
+        with pytest.raises(InputError):
+            choose_order(refused, "percentile", resolution)
+    assert rank(model, ["CCO"], resolution=0.07, by="log_likelihood")["percentile"].isna().all()
+
+
+def test_molecules_of_any_kind_are_records(model, library) -> None:
+    records = list(records_of([library[0], "CCO", from_smiles("CC"), object()]))
+    assert [record.status for record in records] == ["ok", "ok", "ok", "bad_input"]
+    assert [record.molecule is None for record in records] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("source", [3, [], pd.DataFrame({"mass": [1.0]}), "gone.csv", iter(())])
+def test_sources_that_hold_nothing_are_refused(model, source) -> None:
+    with pytest.raises(InputError):
+        rank(model, source)
+
+
+def test_a_folder_will_do_for_a_model(folder) -> None:
+    assert rank(folder, ["CCO"])["status"].tolist() == ["ok"]
+    assert load(folder).name == "tiny"
+
+
+def test_memory_stays_bounded(model) -> None:
+    """Records are read as they are judged: an endless library gives its first rows."""
+    from itertools import count, islice
+
+    from molscore.screening import Ranking
+
+    endless = (tiny.geometries()[i % 5] for i in count())
+    first = list(islice(Ranking(Scorer(model), endless), 3))
+    assert [scored.columns["status"] for scored in first] == ["ok"] * 3

@@ -1,0 +1,86 @@
+"""Percentiles of draws from the reference are uniform, within every size, well stocked or not."""
+
+import numpy as np
+import pytest
+import torch
+
+from molscore.errors import CheckpointError, InputError
+from molscore.screening import Reference, make_reference
+from molscore.screening.reference import LEVELS, quantile_table
+
+SIZES = np.arange(2, 13)
+
+
+def draws(rng: np.random.Generator, n_atoms: np.ndarray) -> np.ndarray:
+    """Log-likelihoods that rise by 7 nats an atom and spread by 5."""
+    return 7.0 * n_atoms - 20.0 + 5.0 * rng.standard_normal(len(n_atoms))
+
+
+@pytest.fixture
+def reference(rng) -> Reference:
+    """Hundreds of molecules of sizes 5 to 10, one of size 3, none of 2, 4, 11 and 12."""
+    n_atoms = np.concatenate([np.repeat(np.arange(5, 11), 1500), [3]])
+    table = quantile_table(draws(rng, n_atoms), n_atoms, SIZES)
+    return Reference(np.array([0.05]), SIZES, table[None])
+
+
+@pytest.mark.parametrize("size", [2, 3, 5, 8, 10, 12])
+def test_percentiles_are_uniform_within_a_size(reference, rng, size) -> None:
+    n_atoms = np.full(2000, size)
+    found = reference.percentile(draws(rng, n_atoms), n_atoms, 0.05)
+    assert found.min() >= 0 and found.max() <= 100
+    uniform = np.sort(found) / 100 - (np.arange(2000) + 0.5) / 2000
+    assert np.abs(uniform).max() < 0.08
+    # of another size they are not: like is compared with like
+    other = reference.percentile(draws(rng, n_atoms), n_atoms + (3 if size < 8 else -3), 0.05)
+    assert np.abs(np.sort(other) / 100 - (np.arange(2000) + 0.5) / 2000).max() > 0.5
+
+
+def test_percentiles_rise_with_the_log_likelihood_and_end_at_0_and_100(reference) -> None:
+    values = np.linspace(-1000, 1000, 5001)
+    found = reference.percentile(values, np.full(5001, 7), 0.05)
+    assert (np.diff(found) >= 0).all()
+    assert (found[0], found[-1]) == (0.0, 100.0)
+    assert reference.percentile([-np.inf], [7], 0.05) == 0.0
+
+
+def test_a_resolution_that_is_not_stored_is_refused_with_a_list(model) -> None:
+    with pytest.raises(InputError, match=r"0\.07.*0\.02, 0\.05, 0\.1, 0\.2"):
+        model.percentile(["CCO"], resolution=0.07)
+    assert model.percentile(["CCO"], resolution=0.1).shape == (1,)
+
+
+def test_a_model_without_reference_says_so(model) -> None:
+    bare = type(model)(model.checkpoint._replace(extras={}), "bare")
+    assert bare.resolutions == []
+    with pytest.raises(InputError, match="bare has no reference"):
+        bare.percentile(["CCO"])
+
+
+def test_tables_survive_the_checkpoint(reference) -> None:
+    again = Reference.from_extras(reference.to_extras("tiny"), "tiny")
+    assert np.allclose(again.quantiles, reference.quantiles, atol=1e-4)
+    assert Reference.from_extras(reference.to_extras("tiny"), "other") is None
+
+
+def test_tables_that_do_not_fit_are_refused(reference) -> None:
+    extras = reference.to_extras("tiny")
+    name = "reference.tiny.quantiles"
+    for spoilt in ({**extras, name: extras[name][:, :3]}, {**extras, name: extras[name] * torch.nan}):
+        with pytest.raises(CheckpointError, match="reference"):
+            Reference.from_extras(spoilt, "tiny")
+    del extras[name]
+    with pytest.raises(CheckpointError, match="quantiles"):
+        Reference.from_extras(extras, "tiny")
+
+
+def test_reference_molecules_have_the_percentiles_of_their_ranks(model, library) -> None:
+    reference = make_reference(model, library, (0.05,))
+    found = reference.percentile(model.log_likelihood(library), [m.n_atoms for m in library], 0.05)
+    assert np.ptp(found) > 50
+    assert reference.quantiles.shape == (1, 13, len(LEVELS))
+
+
+def test_a_reference_needs_molecules(model) -> None:
+    with pytest.raises(InputError, match="no molecules"):
+        make_reference(model, [])
