@@ -8,6 +8,7 @@ from molscore.molecules.perception import perceive_bonds
 
 __all__ = [
     "atomic_numbers",
+    "bare_mol",
     "charge",
     "connected",
     "fragments",
@@ -70,27 +71,34 @@ def mol_from_molecule(molecule: Molecule, max_iterations: int = 10_000, time_lim
     Neutral closed-shell molecules only; raises `ParseError` when no bonds fit within the limits (see `perception`).
     """
     bonds = perceive_bonds(molecule, max_iterations, time_limit)
-    mol = Chem.RWMol()
-    for number, formal in zip(molecule.numbers.tolist(), bonds.charges.tolist(), strict=True):
-        atom = Chem.Atom(number)
-        atom.SetNoImplicit(True)
+    mol = bare_mol(molecule)
+    for atom, formal in zip(mol.GetAtoms(), bonds.charges.tolist(), strict=True):
         atom.SetFormalCharge(formal)
-        mol.AddAtom(atom)
     for (first, second), order in zip(bonds.pairs.tolist(), bonds.orders.tolist(), strict=True):
         mol.AddBond(first, second, _ORDERS[order])
-    conformer = Chem.Conformer(molecule.n_atoms)
-    conformer.Set3D(True)
-    conformer.SetPositions(molecule.positions)
-    mol.AddConformer(conformer)
     with rdBase.BlockLogs():
         try:
             Chem.SanitizeMol(mol)
             Chem.AssignStereochemistryFrom3D(mol)
         except (RuntimeError, ValueError) as error:
             raise ParseError(f"{molecule.label}: {str(error).strip()}") from None
+    return mol.GetMol()
+
+
+def bare_mol(molecule: Molecule) -> Chem.RWMol:
+    """RDKit molecule of the atoms in their geometry, without bonds and without implicit hydrogens."""
+    mol = Chem.RWMol()
+    for number in molecule.numbers.tolist():
+        atom = Chem.Atom(number)
+        atom.SetNoImplicit(True)
+        mol.AddAtom(atom)
+    conformer = Chem.Conformer(molecule.n_atoms)
+    conformer.Set3D(True)
+    conformer.SetPositions(molecule.positions)
+    mol.AddConformer(conformer)
     if molecule.name:
         mol.SetProp("_Name", molecule.name)
-    return mol.GetMol()
+    return mol
 
 
 def molecule_from_mol(mol: Chem.Mol, conformer: int = -1, name: str | None = None) -> Molecule:

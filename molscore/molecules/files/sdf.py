@@ -7,7 +7,7 @@ from typing import Any
 from rdkit import Chem, rdBase
 
 from molscore.errors import ElementError, MolscoreError, ParseError
-from molscore.molecules.chem import has_geometry, missing_hydrogens, mol_from_molecule, smiles_of
+from molscore.molecules.chem import bare_mol, has_geometry, missing_hydrogens, mol_from_molecule, smiles_of
 from molscore.molecules.files.record import Record, bad_record
 from molscore.molecules.files.row import Row, one_line, text_of
 from molscore.molecules.files.source import Lines
@@ -150,34 +150,19 @@ def _field(name: str, value: str) -> str:
 
 
 def _molblock(row: Row) -> str:
-    """Molblock in the geometry of the row's molecule."""
-    molecule = row.molecule
-    mol = row.mol
-    if mol is None or [atom.GetAtomicNum() for atom in mol.GetAtoms()] != molecule.numbers.tolist():
+    """Molblock in the geometry of the row's molecule, with its bonds or else without any."""
+    bare = bare_mol(row.molecule)
+    known = row.mol
+    if known is None or [atom.GetAtomicNum() for atom in known.GetAtoms()] != row.molecule.numbers.tolist():
         try:
-            mol = mol_from_molecule(molecule)
+            known = mol_from_molecule(row.molecule)
         except ParseError:
-            mol = _bare(molecule)
-    placed = Chem.Mol(mol)
+            known = bare
+    placed = Chem.Mol(known)
     placed.RemoveAllConformers()
-    conformer = Chem.Conformer(molecule.n_atoms)
-    conformer.Set3D(True)
-    conformer.SetPositions(molecule.positions)
-    placed.AddConformer(conformer)
+    placed.AddConformer(bare.GetConformer())
     with rdBase.BlockLogs():
         try:
             return Chem.MolToMolBlock(placed)
         except (RuntimeError, ValueError):
-            placed = _bare(molecule)
-            placed.AddConformer(conformer)
-            return Chem.MolToMolBlock(placed)
-
-
-def _bare(molecule: Molecule) -> Chem.Mol:
-    """The atoms without bonds."""
-    mol = Chem.RWMol()
-    for number in molecule.numbers.tolist():
-        atom = Chem.Atom(number)
-        atom.SetNoImplicit(True)
-        mol.AddAtom(atom)
-    return mol.GetMol()
+            return Chem.MolToMolBlock(bare)
