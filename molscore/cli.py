@@ -1,6 +1,7 @@
 """The command `molscore`: parse, call, print."""
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -183,6 +184,8 @@ def train(config: str, resume: bool) -> None:
 
     settings = TrainConfig.from_toml(config)
     checkpoint = run(settings, resume, _stability_of)
+    if os.environ.get("RANK", "0") != "0":
+        return  # of the processes of torchrun, one finishes the job
     held_out, trained = qm9.load(settings.data, "valid"), qm9.load(settings.data, "train")
     every = max(1, len(held_out) // 4096)
     model = with_tables(Model(checkpoint), held_out.select(range(0, len(held_out), every)), trained.columns["smiles"])
@@ -192,9 +195,11 @@ def train(config: str, resume: bool) -> None:
 def _stability_of(checkpoint: Any) -> dict[str, float]:
     """EDM stability of 64 samples, in percent."""
     from molscore.evaluation.stability import stability
+    from molscore.screening.draw import draw_formulas, draw_positions
     from molscore.screening.model import Model
 
-    found = stability(Model(checkpoint).generate(64))
+    model = Model(checkpoint)
+    found = stability(draw_positions(model, draw_formulas(model, 64, 0, None, None), 0, 50, "langevin"))
     return {"atom_stability": found.atom_stability, "molecule_stability": found.molecule_stability}
 
 

@@ -1,0 +1,65 @@
+"""The whole product in one script: draw molecules, check, filter and rank them, write them and show them.
+
+`make demo` runs it. It writes `candidates.sdf`, `candidates.csv` and `grid.png`.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import molscore
+from molscore.molecules.drawing import draw_grid
+from molscore.screening.candidate import Candidate
+from molscore.screening.report import candidate_rows, candidate_summary, provenance
+
+SHOWN = 20
+
+
+def table(candidates: list[Candidate]) -> str:
+    """The first candidates, one a line."""
+    lines = [f"{'rank':>4} {'percentile':>10} {'log p':>8}  {'new':3}  {'formula':10} SMILES"]
+    for rank, c in enumerate(candidates, start=1):
+        percentile = "-" if c.percentile is None else f"{c.percentile:.1f}"
+        novel = "?" if c.novel is None else "yes" if c.novel else "no"
+        lines.append(f"{rank:>4} {percentile:>10} {c.log_likelihood:>8.1f}  {novel:3}  {c.formula:10} {c.smiles}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Generate, judge, write, show."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="qm9", help="a bundled model's name, or a model folder")
+    parser.add_argument("-n", type=int, default=96, help="molecules to draw")
+    parser.add_argument("--keep", type=float, default=0.65, help="share to keep of those that pass the checks")
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--out", type=Path, default=Path("demo"))
+    options = parser.parse_args()
+
+    started = time.monotonic()
+    model = molscore.load(options.model)
+    keep = options.keep if model.resolutions else 1.0
+    drawn = model.generate(options.n, seed=0, steps=options.steps, keep=keep, progress=True)
+    kept = [candidate for candidate in drawn if candidate.passed]
+    print(f"{model}: {candidate_summary(drawn)}, in {time.monotonic() - started:.0f} s\n")
+    print(f"All {len(drawn)} drawn, before any filter, by EDM's metrics:\n{molscore.evaluate(drawn).to_text()}\n")
+    print(table(kept[:SHOWN]))
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    source = provenance(model, "examples/demo.py", seed=0, sigma=0.05)
+    for name in ("candidates.sdf", "candidates.csv"):
+        molscore.write(options.out / name, candidate_rows(drawn), source)
+    if kept:
+        legends = [f"{c.formula}  log p {c.log_likelihood:.1f}" for c in kept[:SHOWN]]
+        try:
+            draw_grid([c.mol for c in kept[:SHOWN]], legends, options.out / "grid.png")
+        except molscore.OutputError as error:
+            print(f"no picture: {error}", file=sys.stderr)
+    print(f"\nwritten to {options.out}: {', '.join(sorted(path.name for path in options.out.iterdir()))}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except molscore.MolscoreError as error:
+        sys.exit(f"demo: {error}")
