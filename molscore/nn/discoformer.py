@@ -26,6 +26,7 @@ class Denoised(NamedTuple):
 
     coarse: Tensor  # (B, N, 3) Å, the coarse half's denoised positions
     fine: Tensor  # (B, N, 3) Å, D(y, sigma)
+    F: Tensor  # (B, N, 3), with D = c_skip y + c_out F
     scalars: Tensor  # (B, N, dim)
     vectors: Tensor  # (B, N, 3, V)
     cls: Tensor  # (B, dim)
@@ -92,11 +93,15 @@ class DiScoFormer(nn.Module):
         s, v = self.fine_stack(s, v, x, fine.pairs + coarse.pairs, token_mask, condition)
         F_fine = F_coarse + self.score_head(s[:, :N], v[:, :N], mask)
         D = (c.c_skip[:, None, None] * y + c.c_out[:, None, None] * F_fine) * atoms
-        return Denoised(guess, D, s[:, :N], v[:, :N], s[:, -EXTRA_TOKENS], c)
+        return Denoised(guess, D, F_fine, s[:, :N], v[:, :N], s[:, -EXTRA_TOKENS], c)
 
     def energy(self, y: Tensor, denoised: Denoised, mask: Tensor) -> Tensor:
         """U (B,) = -log_density in nats, from a pass of the trunk over the same `y`."""
-        return self.density_head(y, denoised.scalars, denoised.vectors, denoised.cls, mask, denoised.c).sum(1)
+        return self.atom_energies(y, denoised, mask).sum(1)
+
+    def atom_energies(self, y: Tensor, denoised: Denoised, mask: Tensor) -> Tensor:
+        """The share of each atom in U, (B, N) nats."""
+        return self.density_head(y, denoised.F, denoised.scalars, denoised.vectors, denoised.cls, mask, denoised.c)
 
     def forward(self, y: Tensor, elements: Tensor, mask: Tensor, sigma: Tensor, distribution: Tensor) -> Estimate:
         """Both heads in one pass.

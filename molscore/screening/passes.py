@@ -84,7 +84,7 @@ def atom_log_densities(
     for inputs in inputs_of(network, molecules, sigma, token):
         y, _, mask = inputs.batch
         known = network.denoise(*inputs.arguments)
-        energy = network.density_head(y, known.scalars, known.vectors, known.cls, mask, known.c)
+        energy = network.atom_energies(y, known, mask)
         for row, values, real in zip(inputs.rows, -energy.cpu().double().numpy(), mask.cpu().numpy(), strict=True):
             shares[row] = values[real]
     return shares

@@ -39,6 +39,7 @@ class TrainConfig:
     weight_consistency: float = 0.02  # w_c
     weight_coarse: float = 0.25  # denoising loss of the coarse half
     frozen_trunk: bool = False  # train the density head alone
+    bf16: bool = False  # autocast of the denoising pass; the density terms stay in float32
     compile: bool = False  # torch.compile of the denoising pass: minutes for each shape, then twice as fast
     buckets: tuple[int, ...] = ()  # batches are padded to the next of these sizes, so that few shapes are compiled
     save_minutes: float = 5.0

@@ -66,7 +66,8 @@ class Trainer:
         token = torch.zeros(len(batch.mask), dtype=torch.long, device=device)
         parts: dict[str, torch.Tensor] = {}
         if not config.frozen_trunk:
-            loss, parts["denoising"] = denoising_loss(self.denoise, noisy, token, config.weight_coarse)
+            with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
+                loss, parts["denoising"] = denoising_loss(self.denoise, noisy, token, config.weight_coarse)
             loss.backward()
         if dual:
             few = noisy.head(max(1, config.density_batch // world))
