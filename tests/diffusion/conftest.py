@@ -1,0 +1,22 @@
+"""Mixtures with known density and score."""
+
+import pytest
+import torch
+
+from molscore.diffusion.mixture import GaussianMixture, SymmetrisedMixture
+
+
+@pytest.fixture
+def plain(generator: torch.Generator) -> GaussianMixture:
+    """Three modes of four atoms, with the mean of all at zero."""
+    weights = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
+    means = 0.7 * torch.randn(3, 4, 3, generator=generator, dtype=torch.float64)
+    means = means - torch.einsum("k,kni->ni", weights, means)
+    return GaussianMixture(weights, means, torch.tensor([0.04, 0.02, 0.09]))
+
+
+@pytest.fixture
+def symmetrised(generator: torch.Generator) -> SymmetrisedMixture:
+    """Two chiral modes of four atoms, of which two are alike."""
+    means = 0.7 * torch.randn(2, 4, 3, generator=generator, dtype=torch.float64)
+    return SymmetrisedMixture(torch.tensor([0.3, 0.7]), means, torch.tensor([0.04, 0.02]), (0, 1, 2, 1))

@@ -1,0 +1,119 @@
+"""Mixtures of known density: normalised, with the score that is the gradient, with the symmetries they claim."""
+
+import math
+
+import pytest
+import torch
+
+from molscore.diffusion.gaussian import centre
+from molscore.diffusion.mixture import GaussianMixture, SymmetrisedMixture, like_atom_permutations
+from molscore.diffusion.rotations import random_rotations
+
+SIGMA = 1.0  # Å: wide enough for one Gaussian to reach every mode
+
+
+@pytest.fixture(params=["plain", "symmetrised"])
+def mixture(request: pytest.FixtureRequest) -> GaussianMixture:
+    return request.getfixturevalue(request.param)
+
+
+def many(mixture: GaussianMixture) -> int:
+    """As many samples as take about a second."""
+    return 1_200 if isinstance(mixture, SymmetrisedMixture) else 60_000
+
+
+def wide(mixture: GaussianMixture, sigma: float) -> GaussianMixture:
+    """One Gaussian around nothing, as wide as the mixture."""
+    variance = torch.tensor([1.2 * (mixture.deviation**2 + sigma**2)])
+    return GaussianMixture(torch.ones(1), torch.zeros_like(mixture.means[:1]), variance)
+
+
+def test_it_integrates_to_one(mixture: GaussianMixture, generator: torch.Generator) -> None:
+    around = wide(mixture, SIGMA)
+    y, _ = around.sample(many(mixture), generator)
+    ratio = (mixture.log_density(y, SIGMA) - around.log_density(y, 0.0)).exp()
+    mass, error = float(ratio.mean()), float(ratio.std()) / len(y) ** 0.5
+    assert error < 0.03
+    assert abs(mass - 1) < 3 * error
+    assert abs(mass * math.exp(0.2) - 1) > 3 * error  # 0.2 nats too many would show
+
+
+def test_samples_have_the_density(mixture: GaussianMixture, generator: torch.Generator) -> None:
+    y, k = mixture.sample(many(mixture), generator, SIGMA)
+    assert y.sum(1).abs().max() < 1e-12
+    inside = GaussianMixture(torch.ones(1), torch.zeros_like(mixture.means[:1]), torch.tensor([0.7]))
+    ratio = (inside.log_density(y, 0.0) - mixture.log_density(y, SIGMA)).exp()
+    error = float(ratio.std()) / len(y) ** 0.5
+    assert abs(float(ratio.mean()) - 1) < 4 * error < 0.25
+    d, n = mixture.d, len(y)
+    spread = y.square().sum((1, 2)) / d
+    assert abs(float(spread.mean()) - mixture.deviation**2 - SIGMA**2) < 4 * float(spread.std()) / n**0.5
+    shares = torch.bincount(k) / n
+    assert (shares - mixture.weights).abs().max() < 4 * 0.5 / n**0.5
+    calibrated = mixture.responsibilities(y[:500], SIGMA).mean(0)
+    assert (calibrated - mixture.weights).abs().max() < 4 * 0.5 / 500**0.5
+
+
+@pytest.mark.parametrize("sigma", [0.003, 0.1, 1.0, 30.0])
+def test_the_score_is_the_gradient(mixture: GaussianMixture, generator: torch.Generator, sigma: float) -> None:
+    y = mixture.sample(40, generator, sigma)[0].requires_grad_()
+    (gradient,) = torch.autograd.grad(mixture.log_density(y, sigma).sum(), y)
+    score = mixture.score(y, torch.full((40,), sigma)).detach()
+    torch.testing.assert_close(score, centre(gradient, torch.ones(40, 4, dtype=torch.bool)), rtol=1e-6, atol=1e-6)
+    assert score.sum(1).abs().max() < 1e-8
+
+
+def test_rotations_reflections_and_like_atoms_change_nothing(
+    plain: GaussianMixture, symmetrised: SymmetrisedMixture, generator: torch.Generator
+) -> None:
+    y, _ = symmetrised.sample(50, generator, 0.2)
+    R = random_rotations(50, generator)
+    swap, wrong_swap = [0, 3, 2, 1], [1, 0, 2, 3]
+    moved = {"rotated": y @ R.transpose(1, 2), "reflected": -y, "swapped": y[:, swap]}
+    before, score = symmetrised.log_density(y, 0.2), symmetrised.score(y, 0.2)
+    for image in moved.values():
+        torch.testing.assert_close(symmetrised.log_density(image, 0.2), before, rtol=0, atol=1e-9)
+    torch.testing.assert_close(symmetrised.score(moved["rotated"], 0.2), score @ R.transpose(1, 2), rtol=0, atol=1e-8)
+    torch.testing.assert_close(symmetrised.score(moved["swapped"], 0.2), score[:, swap], rtol=0, atol=1e-8)
+    assert (symmetrised.log_density(y[:, wrong_swap], 0.2) - before).abs().max() > 1
+    assert (plain.log_density(moved["rotated"], 0.2) - plain.log_density(y, 0.2)).abs().max() > 1
+
+
+def test_one_hand_alone_tells_mirror_images_apart(
+    symmetrised: SymmetrisedMixture, generator: torch.Generator
+) -> None:
+    labels = (0, 1, 2, 3)
+    one_hand = SymmetrisedMixture(symmetrised.weights, symmetrised.means, symmetrised.variances, labels, reflect=False)
+    both = SymmetrisedMixture(symmetrised.weights, symmetrised.means, symmetrised.variances, labels)
+    y, _ = one_hand.sample(50, generator, 0.05)
+    p, mirrored = one_hand.log_density(y, 0.05), one_hand.log_density(-y, 0.05)
+    assert (p - mirrored).mean() > 1
+    expected = torch.logaddexp(p, mirrored) - math.log(2)
+    torch.testing.assert_close(both.log_density(y, 0.05), expected, rtol=0, atol=1e-9)
+
+
+def test_it_is_the_plain_mixture_averaged_over_many_rotations(generator: torch.Generator) -> None:
+    means = torch.randn(1, 3, 3, generator=generator, dtype=torch.float64)
+    one = torch.ones(1)
+    whole = SymmetrisedMixture(one, means, 0.3 * one, (0, 1, 2))
+    turned = means @ random_rotations(40_000, generator).transpose(1, 2)
+    many = GaussianMixture(torch.ones(40_000), turned, 0.3 * torch.ones(40_000))
+    y, _ = whole.sample(10, generator, SIGMA)
+    assert (many.log_density(y, SIGMA) - whole.log_density(y, SIGMA)).abs().max() < 0.05
+
+
+def test_far_noise_is_one_gaussian(mixture: GaussianMixture, generator: torch.Generator) -> None:
+    sigma = 300.0
+    y, _ = mixture.sample(50, generator, sigma)
+    gaussian = GaussianMixture(torch.ones(1), 0 * mixture.means[:1], torch.tensor([mixture.deviation**2]))
+    difference = mixture.log_density(y, sigma) - gaussian.log_density(y, sigma)
+    assert difference.abs().max() < (1e-3 if isinstance(mixture, SymmetrisedMixture) else 0.05)
+
+
+@pytest.mark.parametrize(("elements", "count"), [((0, 1, 2), 1), ((0, 0, 0), 6), ((5, 1, 5, 1, 1), 12)])
+def test_permutations_of_like_atoms(elements: tuple[int, ...], count: int) -> None:
+    rows = like_atom_permutations(elements)
+    assert len({tuple(row) for row in rows.tolist()}) == len(rows) == count
+    labels = torch.tensor(elements)
+    assert (labels[rows] == labels).all()
+    assert (rows.sort(dim=1).values == torch.arange(len(elements))).all()
