@@ -2,6 +2,7 @@
 
 from molscore.screening.candidate import Candidate, Verdict
 from molscore.screening.generate import Request
+from molscore.screening.judgements import Judgements
 from molscore.screening.model import Model, load
 from molscore.screening.rank import Ranking, rank
 from molscore.screening.reference import Reference, make_reference
@@ -9,6 +10,7 @@ from molscore.screening.scorer import Scored, Scorer
 
 __all__ = [
     "Candidate",
+    "Judgements",
     "Model",
     "Ranking",
     "Reference",

@@ -1,7 +1,12 @@
-"""`Scorer`: records in, a judgement for each out. The core of ranking, picklable for any kind of worker."""
+"""`Scorer`: records in, a judgement for each out. The core of ranking, picklable for any kind of worker.
+
+It holds no state but the model, which it only reads: threads can share one, and a copy in another process gives the same
+numbers.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +19,10 @@ from molscore.molecules.files.record import Record
 from molscore.molecules.formula import check_formula
 from molscore.molecules.molecule import Molecule
 from molscore.screening.admission import admit, check_extent
+from molscore.screening.judgements import Judgements
 from molscore.screening.model import Model
 from molscore.screening.passes import check_sigma
+from molscore.screening.records import records_of
 
 __all__ = ["COLUMNS", "ORDERS", "Embed", "Scored", "Scorer", "choose_order"]
 
@@ -99,6 +106,14 @@ class Scorer:
         return [
             self._scored(record, found.get(row), values.get(row), sizes.get(row)) for row, record in enumerate(records)
         ]
+
+    def judge(self, molecules: Any, embed_all: Embed | None = None) -> Judgements:
+        """Molecules in, arrays out: SMILES, RDKit, PyG, ASE or our molecules, one string, or a DataFrame of SMILES.
+
+        Nothing is read from a file. What cannot be judged has NaN and a status.
+        """
+        source = [molecules] if isinstance(molecules, (str, PathLike)) else molecules
+        return Judgements.of([scored.columns for scored in self(list(records_of(source)), embed_all)])
 
     def embed_here(self, smiles: Sequence[str]) -> list[Molecule | MolscoreError]:
         """Geometries made in this process."""
