@@ -6,7 +6,7 @@ from typing import Any
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["as_molecule", "as_molecules"]
+__all__ = ["as_list", "as_molecule", "as_molecules"]
 
 _ACCEPTED = "a Molecule, a SMILES string, an RDKit Mol, a PyG Data or an ASE Atoms"
 _RDKIT, _ASE = ("rdkit", "Mol"), ("ase", "Atoms")
@@ -50,15 +50,20 @@ def _from_chemistry(obj: Any, seed: int) -> Molecule:
     return molecule_from_mol(obj)
 
 
-def as_molecules(objs: Any, seed: int = 0) -> list[Molecule]:
-    """Molecules of several objects, or of one. The first that cannot be used is raised, named by its row from 0."""
+def as_list(objs: Any) -> list[Any]:
+    """The molecules of a batch one by one, whatever they are; one molecule alone is a list of one."""
     kinds = _kinds(objs)
     if _PYG_BATCH in kinds:
-        objs = objs.to_data_list()
-    elif isinstance(objs, (str, Molecule)) or kinds & {_RDKIT, _PYG, _ASE} or not isinstance(objs, Iterable):
-        return [as_molecule(objs, seed)]
+        return objs.to_data_list()
+    if isinstance(objs, (str, Molecule)) or kinds & {_RDKIT, _PYG, _ASE} or not isinstance(objs, Iterable):
+        return [objs]
+    return list(objs)
+
+
+def as_molecules(objs: Any, seed: int = 0) -> list[Molecule]:
+    """Molecules of several objects, or of one. The first that cannot be used is raised, named by its row from 0."""
     molecules = []
-    for row, obj in enumerate(objs):
+    for row, obj in enumerate(as_list(objs)):
         try:
             molecules.append(as_molecule(obj, seed))
         except MolscoreError as error:

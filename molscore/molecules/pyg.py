@@ -23,6 +23,9 @@ def from_pyg(data: Data) -> Molecule:
     if int(getattr(data, "num_graphs", 1)) > 1:
         raise InputError(f"the PyG Data is a batch of {data.num_graphs} molecules, not one")
     name, smiles = getattr(data, "name", None), getattr(data, "smiles", None)
+    for field in ("z", "pos"):
+        if not isinstance(data[field], torch.Tensor):
+            raise InputError(f"the PyG Data has a {type(data[field]).__name__} for {field}, not a tensor")
     return Molecule(
         data.z.detach().cpu().numpy().reshape(-1),
         data.pos.detach().cpu().double().numpy(),

@@ -22,8 +22,8 @@ class Judgements(NamedTuple):
     """(M,) 0 to 100; NaN for a model without reference or at a resolution that it does not hold."""
     n_atoms: NDArray[np.int64]
     """(M,), 0 where it is not known."""
-    error: NDArray[np.str_]
-    """(M,) the reason in words, empty where there is none."""
+    error: NDArray[np.object_]
+    """(M,) strings: the reason in words, empty where there is none."""
 
     @property
     def ok(self) -> NDArray[np.bool_]:
@@ -44,5 +44,5 @@ class Judgements(NamedTuple):
             numbers("log_density"),
             numbers("percentile"),
             np.array([row["n_atoms"] or 0 for row in rows], dtype=np.int64),
-            np.array([row["error"] for row in rows], dtype=np.str_),
+            np.array([row["error"] for row in rows], dtype=object),
         )

@@ -6,7 +6,6 @@ numbers.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from molscore.errors import FormulaError, InputError, MolscoreError, ParseError, PositionError
 from molscore.molecules.chem import atomic_numbers, charge, from_smiles
 from molscore.molecules.conformers import embed
+from molscore.molecules.convert import as_list
 from molscore.molecules.elements import hill_formula, parse_formula
 from molscore.molecules.files.record import Record
 from molscore.molecules.formula import check_formula
@@ -112,7 +112,7 @@ class Scorer:
 
         Nothing is read from a file. What cannot be judged has NaN and a status.
         """
-        source = [molecules] if isinstance(molecules, (str, PathLike)) else molecules
+        source = molecules if hasattr(molecules, "to_dict") and hasattr(molecules, "columns") else as_list(molecules)
         return Judgements.of([scored.columns for scored in self(list(records_of(source)), embed_all)])
 
     def embed_here(self, smiles: Sequence[str]) -> list[Molecule | MolscoreError]:
