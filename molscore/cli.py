@@ -187,8 +187,8 @@ def train(config: str, resume: bool) -> None:
     if os.environ.get("RANK", "0") != "0":
         return  # of the processes of torchrun, one finishes the job
     held_out, trained = qm9.load(settings.data, "valid"), qm9.load(settings.data, "train")
-    every = max(1, len(held_out) // 4096)
-    model = with_tables(Model(checkpoint), held_out.select(range(0, len(held_out), every)), trained.columns["smiles"])
+    held_out = held_out.select(range(0, len(held_out), max(1, len(held_out) // 4096)))
+    model = with_tables(Model(checkpoint), held_out, held_out.columns["smiles"], trained.columns["smiles"])
     _say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
 
 

@@ -107,6 +107,7 @@ def _sample(
     tick: Callable[[], object],
 ) -> NDArray[np.float64]:
     """Positions (B, N, 3) in Å of molecules with the given element symbols."""
+    torch.set_flush_denormal(True)  # a switch of the thread that draws; see `passes`
     network, device = model.network, model.network.sigma_N.device
     sizes = torch.tensor([len(symbols) for symbols in members], device=device)
     mask = torch.arange(int(sizes.max()), device=device) < sizes[:, None]

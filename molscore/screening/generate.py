@@ -71,10 +71,9 @@ def judge(model: "Model", candidates: Sequence[Candidate], resolution: float) ->
         return judged
     members = [candidates[row] for row in rows]
     terms = model.terms(members, resolution)
-    sizes = [member.n_atoms for member in members]
     percentiles: Sequence[float | None] = [None] * len(rows)
     if model.reference is not None:
-        percentiles = model.reference.percentile(terms.log_likelihood, sizes, resolution).tolist()
+        percentiles = model.percentile_of(terms.log_likelihood, members, resolution).tolist()
     values = zip(rows, terms.log_likelihood.tolist(), terms.log_density.tolist(), percentiles, strict=True)
     for row, log_likelihood, log_density, percentile in values:
         judged[row] = replace(

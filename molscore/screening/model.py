@@ -1,6 +1,6 @@
 """`Model`: a trained network in use, for one of its distributions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +24,7 @@ from molscore.screening.admission import admit_all, element_counts
 from molscore.screening.candidate import Candidate
 from molscore.screening.generate import Request, generate
 from molscore.screening.likelihood import Terms, log_permutations
-from molscore.screening.reference import Reference
+from molscore.screening.reference import ETKDG, Reference
 
 __all__ = ["BUNDLED", "Model", "load"]
 
@@ -95,8 +95,14 @@ class Model:
 
     @cached_property
     def reference(self) -> Reference | None:
-        """Quantiles of held-out molecules, where the checkpoint has them."""
+        """Quantiles of held-out molecules in the geometries of their data set, where the checkpoint has them."""
         return Reference.from_extras(self.checkpoint.extras, self.distribution.name)
+
+    @cached_property
+    def reference_etkdg(self) -> Reference | None:
+        """Quantiles of held-out molecules in geometries made as for SMILES; without them, `reference`."""
+        made = Reference.from_extras(self.checkpoint.extras, self.distribution.name, ETKDG)
+        return self.reference if made is None else made
 
     @cached_property
     def known(self) -> Known | None:
@@ -141,8 +147,16 @@ class Model:
         """Where each log-likelihood stands among reference molecules of like size, 0 to 100, (M,)."""
         self.require_reference().index_of(resolution)
         found = self.molecules(molecules)
-        sizes = [molecule.n_atoms for molecule in found]
-        return self.require_reference().percentile(self.log_likelihood(found, resolution), sizes, resolution)
+        return self.percentile_of(self.log_likelihood(found, resolution), found, resolution)
+
+    def percentile_of(
+        self, log_likelihood: NDArray[np.float64], molecules: Sequence[Molecule], resolution: float
+    ) -> NDArray[np.float64]:
+        """Percentiles of known log-likelihoods; a geometry made here is compared with others so made."""
+        sizes = np.array([molecule.n_atoms for molecule in molecules])
+        made = np.array(["force_field" in molecule.properties for molecule in molecules])
+        given = self.require_reference().percentile(log_likelihood, sizes, resolution)
+        return np.where(made, self.reference_etkdg.percentile(log_likelihood, sizes, resolution), given)
 
     def require_reference(self) -> Reference:
         """The reference; raises `InputError` where there is none."""

@@ -2,6 +2,9 @@
 
 For every size N and stored resolution, quantiles of the log-likelihood of held-out molecules. A size with few molecules
 borrows from its neighbours, whose values are moved along the line that best fits log-likelihood against N there.
+
+Like is compared with like: geometries made here (ETKDGv3 and MMFF94s) are not quite those of quantum chemistry, and at
+high resolution hundredths of an Å cost nats. So they have a reference of their own, of geometries made the same way.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,9 +23,10 @@ from molscore.screening.admission import admit_all
 if TYPE_CHECKING:
     from molscore.screening.model import Model
 
-__all__ = ["RESOLUTIONS", "Reference", "make_reference", "quantile_table"]
+__all__ = ["ETKDG", "GIVEN", "RESOLUTIONS", "Reference", "make_reference", "quantile_table"]
 
 RESOLUTIONS = (0.02, 0.05, 0.1, 0.2)  # Å
+GIVEN, ETKDG = "given", "etkdg"  # where a geometry comes from
 LEVELS = np.linspace(0.0, 100.0, 201)
 LEAST_MOLECULES = 200
 NEAR_ATOMS = 2.0  # sizes this far count about as much as the nearest one in how log-likelihood changes with size
@@ -54,18 +58,15 @@ class Reference:
             raise InputError(f"there are no percentiles at a resolution of {resolution:g} Å; there are at {stored} Å")
         return int(near[0])
 
-    def to_extras(self, distribution: str) -> dict[str, Tensor]:
+    def to_extras(self, distribution: str, geometry: str = GIVEN) -> dict[str, Tensor]:
         """Tensors to keep in a checkpoint."""
-        return {
-            f"reference.{distribution}.resolutions": torch.from_numpy(self.resolutions),
-            f"reference.{distribution}.sizes": torch.from_numpy(self.sizes),
-            f"reference.{distribution}.quantiles": torch.from_numpy(self.quantiles).float(),
-        }
+        values = (self.resolutions, self.sizes, self.quantiles.astype(np.float32))
+        return dict(zip(_names(distribution, geometry), map(torch.from_numpy, values), strict=True))
 
     @classmethod
-    def from_extras(cls, extras: Mapping[str, Tensor], distribution: str) -> "Reference | None":
+    def from_extras(cls, extras: Mapping[str, Tensor], distribution: str, geometry: str = GIVEN) -> "Reference | None":
         """Inverse of `to_extras`; None where there is no such table, CheckpointError where it does not fit."""
-        names = [f"reference.{distribution}.{part}" for part in ("resolutions", "sizes", "quantiles")]
+        names = _names(distribution, geometry)
         if not any(name in extras for name in names):
             return None
         try:
@@ -91,6 +92,11 @@ def make_reference(
     n_atoms = np.array([molecule.n_atoms for molecule in molecules])
     tables = [quantile_table(model.log_likelihood(molecules, resolution), n_atoms, sizes) for resolution in resolutions]
     return Reference(np.array(resolutions, dtype=np.float64), sizes, np.stack(tables))
+
+
+def _names(distribution: str, geometry: str) -> list[str]:
+    """What the tensors of a reference are called."""
+    return [f"reference.{distribution}.{geometry}.{part}" for part in ("resolutions", "sizes", "quantiles")]
 
 
 def _slope(offset: NDArray[np.integer], values: NDArray[np.float64]) -> float:

@@ -141,8 +141,7 @@ class Scorer:
         percentiles = [None] * len(members)
         reference = self.model.reference
         if reference is not None and np.isclose(reference.resolutions, self.resolution, rtol=1e-4).any():
-            sizes = [member.n_atoms for member in members]
-            percentiles = reference.percentile(terms.log_likelihood, sizes, self.resolution).round(2).tolist()
+            percentiles = self.model.percentile_of(terms.log_likelihood, members, self.resolution).round(2).tolist()
         found = [
             {"log_likelihood": round(whole, 4), "log_density": round(density, 4), "percentile": percentile}
             for whole, density, percentile in zip(

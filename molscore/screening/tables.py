@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
+from molscore.molecules.conformer_pool import ConformerPool
 from molscore.molecules.known import Known
 from molscore.molecules.molecule import Molecule
 from molscore.screening.model import Model
-from molscore.screening.reference import RESOLUTIONS, make_reference
+from molscore.screening.rank import cores
+from molscore.screening.reference import ETKDG, RESOLUTIONS, make_reference
 
 __all__ = ["with_tables"]
 
@@ -15,11 +17,21 @@ __all__ = ["with_tables"]
 def with_tables(
     model: Model,
     held_out: Iterable[Molecule],
+    held_out_smiles: Iterable[str] = (),
     training_smiles: Iterable[str] = (),
     resolutions: Sequence[float] = RESOLUTIONS,
 ) -> Model:
-    """The model with percentiles from `held_out` molecules and, given SMILES, hashes of the training molecules."""
-    extras = make_reference(model, held_out, resolutions).to_extras(model.distribution.name)
+    """The model with percentiles for molecules like those held out, and hashes of its training molecules.
+
+    `held_out` gives the percentiles of geometries of the data set's own kind, `held_out_smiles` those of geometries
+    made from SMILES; `training_smiles` tell which molecules are novel. What is not given is left out.
+    """
+    name = model.distribution.name
+    extras = make_reference(model, held_out, resolutions).to_extras(name)
+    if smiles := list(held_out_smiles):
+        with ConformerPool(cores()) as pool:
+            made = [molecule for molecule in pool.embed(smiles) if isinstance(molecule, Molecule)]
+        extras |= make_reference(model, made, resolutions).to_extras(name, ETKDG)
     if known := list(training_smiles):
         extras["known"] = torch.from_numpy(Known.make(known).hashes)
     return model.with_extras(extras)

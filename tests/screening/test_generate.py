@@ -1,5 +1,7 @@
 """Drawing: seeds, formulas, sizes, evaluations, and a sampler that ends where the network says."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,6 @@ import torch
 from molscore.errors import ElementError, FormulaError, InputError, SizeError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import from_smiles
-from molscore.nn.discoformer import Denoised
 from molscore.screening import Request
 from molscore.screening.draw import SAMPLERS, draw_formulas, draw_positions, evaluations
 from tests import tiny
@@ -94,8 +95,8 @@ def test_a_network_that_knows_the_molecule_draws_it(model, monkeypatch, sampler)
     order = np.lexsort((molecule.numbers, molecule.numbers == 1))
     x = torch.tensor(molecule.positions[order] - molecule.positions.mean(0), dtype=torch.float32)
 
-    def denoise(self: object, y: torch.Tensor, *_: object) -> Denoised:
-        return Denoised(x.expand_as(y), x.expand_as(y), *[None] * 4)
+    def denoise(self: object, y: torch.Tensor, *_: object) -> SimpleNamespace:
+        return SimpleNamespace(fine=x.expand_as(y))
 
     counts = np.array([molecule.symbols.count(symbol) for symbol in tiny.ELEMENTS])
     with monkeypatch.context() as patch:
@@ -107,8 +108,8 @@ def test_a_network_that_knows_the_molecule_draws_it(model, monkeypatch, sampler)
 
 
 def test_positions_that_are_not_finite_are_turned_down(model, monkeypatch) -> None:
-    def denoise(self: object, y: torch.Tensor, *_: object) -> Denoised:
-        return Denoised(y, y * torch.nan, *[None] * 4)
+    def denoise(self: object, y: torch.Tensor, *_: object) -> SimpleNamespace:
+        return SimpleNamespace(fine=y * torch.nan)
 
     with monkeypatch.context() as patch:
         patch.setattr(type(model.network), "denoise", denoise)

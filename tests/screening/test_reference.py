@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from molscore.errors import CheckpointError, InputError
-from molscore.screening import Reference, make_reference
-from molscore.screening.reference import LEVELS, quantile_table
+from molscore.molecules import Molecule
+from molscore.screening import Reference, make_reference, rank
+from molscore.screening.reference import ETKDG, LEVELS, quantile_table
+from molscore.screening.tables import with_tables
 
 SIZES = np.arange(2, 13)
 
@@ -65,7 +67,7 @@ def test_tables_survive_the_checkpoint(reference) -> None:
 
 def test_tables_that_do_not_fit_are_refused(reference) -> None:
     extras = reference.to_extras("tiny")
-    name = "reference.tiny.quantiles"
+    name = "reference.tiny.given.quantiles"
     for spoilt in ({**extras, name: extras[name][:, :3]}, {**extras, name: extras[name] * torch.nan}):
         with pytest.raises(CheckpointError, match="reference"):
             Reference.from_extras(spoilt, "tiny")
@@ -84,3 +86,24 @@ def test_reference_molecules_have_the_percentiles_of_their_ranks(model, library)
 def test_a_reference_needs_molecules(model) -> None:
     with pytest.raises(InputError, match="no molecules"):
         make_reference(model, [])
+
+
+def test_made_geometries_are_compared_with_made_ones(model, library) -> None:
+    """Two tables that differ by 100 nats: the kind of geometry decides which is read."""
+    reference = model.reference
+    moved = Reference(reference.resolutions, reference.sizes, reference.quantiles - 100.0)
+    both = model.with_extras(moved.to_extras("tiny", ETKDG))
+    given = [Molecule(m.numbers, m.positions) for m in library]
+    assert np.allclose(both.percentile(given), model.percentile(given))
+    assert set(both.percentile(library)) == {100.0}
+    smiles = ["CCO", "CC"]
+    assert set(both.percentile(smiles)) == {100.0} != set(model.percentile(smiles))
+    assert set(rank(both, smiles)["percentile"]) == {100.0}
+    assert rank(both, given)["percentile"].tolist() == rank(model, given)["percentile"].tolist()
+
+
+def test_tables_are_made_from_smiles_too(model, library) -> None:
+    made = with_tables(model, library[:9], held_out_smiles=["CCO", "C1CC", "CC"], resolutions=(0.05,))
+    assert made.reference_etkdg is not made.reference
+    assert 0 < made.percentile("CCO")[0] <= 100
+    assert model.reference_etkdg is model.reference
