@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from molscore.errors import CheckpointError, MolscoreError, OutputError
+from molscore.errors import CheckpointError, OutputError
 from molscore.molecules.distribution import Distribution
 from molscore.nn.config import ModelConfig
 from molscore.nn.discoformer import DiScoFormer
@@ -93,10 +92,10 @@ def from_pretrained(name_or_path: str | Path) -> Checkpoint:
         tensors = load_file(folder / "model.safetensors")
         extras = {name.removeprefix("extras."): tensors.pop(name) for name in list(tensors) if name.startswith("extras.")}
         network.load_state_dict(tensors)
-    except CheckpointError:
-        raise
-    except (MolscoreError, OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except Exception as error:  # json, safetensors, torch and e3nn raise many kinds for files that are not a model's
+        if isinstance(error, CheckpointError) and str(folder) in str(error):
+            raise
+        line = " ".join(str(error).split()) or type(error).__name__
         raise CheckpointError(f"{folder}: the checkpoint is corrupt or of another version: {line[:200]}") from None
     return Checkpoint(network.eval(), distributions, config.get("info", {}), extras)
 
