@@ -4,6 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from molscore.errors import InputError
+
 __all__ = ["SizeGroupedBatches"]
 
 POOL = 32  # batches whose molecules are sorted by size together
@@ -16,7 +18,7 @@ class SizeGroupedBatches:
         self.sizes, self.batch, self.seed = np.asarray(sizes), batch, seed
         self.per_epoch = len(self.sizes) // batch
         if self.per_epoch < 1:
-            raise ValueError(f"{len(self.sizes)} molecules do not fill one batch of {batch}")
+            raise InputError(f"{len(self.sizes)} molecules do not fill one batch of {batch}")
         self._epoch = lru_cache(maxsize=1)(self._make_epoch)
 
     def _make_epoch(self, epoch: int) -> np.ndarray:
@@ -25,7 +27,8 @@ class SizeGroupedBatches:
         pools = [order[i : i + POOL * self.batch] for i in range(0, len(order), POOL * self.batch)]
         grouped = np.concatenate([pool[np.argsort(self.sizes[pool], kind="stable")] for pool in pools])
         batches = grouped.reshape(self.per_epoch, self.batch)
-        return batches[rng.permutation(self.per_epoch)]
+        # Shuffled inside as well: the density terms take the head of a batch, which must not be its small molecules.
+        return rng.permuted(batches[rng.permutation(self.per_epoch)], axis=1)
 
     def at(self, step: int, rank: int = 0, world: int = 1) -> np.ndarray:
         """Indices of this process's share of the batch of `step`; shares have like sizes."""

@@ -3,7 +3,8 @@
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from types import GenericAlias
+from typing import Any, get_args
 
 from molscore.errors import CheckpointError, InputError
 from molscore.nn.config import PRESETS, ModelConfig
@@ -25,8 +26,10 @@ class TrainConfig:
     batch: int = 128  # molecules a step, over all processes
     warmup: int = 200  # steps of rising learning rate
     decay: float = 0.3  # share of the steps, at the end, over which the learning rate falls to zero
-    lr: float = 2e-3  # AdamW: embeddings, biases, gains
-    lr_muon: float = 0.02  # Muon: matrices
+    lr: float = 1e-3  # AdamW: embeddings, biases, gains
+    lr_muon: float = 0.012  # Muon: matrices
+    decay_muon: float = 0.1  # weight decay of Muon's matrices, which grow without bound else
+    clip: float = 10.0  # largest norm of the gradient
     ema: float = 0.999  # decay of the averaged weights
     sigma_min: float = 0.003  # Å
     sigma_max: float = 50.0  # Å
@@ -73,18 +76,37 @@ class TrainConfig:
         missing = [name for name in ("data", "out") if name not in values]
         if missing:
             raise InputError(f"field {missing[0]!r} is missing")
+        types = {f.name: f.type for f in fields(cls)}
+        values = {name: _checked(name, value, types[name]) for name, value in values.items()}
         model = values.get("model", "M")
         if isinstance(model, str):
             if model not in PRESETS:
                 raise InputError(f"model {model!r} is none of {', '.join(PRESETS)}")
             values["model"] = PRESETS[model]
-        else:
+        elif not isinstance(model, ModelConfig):
             values["model"] = ModelConfig.from_dict({**PRESETS["M"].to_dict(), **model})
-        for name in ("log_normal", "buckets"):
-            if name in values:
-                values[name] = tuple(values[name])
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values; `from_dict` of them is the same configuration."""
         return {**asdict(self), "log_normal": list(self.log_normal), "buckets": list(self.buckets)}
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    """A plain value as the type of its field, whole numbers standing for floats; raises InputError naming the field."""
+    if kind is ModelConfig:
+        if not isinstance(value, str | dict | ModelConfig):
+            raise InputError(f"field 'model' must be a preset's name or a table, not {value!r}")
+        return value
+    if isinstance(kind, GenericAlias):
+        if not isinstance(value, list | tuple):
+            raise InputError(f"field {name!r} must be a list, not {value!r}")
+        of = get_args(kind)
+        if Ellipsis not in of and len(value) != len(of):
+            raise InputError(f"field {name!r} must have {len(of)} values, not {len(value)}")
+        return tuple(_checked(name, item, of[0]) for item in value)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise InputError(f"field {name!r} must be of type {kind.__name__}, not {value!r}")
+    return value

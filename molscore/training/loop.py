@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from molscore.datasets.qm9 import load
 from molscore.datasets.statistics import distribution_of
-from molscore.errors import InputError
+from molscore.errors import CheckpointError, InputError, OutputError
+from molscore.molecules.atomic import reason_of, replacing
 from molscore.molecules.distribution import Distribution
 from molscore.nn.checkpoint import Checkpoint, build, from_pretrained, save_pretrained
 from molscore.training.average import Average
@@ -37,6 +38,8 @@ class Trainer:
         torch.set_flush_denormal(True)
         self.config, self.processes, self.step, self.seconds = config, processes, 0, 0.0
         self.data = load(config.data, "train")
+        if not len(self.data) or self.data.sizes.min() < 2:
+            raise InputError(f"{config.data}: training needs molecules, of two atoms or more each")
         self.distributions: tuple[Distribution, ...] = (distribution_of(config.distribution, self.data),)
         torch.manual_seed(config.seed)
         if config.init:
@@ -75,6 +78,7 @@ class Trainer:
             loss.backward()
             parts |= more
         self.processes.average_gradients(self.parameters)
+        torch.nn.utils.clip_grad_norm_(self.parameters, config.clip)
         self.optimiser.step(self.step)
         self.average.update(self.network, self.step)
         self.step += 1
@@ -98,6 +102,15 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
 
+    def resume(self, path: Path) -> None:
+        """Carry on from a saved state; raises CheckpointError where it is of another network or no state at all."""
+        state = load_state(path)
+        try:
+            self.load_state_dict(state)
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            line = " ".join(str(error).split())[:120]
+            raise CheckpointError(f"{path} is not a state of this configuration: {line}") from None
+
     def checkpoint(self) -> Checkpoint:
         """The model with averaged weights, in a network of its own."""
         network = build(self.network.config, self.distributions)
@@ -113,15 +126,20 @@ class Log:
     FIELDS = ("step", "seconds", "denoising", "space", "time", "consistency", "figures")
 
     def __init__(self, path: Path, step: int) -> None:
-        rows = []
-        if path.is_file():
-            with path.open(newline="") as file:
-                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = path.open("w", newline="", buffering=1)
-        self.writer = csv.DictWriter(self.file, self.FIELDS)
-        self.writer.writeheader()
-        self.writer.writerows(rows)
+        rows = list(self._whole_rows(path, step)) if path.is_file() else []
+        with replacing(path) as fresh, fresh.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.FIELDS)
+            writer.writeheader()
+            writer.writerows(rows)
+        self.writer = csv.DictWriter(path.open("a", newline="", buffering=1), self.FIELDS)
+
+    def _whole_rows(self, path: Path, step: int) -> Iterator[dict[str, str]]:
+        """Rows up to a step, without what a kill has cut short."""
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                if row.keys() == set(self.FIELDS) and None not in row.values() and row["step"].isdigit():
+                    if int(row["step"]) <= step:
+                        yield row
 
     def write(self, **row: object) -> None:
         """Add one row."""
@@ -137,9 +155,13 @@ def train(config: TrainConfig, resume: bool = False, evaluate: Evaluate | None =
     state_path = out / "state.pt"
     if state_path.exists() and not resume:
         raise InputError(f"{state_path} exists: add --resume to carry on, or choose another `out`")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({reason_of(error)})") from None
     trainer = Trainer(config, processes)
     if resume and state_path.exists():
-        trainer.load_state_dict(load_state(state_path))
+        trainer.resume(state_path)
     lead = processes.rank == 0
     log = Log(out / "log.csv", trainer.step) if lead else None
     bar = tqdm(total=config.steps, initial=trainer.step, unit="step", disable=not lead, file=sys.stderr, mininterval=2.0)
@@ -155,9 +177,6 @@ def train(config: TrainConfig, resume: bool = False, evaluate: Evaluate | None =
             log.write(step=trainer.step, seconds=round(trainer.seconds, 1), **means)
             sums, count = {}, 0
         last = trainer.step == config.steps
-        if lead and (last or time.monotonic() - saved > 60 * config.save_minutes):
-            save_state(state_path, trainer.state_dict())
-            saved = time.monotonic()
         if lead and (last or trainer.step % config.evaluate_every == 0):
             checkpoint = trainer.checkpoint()
             save_pretrained(out / "model", checkpoint)
@@ -165,5 +184,9 @@ def train(config: TrainConfig, resume: bool = False, evaluate: Evaluate | None =
                 figures = evaluate(checkpoint)
                 log.write(step=trainer.step, seconds=round(trainer.seconds, 1), figures=json.dumps(figures))
                 tqdm.write(f"step {trainer.step}: {figures}", file=sys.stderr)
+        # After the model: a kill in between repeats the last steps, and cannot leave a finished run without its model.
+        if lead and (last or time.monotonic() - saved > 60 * config.save_minutes):
+            save_state(state_path, trainer.state_dict())
+            saved = time.monotonic()
     bar.close()
     return trainer.checkpoint()

@@ -32,7 +32,7 @@ class Optimiser:
         self.config = config
         self.parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, lr=config.lr, betas=(0.9, 0.99), weight_decay=0.0)]
         if matrices:
-            self.parts.append(Muon(matrices, lr=config.lr_muon))
+            self.parts.append(Muon(matrices, lr=config.lr_muon, weight_decay=config.decay_muon))
 
     def step(self, step: int) -> None:
         """Update at the learning rate of `step`, then clear the gradients."""

@@ -1,7 +1,6 @@
 """The whole state of a run in one file, replaced atomically, so that a kill at any moment costs minutes at most."""
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write `state` (tensors, numbers, strings, lists, dicts) beside `path`, then rename over it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
+        scratch = path.with_name(f".{path.name}.part")  # one name, so that what a kill leaves is overwritten
+        with scratch.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
@@ -29,8 +28,11 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 def load_state(path: Path) -> dict[str, Any]:
     """Inverse of `save_state`; raises CheckpointError for a file that is none."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from None
     except Exception as error:  # torch raises several kinds for a file that is not its own
-        raise CheckpointError(f"{path} is not the state of a training run: {str(error).splitlines()[0][:120]}") from None
+        raise CheckpointError(f"{path} is not the state of a training run: {str(error).partition(chr(10))[0][:120]}") from None
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} is not the state of a training run: it holds a {type(state).__name__}")
+    return state
