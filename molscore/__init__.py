@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         ElementError,
         FormulaError,
         InputError,
+        LimitError,
         MolscoreError,
         OutputError,
         ParseError,
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from molscore.molecules.files import read, write
     from molscore.molecules.molecule import Molecule
     from molscore.nn.heads import Estimate
+    from molscore.pipelines.estimator import DensityEstimator
+    from molscore.pipelines.transform import AddLogLikelihood
     from molscore.screening.candidate import Candidate
     from molscore.screening.model import Model, load
     from molscore.screening.rank import rank
@@ -30,7 +33,9 @@ __version__ = "0.1.0"
 
 # Where each public name lives; nothing is imported before it is asked for.
 _HOMES = {
+    "AddLogLikelihood": "molscore.pipelines.transform",
     "Candidate": "molscore.screening.candidate",
+    "DensityEstimator": "molscore.pipelines.estimator",
     "Estimate": "molscore.nn.heads",
     "Model": "molscore.screening.model",
     "Molecule": "molscore.molecules.molecule",
@@ -48,6 +53,7 @@ _ERRORS = (
     "ElementError",
     "FormulaError",
     "InputError",
+    "LimitError",
     "MolscoreError",
     "OutputError",
     "ParseError",
@@ -57,14 +63,17 @@ _ERRORS = (
 _HOMES |= dict.fromkeys(_ERRORS, "molscore.errors")
 
 __all__ = [
+    "AddLogLikelihood",
     "Candidate",
     "CheckpointError",
     "ConformerError",
+    "DensityEstimator",
     "DistributionError",
     "ElementError",
     "Estimate",
     "FormulaError",
     "InputError",
+    "LimitError",
     "Model",
     "Molecule",
     "MolscoreError",

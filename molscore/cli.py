@@ -11,6 +11,7 @@ import click
 
 from molscore import __version__
 from molscore.errors import MolscoreError
+from molscore.pipelines.commands import reinvent, serve
 
 __all__ = ["main"]
 
@@ -45,6 +46,10 @@ class Program(click.Group):
 @click.version_option(__version__, prog_name="molscore")
 def main() -> None:
     """Generate, rank and filter molecules with one network that gives score and log-density."""
+
+
+main.add_command(reinvent)
+main.add_command(serve)
 
 
 def _say(text: str) -> None:

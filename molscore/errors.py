@@ -7,6 +7,7 @@ __all__ = [
     "ElementError",
     "FormulaError",
     "InputError",
+    "LimitError",
     "MolscoreError",
     "OutputError",
     "ParseError",
@@ -76,6 +77,12 @@ class DistributionError(MolscoreError):
     """A distribution that the model does not hold."""
 
     status = "unknown_distribution"
+
+
+class LimitError(MolscoreError):
+    """More rows, time or memory than a job is allowed."""
+
+    status = "over_limit"
 
 
 class CheckpointError(MolscoreError):

@@ -33,6 +33,8 @@ def from_smiles(smiles: str) -> Chem.Mol:
         raise ParseError("the SMILES string is empty")
     if len(text) > _MAX_SMILES_LENGTH:
         raise ParseError(f"a SMILES string of {len(text)} characters is too long to be a molecule")
+    if not (head.isascii() and head.isprintable()):  # RDKit skips control characters at the beginning
+        raise ParseError(f"{text!r} is not a SMILES string: it has a character that none has")
     if tail and not tail.lstrip().startswith("|"):
         raise ParseError(f"{text!r} is not a SMILES string: there is a space in it")
     with rdBase.BlockLogs():
@@ -41,7 +43,8 @@ def from_smiles(smiles: str) -> Chem.Mol:
             if mol is None:
                 raise ParseError(f"{text!r} is not a molecule: {_fault(text)}")
         except (UnicodeError, RuntimeError, ValueError) as error:
-            raise ParseError(f"{text!r} is not a SMILES string: {error}") from None
+            reason = str(error).strip().partition("\n")[0]
+            raise ParseError(f"{text!r} is not a SMILES string: {reason}") from None
     if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
         raise ParseError(f"{text!r} is not a molecule: it has a dummy atom")
     return mol

@@ -61,9 +61,18 @@ def draw_formulas(model: "Model", n: int, seed: int, formula: str | None, n_atom
 
 
 def draw_positions(
-    model: "Model", counts: NDArray[np.integer], seed: int, steps: int, sampler: str, progress: bool = False
+    model: "Model",
+    counts: NDArray[np.integer],
+    seed: int,
+    steps: int,
+    sampler: str,
+    progress: bool = False,
+    tick: Callable[[], object] = bool,
 ) -> list[Molecule]:
-    """Molecules of the given element counts (n, E), in order. What is not finite becomes all atoms at one point."""
+    """Molecules of the given element counts (n, E), in order. What is not finite becomes all atoms at one point.
+
+    `tick` is called before each evaluation of the network; what it raises ends the job.
+    """
     order = sorted(range(counts.shape[1]), key=lambda k: _atom_order(model.distribution.elements[k]))
     symbols = np.array(model.distribution.elements)
     compositions = [np.repeat(symbols[order], row[order]) for row in counts]
@@ -75,7 +84,7 @@ def draw_positions(
         for i, rows in enumerate(groups):
             generator = _generator(model.network.sigma_N.device, seed, i)
             members = [compositions[row] for row in rows]
-            positions = _sample(model, members, steps, sampler, generator, lambda: bar.update(1))
+            positions = _sample(model, members, steps, sampler, generator, lambda: (tick(), bar.update(1)))
             for row, symbols_of_row, x in zip(rows, members, positions, strict=True):
                 numbers = [atomic_number(symbol) for symbol in symbols_of_row]
                 x = x[: len(numbers)]

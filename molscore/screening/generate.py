@@ -1,7 +1,7 @@
 """`generate`: formula -> noise -> sampler -> bonds -> checks -> density filter -> ranked candidates."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -46,15 +46,23 @@ class Request:
         check_sigma(self.resolution)
 
 
-def generate(model: "Model", request: Request, progress: bool = False) -> list[Candidate]:
-    """All n candidates: those that pass first, most likely first, then those turned down, each with its verdict."""
+def generate(
+    model: "Model", request: Request, progress: bool = False, tick: Callable[[], object] = bool
+) -> list[Candidate]:
+    """All n candidates: those that pass first, most likely first, then those turned down, each with its verdict.
+
+    `tick` is called now and then, at least once each evaluation of the network; what it raises ends the job.
+    """
     if model.reference is not None or request.keep < 1:
         model.require_reference().index_of(request.resolution)
     if request.novel and model.known is None:
         raise InputError(f"model {model.name} holds no list of its training molecules to tell novel ones by")
     counts = draw_formulas(model, request.n, request.seed, request.formula, request.n_atoms)
-    drawn = draw_positions(model, counts, request.seed, request.steps, request.sampler, progress)
-    candidates = [inspect(molecule, index, model.known) for index, molecule in enumerate(drawn)]
+    drawn = draw_positions(model, counts, request.seed, request.steps, request.sampler, progress, tick)
+    candidates = []
+    for index, molecule in enumerate(drawn):
+        tick()
+        candidates.append(inspect(molecule, index, model.known))
     candidates = judge(model, mark_duplicates(candidates), request.resolution)
     if request.novel:
         candidates = [_known_turned_down(candidate) for candidate in candidates]

@@ -46,8 +46,8 @@ def check_sigma(sigma: float) -> float:
 
 def inputs_of(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, token: int) -> Iterator[Inputs]:
     """Batches of molecules of nearly equal size, small ones first."""
-    # exp(-u^2) of distant atoms underflows, and a CPU takes 100 times longer over denormal numbers. The switch belongs to
-    # the thread, so that it is set where the pass is made, not only where the model was loaded.
+    # exp(-u^2) of distant atoms underflows, and a CPU takes 100 times longer over denormal numbers. The switch belongs
+    # to the thread, so that it is set where the pass is made, not only where the model was loaded.
     torch.set_flush_denormal(True)
     device = network.sigma_N.device
     for rows in size_groups([molecule.n_atoms for molecule in molecules], BATCH):

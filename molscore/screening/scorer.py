@@ -1,7 +1,7 @@
 """`Scorer`: records in, a judgement for each out. The core of ranking, picklable for any kind of worker.
 
-It holds no state but the model, which it only reads: threads can share one, and a copy in another process gives the same
-numbers.
+It holds no state but the model, which it only reads: threads can share one, and a copy in another process gives the
+same numbers.
 """
 
 from collections.abc import Callable, Sequence

@@ -14,6 +14,7 @@ LAYERS: dict[str, set[str]] = {
     "training": {"errors", "molecules", "datasets", "diffusion", "nn"},
     "screening": {"errors", "molecules", "diffusion", "nn"},
     "evaluation": {"errors", "molecules", "datasets"},
+    "pipelines": {"errors", "molecules", "diffusion", "nn", "screening"},
 }
 # These see every layer, and no layer sees them.
 TOP = {"", "__main__", "cli"}

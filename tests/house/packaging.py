@@ -3,7 +3,7 @@
 import re
 
 # Import names that differ from the distribution's.
-DISTRIBUTIONS = {"torch_geometric": "torch-geometric"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "torch_geometric": "torch-geometric"}
 
 
 def declared(requirements: list[str]) -> set[str]:

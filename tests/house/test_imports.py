@@ -15,6 +15,7 @@ BAD = {
     "upward, relative": ("from ..nn import Model", "molscore.molecules.batch"),
     "upward, package": ("from molscore import nn", "molscore.molecules.batch"),
     "upward, inside a function": ("def f():\n    import molscore.nn.model", "molscore.datasets.store"),
+    "pipelines from screening": ("from molscore.pipelines.service import Service", "molscore.screening.rank"),
     "sideways": ("from molscore.evaluation import evaluate", "molscore.screening.rank"),
     "the command line": ("from molscore.cli import main", "molscore.training.loop"),
     "the front door": ("import molscore", "molscore.nn.model"),

@@ -1,0 +1,140 @@
+"""`DensityEstimator`: a trained model in the clothes of a scikit-learn density estimator."""
+
+from inspect import signature
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molscore.errors import InputError
+from molscore.screening.candidate import Candidate
+from molscore.screening.judgements import Judgements
+from molscore.screening.model import Model, load
+from molscore.screening.scorer import Scorer
+
+__all__ = ["DensityEstimator"]
+
+
+class DensityEstimator:
+    """Density estimator over molecules, with the interface of `sklearn.neighbors.KernelDensity`.
+
+    It is trained already: `fit` changes nothing and need not be called. X is a sequence of molecules of any kind
+    (SMILES, RDKit, PyG, ASE, ours), one column of such, or a DataFrame with a column of SMILES. Mind that
+    scikit-learn's "score" is a log-likelihood; the score of this package is its gradient.
+
+    Args:
+        model: a `Model`, a bundled model's name or a model folder.
+        distribution: one of the model's; None is its first.
+        resolution: Å, at which densities are read.
+        seed: of the geometries of molecules that have none.
+        time_limit: seconds for such a geometry.
+        steps: network evaluations for each sample.
+        sampler: langevin, heun or ode.
+    """
+
+    def __init__(
+        self,
+        model: Model | str | PathLike[str] = "qm9",
+        *,
+        distribution: str | None = None,
+        resolution: float = 0.05,
+        seed: int = 0,
+        time_limit: float = 30.0,
+        steps: int = 50,
+        sampler: str = "langevin",
+    ) -> None:
+        self.model = model
+        self.distribution = distribution
+        self.resolution = resolution
+        self.seed = seed
+        self.time_limit = time_limit
+        self.steps = steps
+        self.sampler = sampler
+
+    def fit(self, X: Any = None, y: Any = None) -> "DensityEstimator":
+        """Load the model, which `score_samples` and `sample` do as well; X and y are ignored."""
+        self._model()
+        return self
+
+    def score_samples(self, X: Any) -> NDArray[np.float64]:
+        """Log-likelihood of each molecule in nats, (M,); NaN for those that cannot be judged."""
+        return self.judge(X).log_likelihood
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Total log-likelihood in nats; NaN if a molecule cannot be judged."""
+        return float(self.score_samples(X).sum())
+
+    def judge(self, X: Any) -> Judgements:
+        """All that is said of each molecule: status, log-likelihood, log-density, percentile, size, error."""
+        return Scorer(self._model(), self.resolution, "log_likelihood", self.seed, self.time_limit).judge(_flat(X))
+
+    def sample(self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None) -> list[Candidate]:
+        """Molecules as drawn: none left out, none moved. None takes the seed from numpy's global generator."""
+        if isinstance(random_state, (int, np.integer)):
+            seed = int(random_state)
+        else:
+            generator = np.random if random_state is None else random_state
+            seed = int(generator.randint(2**31 - 1))
+        options = {"steps": self.steps, "sampler": self.sampler, "resolution": self.resolution}
+        drawn = self._model().generate(n_samples, seed, **options)
+        return sorted(drawn, key=lambda candidate: candidate.index)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The arguments that it was made with, by name."""
+        return {name: getattr(self, name) for name in _PARAMETERS}
+
+    def set_params(self, **params: Any) -> "DensityEstimator":
+        """Change some of them; raises ValueError for a name that is none."""
+        for name, value in params.items():
+            if name not in _PARAMETERS:
+                raise ValueError(f"{name!r} is no parameter of DensityEstimator; there are {', '.join(_PARAMETERS)}")
+            setattr(self, name, value)
+        return self
+
+    def _model(self) -> Model:
+        """The model, loaded once for each name and distribution."""
+        if isinstance(self.model, Model):
+            if self.distribution not in (None, self.model.distribution.name):
+                raise InputError(f"the model is loaded for {self.model.distribution.name}, not for {self.distribution}")
+            return self.model
+        wanted = (str(self.model), self.distribution)
+        if getattr(self, "_loaded_from", None) != wanted:
+            self._loaded, self._loaded_from = load(self.model, self.distribution), wanted
+        return self._loaded
+
+    def __sklearn_clone__(self) -> "DensityEstimator":
+        """A copy shares the model, which nobody changes."""
+        return type(self)(**self.get_params())
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn may expect; asked for by scikit-learn alone, so that it need not be installed."""
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="density_estimator",
+            target_tags=TargetTags(required=False),
+            input_tags=InputTags(one_d_array=True, two_d_array=False, string=True, allow_nan=True),
+            requires_fit=False,
+            no_validation=True,
+        )
+
+    def __repr__(self) -> str:
+        defaults = {name: parameter.default for name, parameter in signature(type(self)).parameters.items()}
+        changed = {name: value for name, value in self.get_params().items() if value != defaults[name]}
+        return f"DensityEstimator({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+
+
+_PARAMETERS = tuple(signature(DensityEstimator).parameters)
+
+
+def _flat(X: Any) -> Any:
+    """One column of molecules, as pipelines hand them on, as a sequence; anything else as it is."""
+    if isinstance(X, np.ndarray):
+        if X.ndim > 1 and X.size != len(X):
+            raise InputError(f"X has shape {X.shape}; molecules come as one column")
+        return X.reshape(-1).tolist()
+    return X

@@ -1,0 +1,62 @@
+"""REINVENT4's two ways to ask another program for numbers, as text in and text out.
+
+`ExternalProcess` runs a program for every batch: SMILES joined by newlines on its standard input, one JSON object on
+its standard output, ``{"version": 1, "payload": {"predictions": [...]}}``, one number a SMILES string in its order. A
+failure is NaN, which Python's JSON spells ``NaN``; REINVENT4 masks it, where a zero would be a number like any other.
+Versions that have ``params.property`` can name another list of the payload, and keep the rest as metadata.
+
+`REST` posts ``[{"input_string": SMILES, "query_id": "0"}, ...]`` with ``predictor_id`` and ``predictor_version`` in the
+query, and reads ``{"output": {"successes_list": [{"query_id": "0", "output_value": 1.5}, ...]}}``; what is not in the
+list is NaN.
+
+Source: ``comp_external_process.py``, ``comp_generic_rest.py`` and ``component_results.py`` of REINVENT 4.0 to 4.6
+(Loeffler et al., J. Cheminform. 2024, 16, 20).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from molscore.errors import InputError
+from molscore.molecules.conformer_pool import ConformerPool
+from molscore.screening.judgements import Judgements
+from molscore.screening.scorer import Scorer
+
+__all__ = ["VALUES", "answer_process", "answer_rest", "judge_lines", "read_lines"]
+
+#: What can be asked for.
+VALUES = ("percentile", "log_likelihood", "log_density")
+
+
+def read_lines(text: str) -> list[str]:
+    """The SMILES strings of newline-joined text; a newline at the very end ends the last one."""
+    if not text:
+        return []
+    lines = text.removesuffix("\n").split("\n")
+    return [line.removesuffix("\r") for line in lines]
+
+
+def judge_lines(scorer: Scorer, text: str, workers: int) -> Judgements:
+    """One judgement a line, geometries made in `workers` processes."""
+    with ConformerPool(workers, scorer.seed, scorer.time_limit) as pool:
+        return scorer.judge(read_lines(text), pool.embed)
+
+
+def answer_process(judged: Judgements, by: str) -> str:
+    """What `ExternalProcess` reads: `by`, one of `VALUES`, as predictions, and everything else beside it."""
+    if by not in VALUES:
+        raise InputError(f"REINVENT4 can be given {', '.join(VALUES)}, not {by!r}")
+    payload = {"predictions": getattr(judged, by).tolist()}
+    payload |= {name: getattr(judged, name).tolist() for name in (*VALUES, "status")}
+    return json.dumps({"version": 1, "payload": payload})
+
+
+def answer_rest(query_ids: Sequence[str], rows: Sequence[Mapping[str, Any]], by: str) -> dict[str, Any]:
+    """What `REST` reads: successes with their number, and failures with their reason, which it leaves unread."""
+    successes, failures = [], []
+    for query_id, row in zip(query_ids, rows, strict=True):
+        if row[by] is not None:
+            successes.append({"query_id": query_id, "output_value": row[by]})
+        else:
+            failures.append({"query_id": query_id, "status": row["status"], "error": row["error"]})
+    return {"output": {"successes_list": successes, "failures_list": failures}}

@@ -1,0 +1,122 @@
+"""`Service`: what a server does for a request, within its limits, before there is any HTTP."""
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from molscore.errors import ConformerError, LimitError, MolscoreError
+from molscore.molecules.conformer_pool import ConformerPool
+from molscore.molecules.files.record import Record, bad_record, smiles_record
+from molscore.molecules.molecule import Molecule
+from molscore.pipelines.limits import Limits
+from molscore.screening.card import facts
+from molscore.screening.generate import Request, generate
+from molscore.screening.model import Model
+from molscore.screening.passes import check_sigma
+from molscore.screening.scorer import Scorer
+
+__all__ = ["Deadline", "Geometry", "Service"]
+
+_CHUNK = 64  # rows between two looks at the clock
+
+Geometry = tuple[Sequence[int], Sequence[Sequence[float]], str]
+"""Atomic numbers (N,), positions (N, 3) in Å, name."""
+
+
+class Deadline:
+    """The moment when a request must be answered."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self._end = seconds, time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds until then, not below zero."""
+        return max(0.0, self._end - time.monotonic())
+
+    def check(self) -> None:
+        """Raise `LimitError` once it is over."""
+        if not self.left:
+            raise LimitError(f"the request took longer than {self.seconds:g} s")
+
+
+class Service:
+    """One model, chosen at the start; a request brings molecules or the wish for some, never a file or a path.
+
+    It is used by one thread at a time. Geometries are made in `workers` processes, which are killed when they overstay.
+    """
+
+    def __init__(
+        self, model: Model, limits: Limits | None = None, resolution: float = 0.05, seed: int = 0, workers: int = 1
+    ) -> None:
+        self.model, self.limits, self.seed = model, limits or Limits(), seed
+        self.resolution = check_sigma(resolution)
+        self._pool = ConformerPool(workers, seed, self.limits.conformer_seconds)
+        self._closing = threading.Event()
+
+    def info(self) -> dict[str, Any]:
+        """Facts about the model and the limits, JSON-able; a number that JSON cannot spell is None."""
+        known = facts(self.model) | {"resolution": self.resolution, "limits": asdict(self.limits)}
+        return json.loads(json.dumps(known), parse_constant=lambda _: None)
+
+    def judge(
+        self, molecules: Sequence[str | Geometry], resolution: float | None, deadline: Deadline
+    ) -> list[dict[str, Any]]:
+        """One row a molecule, in order, with the columns of `molscore.screening.scorer`; those out of time say so."""
+        sigma = self.resolution if resolution is None else resolution
+        scorer = Scorer(self.model, sigma, "log_likelihood", self.seed, self.limits.conformer_seconds)
+        rows: list[dict[str, Any]] = []
+        for start in range(0, len(molecules), _CHUNK):
+            chunk = molecules[start : start + _CHUNK]
+            records = [self._record(start + i, item, deadline) for i, item in enumerate(chunk)]
+            rows += [scored.columns for scored in scorer(records, lambda smiles: self._embed(smiles, deadline))]
+        return rows
+
+    def generate(self, request: Request, deadline: Deadline) -> list[dict[str, Any]]:
+        """Candidates as `molscore.screening.generate` gives them, each with its atoms."""
+        if request.n > self.limits.generated or request.steps > self.limits.steps:
+            raise LimitError(f"at most {self.limits.generated} molecules of {self.limits.steps} steps a request")
+        drawn = generate(self.model, request, tick=lambda: self._check(deadline))
+        return [
+            {**candidate.columns(), "numbers": candidate.numbers.tolist(), "positions": candidate.positions.tolist()}
+            for candidate in drawn
+        ]
+
+    def stop(self) -> None:
+        """Bring what is being worked on to an early end; from any thread."""
+        self._closing.set()
+
+    def close(self) -> None:
+        """Stop the processes, once nothing is worked on."""
+        self._pool.close()
+
+    def _check(self, deadline: Deadline) -> None:
+        if self._closing.is_set():
+            raise LimitError("the server is stopping")
+        deadline.check()
+
+    def _record(self, row: int, item: str | Geometry, deadline: Deadline) -> Record:
+        """Record of one molecule of a request."""
+        try:
+            self._check(deadline)
+            if not isinstance(item, str):
+                return Record(row, Molecule(*item))
+            if len(item) > self.limits.smiles_characters:
+                raise LimitError(f"a SMILES string of {len(item)} characters; {self.limits.smiles_characters} at most")
+        except MolscoreError as error:
+            return bad_record(row, error)
+        return smiles_record(row, item, {})
+
+    def _embed(self, smiles: Sequence[str], deadline: Deadline) -> list[Molecule | MolscoreError]:
+        """Geometries, a handful at a time, until the time is over."""
+        found: list[Molecule | MolscoreError] = []
+        while len(found) < len(smiles):
+            if self._closing.is_set() or not deadline.left:
+                late = ConformerError(f"no geometry within the {deadline.seconds:g} s of the request")
+                return found + [late] * (len(smiles) - len(found))
+            self._pool.time_limit = max(1.0, min(self.limits.conformer_seconds, deadline.left))
+            found += self._pool.embed(smiles[len(found) : len(found) + self._pool.workers])
+        return found

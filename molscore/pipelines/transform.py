@@ -1,0 +1,60 @@
+"""`AddLogLikelihood`: a PyTorch Geometric transform that writes a model's judgement into each molecule."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch_geometric.data import Batch, Data
+from torch_geometric.transforms import BaseTransform
+
+from molscore.errors import InputError
+from molscore.screening.judgements import Judgements
+from molscore.screening.model import Model, load
+from molscore.screening.scorer import Scorer
+
+__all__ = ["AddLogLikelihood"]
+
+_NUMBERS = ("log_likelihood", "log_density", "percentile")
+
+
+class AddLogLikelihood(BaseTransform):
+    """Adds ``log_likelihood`` and ``log_density`` (nats) and ``percentile`` (0 to 100), (1,) float32, and ``status``.
+
+    The molecule is ``z`` (N,) and ``pos`` (N, 3) in Å, all hydrogens among them. One that cannot be judged gets NaN and
+    a status that is not ``ok``. In a batch the numbers are (B,) and ``status`` is a list. As a ``pre_transform`` it
+    judges a data set once; `many` is quicker, where there is a list.
+
+    Args:
+        model: a `Model`, a bundled model's name or a model folder.
+        resolution: Å, at which densities are read.
+        distribution: one of the model's; None is its first. Not to be given with a `Model`.
+    """
+
+    def __init__(self, model: Model | str = "qm9", resolution: float = 0.05, distribution: str | None = None) -> None:
+        if isinstance(model, Model) and distribution is not None:
+            raise InputError("a Model has its distribution; name one only with a model's name or folder")
+        loaded = model if isinstance(model, Model) else load(model, distribution)
+        self.scorer = Scorer(loaded, resolution, "log_likelihood")
+
+    def forward(self, data: Data | Batch) -> Data | Batch:
+        """The molecule or batch with the judgement written into it."""
+        if not isinstance(data, Batch):
+            return self.many([data])[0]
+        return Batch.from_data_list(self.many(data.to_data_list()))
+
+    def many(self, molecules: Iterable[Data]) -> list[Data]:
+        """Judge molecules in batches of like size; they are changed in place and returned in order."""
+        found = list(molecules)
+        judged = self.scorer.judge(found)
+        for row, data in enumerate(found):
+            _write(data, judged, row)
+        return found
+
+    def __repr__(self) -> str:
+        return f"AddLogLikelihood({self.scorer.model.name!r}, resolution={self.scorer.resolution:g})"
+
+
+def _write(data: Any, judged: Judgements, row: int) -> None:
+    for name in _NUMBERS:
+        data[name] = torch.tensor([getattr(judged, name)[row]], dtype=torch.float32)
+    data.status = str(judged.status[row])
