@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, fields
 
-from molscore.errors import CheckpointError
+from molscore.errors import CheckpointError, InputError
 
 __all__ = ["PRESETS", "ModelConfig"]
 
@@ -20,6 +20,13 @@ class ModelConfig:
     basis: int = 32  # radial functions of a distance in Å; half as many of the noise-scaled distance
     l_max: int = 3  # highest spherical harmonic of the tokenizer
     ratio: int = 4  # width of the feed-forward layer over `dim`
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if type(value) is not int or value < 1:
+                raise InputError(f"model config: {name} must be a positive whole number, not {value!r}")
+        if self.dim % self.heads or self.vectors % self.heads or self.l_max < 2:
+            raise InputError("model config: heads must divide dim and vectors, and l_max must be at least 2")
 
     @classmethod
     def from_dict(cls, values: dict[str, int]) -> "ModelConfig":

@@ -14,6 +14,7 @@ from molscore.datasets.qm9 import load
 from molscore.datasets.statistics import distribution_of
 from molscore.errors import CheckpointError, InputError, OutputError
 from molscore.molecules.atomic import reason_of, replacing
+from molscore.molecules.batch import Batch
 from molscore.molecules.distribution import Distribution
 from molscore.nn.checkpoint import Checkpoint, build, from_pretrained, save_pretrained
 from molscore.training.average import Average
@@ -65,16 +66,19 @@ class Trainer:
         pad_to = next((size for size in config.buckets if size >= self.data.sizes[share].max()), 0)
         batch = self.data.batch(share, self.network.elements, pad_to=pad_to).to(device)
         dual = self.step >= config.density_start
-        noisy = noised(batch, config, 0.5 if dual else config.uniform_share, generator)
         token = torch.zeros(len(batch.mask), dtype=torch.long, device=device)
         parts: dict[str, torch.Tensor] = {}
         if not config.frozen_trunk:
+            noisy = noised(batch, config, config.uniform_share, generator)
             with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
                 loss, parts["denoising"] = denoising_loss(self.denoise, noisy, token, config.weight_coarse)
             loss.backward()
         if dual:
-            few = noisy.head(max(1, config.density_batch // world))
-            loss, more = dual_loss(self.network, few, token[: len(few.ln_sigma)], config)
+            rows = torch.randperm(len(token), generator=generator)[: max(1, config.density_batch // world)].to(device)
+            few = Batch(*(tensor[rows] for tensor in batch))
+            # the time score is summed along the whole path, so half of sigma covers all of it evenly
+            noisy = noised(few, config, 0.5, generator)
+            loss, more = dual_loss(self.network, noisy, token[: len(rows)], config)
             loss.backward()
             parts |= more
         self.processes.average_gradients(self.parameters)
@@ -137,9 +141,9 @@ class Log:
         """Rows up to a step, without what a kill has cut short."""
         with path.open(newline="") as file:
             for row in csv.DictReader(file):
-                if row.keys() == set(self.FIELDS) and None not in row.values() and row["step"].isdigit():
-                    if int(row["step"]) <= step:
-                        yield row
+                whole = row.keys() == set(self.FIELDS) and None not in row.values() and row["step"].isdigit()
+                if whole and int(row["step"]) <= step:
+                    yield row
 
     def write(self, **row: object) -> None:
         """Add one row."""

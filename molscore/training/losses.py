@@ -32,9 +32,6 @@ class Noised(NamedTuple):
     z: Tensor  # (B, N, 3), standard normal on the centred subspace
     ln_sigma: Tensor  # (B,)
 
-    def head(self, n: int) -> "Noised":
-        """The first n molecules."""
-        return Noised(Batch(*(t[:n] for t in self.x)), self.y[:n], self.z[:n], self.ln_sigma[:n])
 
 def noised(x: Batch, config: TrainConfig, uniform_share: float, generator: torch.Generator) -> Noised:
     """Draw sigma (part log-uniform over the whole range, part log-normal) and noise for every molecule."""
