@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from molscore.errors import ParseError
+from molscore.molecules.charges import unlikely_charges
 from molscore.molecules.chem import fragments, mol_from_molecule, smiles_of
 from molscore.molecules.known import Known
 from molscore.molecules.molecule import Molecule
@@ -87,7 +88,11 @@ def inspect(molecule: Molecule, index: int, known: Known | None = None) -> Candi
     except ParseError:
         return replace(bare, verdict=Verdict("valid", "no neutral closed-shell bonds", "some must fit the geometry"))
     pieces = fragments(mol)
-    verdict = PASSED if pieces == 1 else Verdict("connected", f"{pieces} pieces", "1 piece")
+    verdict = PASSED
+    if pieces > 1:
+        verdict = Verdict("connected", f"{pieces} pieces", "1 piece")
+    elif charges := unlikely_charges(mol):
+        verdict = Verdict("charges", " ".join(charges), "no charged carbon or oxonium by itself")
     return replace(bare, mol=mol, smiles=smiles, valid=True, connected=pieces == 1, novel=novel, verdict=verdict)
 
 

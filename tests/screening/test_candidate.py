@@ -37,6 +37,22 @@ def test_noise_and_pieces_are_turned_down(rng) -> None:
     assert str(pieces.verdict) == "connected: 2 pieces (1 piece)"
 
 
+def stripped(smiles: str, *hydrogens: int) -> Molecule:
+    """A real molecule without some of its hydrogens, counted from the last."""
+    molecule = embed(smiles)[0]
+    kept = np.delete(np.arange(molecule.n_atoms), [molecule.n_atoms - 1 - h for h in hydrogens])
+    return Molecule(molecule.numbers[kept], molecule.positions[kept])
+
+
+def test_missing_hydrogens_do_not_pass_as_charges() -> None:
+    """Hexane without one hydrogen at each end can only be read as a pair of charged carbons."""
+    candidate = inspect(stripped("CCCCCC", 0, 13), 0)
+    assert candidate.valid and candidate.connected and not candidate.passed
+    assert candidate.verdict.check == "charges"
+    assert set(candidate.verdict.value.split()) == {"C+", "C-"}
+    assert inspect(embed("CCCCCC")[0], 0).passed
+
+
 def test_only_the_first_of_a_kind_is_unique() -> None:
     smiles = ["CCO", "CC", "CCO", "OCC"]
     drawn = [inspect(embed(text)[0], index) for index, text in enumerate(smiles)]
