@@ -79,7 +79,8 @@ def draw_positions(
     groups = list(size_groups(counts.sum(1), BATCH))
     molecules: list[Molecule | None] = [None] * len(counts)
     total = len(groups) * evaluations(sampler, steps)
-    with tqdm(total=total, unit="evaluation", desc="generate", disable=not progress, mininterval=0.5) as bar:
+    shown = None if progress else True  # None: on a terminal alone, so that a log or an error is not mixed with it
+    with tqdm(total=total, unit="evaluation", desc="generate", disable=shown, leave=False) as bar:
         done = 0
         for i, rows in enumerate(groups):
             generator = _generator(model.network.sigma_N.device, seed, i)

@@ -55,7 +55,9 @@ class Ranking:
 
     def __iter__(self) -> Iterator[Scored]:
         scorer = self.scorer
-        bar = tqdm(unit="molecule", desc="rank", disable=not self.progress, mininterval=0.5)
+        # None shows the bar on a terminal alone, so that a log or an error is not mixed with it
+        shown = None if self.progress else True
+        bar = tqdm(unit="molecule", desc="rank", disable=shown, leave=False, mininterval=0.5)
         with bar, ConformerPool(self.workers, scorer.seed, scorer.time_limit) as pool:
             while chunk := list(islice(self._records, CHUNK_ROWS)):
                 for scored in scorer(chunk, self._embedding(chunk, pool)):

@@ -1,5 +1,6 @@
 """Bad input: exit code 2 and exactly one line that says what and where; no traceback, no half-written file."""
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -76,6 +77,14 @@ def test_rank_refuses(run, folder, tmp_path, name, text, arguments, words) -> No
     Path(name).write_text(text)
     assert_one_line(run("rank", name, "--model", folder, "-o", "out.csv", *arguments), *words)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_file_that_breaks_off_is_named_and_leaves_nothing(run, folder, tmp_path) -> None:
+    rows = "\n".join(f"{smiles},{i}" for i, smiles in enumerate(tiny.LIBRARY * 40))
+    whole = gzip.compress(f"smiles,id\n{rows}\n".encode())
+    Path("cut.csv.gz").write_bytes(whole[: len(whole) // 2])
+    assert_one_line(run("rank", "cut.csv.gz", "--model", folder, "-o", "out.csv"), "cut.csv.gz")
+    assert [path.name for path in tmp_path.iterdir()] == ["cut.csv.gz"]
 
 
 def test_a_missing_library_is_named(run, folder) -> None:
