@@ -43,7 +43,7 @@ class _Desk:
 
     def __init__(self, service: Service) -> None:
         self.service, self.limits = service, service.limits
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="molscore")
+        self._executor: ThreadPoolExecutor | None = None
         self._held = 0
 
     async def work(self, job: Callable[[Deadline], Any]) -> Any:
@@ -51,6 +51,7 @@ class _Desk:
         if self._held > self.limits.waiting:
             raise LimitError("too many requests are waiting; try again later")
         deadline = Deadline(self.limits.seconds)
+        self._executor = self._executor or ThreadPoolExecutor(1, thread_name_prefix="molscore")
         future = self._executor.submit(self._on_time, job, deadline)
         self._held += 1
         future.add_done_callback(self._release(asyncio.get_running_loop()))
@@ -74,9 +75,11 @@ class _Desk:
         return call
 
     def close(self) -> None:
-        """Stop the work, wait for its end, stop the processes."""
+        """Stop the work, wait for its end, stop the processes. The desk can be used again."""
         self.service.stop()
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+            self._executor = None
         self.service.close()
 
 
@@ -95,6 +98,7 @@ def create_app(service: Service, hosts: Collection[str] | None = LOOPBACK) -> Fa
         summary="Log-likelihoods of molecules, and molecules.",
         docs_url=None,  # its pages would load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.add_middleware(Guard, limits=service.limits, hosts=hosts)

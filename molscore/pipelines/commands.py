@@ -40,7 +40,7 @@ def reinvent(
     model: str,
     distribution: str | None,
 ) -> None:
-    """Judge SMILES from standard input for REINVENT4's ExternalProcess: one JSON object, NaN for what cannot be judged."""
+    """Judge SMILES from standard input for REINVENT4's ExternalProcess: one JSON object, NaN where there is no value."""
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for the answer alone
         from molscore.pipelines.reinvent import answer_process, judge_lines
         from molscore.screening.model import load
@@ -50,7 +50,7 @@ def reinvent(
         loaded = load(model, distribution)
         wanted = by if by == "log_density" else choose_order(loaded, by, resolution)
         scorer = Scorer(loaded, resolution, "log_likelihood", seed, time_limit)
-        text = click.get_binary_stream("stdin").read().decode("utf-8", "replace")
+        text = sys.stdin.buffer.read().decode("utf-8", "replace")
         answer = answer_process(judge_lines(scorer, text, workers or cores()), wanted)
     click.echo(answer)
 
@@ -77,7 +77,7 @@ def serve(
     distribution: str | None,
     **limits: float,
 ) -> None:
-    """Answer over HTTP: POST /log-likelihood, /generate and /reinvent, GET /info and /health. The API is /openapi.json."""
+    """Answer over HTTP: POST /log-likelihood, /generate, /reinvent; GET /info, /health, and the API at /openapi.json."""
     from molscore.pipelines.limits import Limits
     from molscore.pipelines.service import Service
     from molscore.screening.model import load

@@ -90,8 +90,9 @@ class Service:
         self._closing.set()
 
     def close(self) -> None:
-        """Stop the processes, once nothing is worked on."""
+        """Stop the processes, once nothing is worked on. A later request starts them again."""
         self._pool.close()
+        self._closing.clear()
 
     def _check(self, deadline: Deadline) -> None:
         if self._closing.is_set():

@@ -1,0 +1,125 @@
+"""`DensityEstimator` is what scikit-learn takes for a density estimator, and gives the model's numbers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone, is_clusterer, is_regressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import estimator_checks, get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from molscore import DensityEstimator, InputError
+from molscore.screening import Scorer
+
+SMILES = ["CCO", "C1CC", "C", "ClC", "c1ccccc1"]
+#: Those of scikit-learn's own checks that need no table of numbers for X.
+CHECKS = (
+    "check_estimator_cloneable",
+    "check_estimator_tags_renamed",
+    "check_valid_tag_types",
+    "check_estimator_repr",
+    "check_no_attributes_set_in_init",
+    "check_parameters_default_constructible",
+    "check_get_params_invariance",
+    "check_set_params",
+    "check_do_not_raise_errors_in_init_or_set_param",
+)
+
+
+@pytest.fixture
+def estimator(model) -> DensityEstimator:
+    return DensityEstimator(model, steps=3)
+
+
+class Sloppy(DensityEstimator):
+    """Breaks the first rule of estimators: the constructor stores what it was given and nothing else."""
+
+    def __init__(self, model="qm9", resolution=0.05) -> None:
+        super().__init__(model)
+        self.resolution, self.more = 2 * resolution, 1
+
+
+@pytest.mark.parametrize("name", [name for name in CHECKS if hasattr(estimator_checks, name)])
+def test_scikit_learn_accepts_it(estimator, name) -> None:
+    getattr(estimator_checks, name)("DensityEstimator", estimator)
+
+
+@pytest.mark.parametrize("name", ["check_no_attributes_set_in_init", "check_parameters_default_constructible"])
+def test_scikit_learn_refuses_a_sloppy_one(model, name) -> None:
+    with pytest.raises((AssertionError, TypeError, AttributeError)):
+        getattr(estimator_checks, name)("Sloppy", Sloppy(model))
+
+
+def test_it_needs_no_fit_and_fit_changes_nothing(estimator, model) -> None:
+    before = estimator.score_samples(SMILES)
+    check_is_fitted(estimator)
+    assert estimator.fit(["CC"], [1]) is estimator
+    assert np.array_equal(estimator.score_samples(SMILES), before, equal_nan=True)
+    assert np.array_equal(before, Scorer(model).judge(SMILES).log_likelihood, equal_nan=True)
+    assert np.isnan(before).tolist() == [False, True, False, True, False]
+
+
+def test_score_is_the_sum(estimator) -> None:
+    assert estimator.score(["CCO", "C"]) == estimator.score_samples(["CCO", "C"]).sum()
+    assert np.isnan(estimator.score(SMILES))
+
+
+def test_molecules_come_as_a_list_an_array_a_column_or_a_table(estimator) -> None:
+    expected = estimator.score_samples(SMILES)
+    column = np.array(SMILES, dtype=object)
+    for X in (column, column[:, None], pd.Series(SMILES), pd.DataFrame({"smiles": SMILES})):
+        assert np.array_equal(estimator.score_samples(X), expected, equal_nan=True)
+    with pytest.raises(InputError, match="one column"):
+        estimator.score_samples(np.zeros((2, 3)))
+
+
+def test_parameters_are_kept_changed_and_named(estimator, model) -> None:
+    assert estimator.get_params()["resolution"] == 0.05
+    before = estimator.score_samples(["CCO"])
+    assert estimator.set_params(resolution=0.1) is estimator
+    assert estimator.score_samples(["CCO"]) == model.log_likelihood(["CCO"], 0.1).round(4) != before
+    assert "resolution=0.1" in repr(estimator) and "sampler" not in repr(estimator)
+    with pytest.raises(ValueError, match="bandwidth"):
+        estimator.set_params(bandwidth=1.0)
+
+
+def test_a_clone_has_the_same_parameters_and_shares_the_model(estimator) -> None:
+    copy = clone(estimator)
+    assert copy is not estimator and copy.get_params() == estimator.get_params()
+    assert copy.model is estimator.model
+
+
+def test_the_model_is_loaded_once_and_again_for_another(folder) -> None:
+    estimator = DensityEstimator(folder)
+    first = estimator.fit()._model()
+    assert estimator._model() is first
+    assert estimator.set_params(distribution="tiny")._model() is not first
+    with pytest.raises(InputError, match="other"):
+        DensityEstimator(first, distribution="other").fit()
+
+
+def test_samples_are_those_of_the_model_as_drawn(estimator, model) -> None:
+    drawn = estimator.sample(5, random_state=3)
+    assert [molecule.index for molecule in drawn] == list(range(5))
+    by_model = {c.index: c for c in model.generate(5, seed=3, steps=3)}
+    assert all(np.array_equal(c.positions, by_model[c.index].positions) for c in drawn)
+    assert not np.array_equal(drawn[0].positions, estimator.sample(5, random_state=4)[0].positions)
+
+
+def test_samples_follow_the_random_state_of_numpy(estimator) -> None:
+    def first(state) -> np.ndarray:
+        return estimator.sample(1, random_state=state)[0].positions
+
+    assert np.array_equal(first(np.random.RandomState(1)), first(np.random.RandomState(1)))
+    np.random.seed(1)
+    assert np.array_equal(first(None), first(np.random.RandomState(1)))
+    assert not np.array_equal(first(None), first(None))
+
+
+def test_it_ends_a_pipeline(estimator) -> None:
+    pipeline = make_pipeline(FunctionTransformer(lambda X: [text.strip() for text in X]), estimator)
+    assert np.array_equal(pipeline.score_samples([" CCO", "C "]), estimator.score_samples(["CCO", "C"]))
+    assert pipeline.fit(["C"]).score(["C"]) == estimator.score(["C"])
+    assert get_tags(estimator).estimator_type == "density_estimator"
+    assert not is_regressor(estimator) and not is_clusterer(estimator)

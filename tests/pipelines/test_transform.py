@@ -1,0 +1,98 @@
+"""`AddLogLikelihood` writes the judgement into the molecules of a PyG data set, and leaves the rest alone."""
+
+import pickle  # what a data loader does with a transform
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.data import Batch, Data, InMemoryDataset
+from torch_geometric.loader import DataLoader
+
+from molscore import AddLogLikelihood, InputError
+from molscore.molecules.pyg import to_pyg
+from molscore.screening import Scorer
+
+
+@pytest.fixture
+def transform(model) -> AddLogLikelihood:
+    return AddLogLikelihood(model)
+
+
+@pytest.fixture
+def graphs(library) -> list[Data]:
+    found = [to_pyg(molecule, torch.float64) for molecule in library[:6]]
+    found[2].z[0] = 17  # chlorine, which the model does not know
+    return found
+
+
+def test_the_numbers_are_those_of_the_scorer(transform, graphs, model) -> None:
+    expected = Scorer(model).judge(graphs)
+    for row, graph in enumerate(graphs):
+        found = transform(graph)
+        for name in ("log_likelihood", "log_density", "percentile"):
+            assert found[name].shape == (1,) and found[name].dtype == torch.float32
+            assert np.allclose(found[name], getattr(expected, name)[row], atol=1e-3, equal_nan=True)
+        assert found.status == expected.status[row]
+    assert [status == "ok" for status in expected.status] == [True, True, False, True, True, True]
+
+
+def test_the_input_is_left_as_it_was(transform, graphs) -> None:
+    before = graphs[0].clone()
+    found = transform(graphs[0])
+    assert sorted(graphs[0].keys()) == sorted(before.keys())
+    assert torch.equal(found.pos, before.pos) and torch.equal(found.z, before.z) and found.name == before.name
+
+
+def test_a_batch_gets_a_number_for_each_molecule(transform, graphs) -> None:
+    alone = torch.cat([transform(graph).log_likelihood for graph in graphs])
+    batch = transform(Batch.from_data_list(graphs))
+    assert batch.num_graphs == len(graphs)
+    assert torch.allclose(batch.log_likelihood, alone, atol=1e-3, equal_nan=True)
+    assert batch.status[2] == "unknown_element"
+
+
+def test_many_are_judged_together(transform, graphs) -> None:
+    alone = [transform(graph).log_likelihood for graph in graphs]
+    found = transform.many(graph.clone() for graph in graphs)
+    assert torch.allclose(torch.cat([g.log_likelihood for g in found]), torch.cat(alone), atol=1e-3, equal_nan=True)
+
+
+class Set(InMemoryDataset):
+    """A data set as users write them."""
+
+    def __init__(self, root, graphs, **options) -> None:
+        self.graphs = graphs
+        super().__init__(root, **options)
+        self.load(self.processed_paths[0])
+
+    @property
+    def processed_file_names(self) -> str:
+        return "data.pt"
+
+    def process(self) -> None:
+        self.save([self.pre_transform(graph) for graph in self.graphs], self.processed_paths[0])
+
+
+def test_it_is_a_pre_transform_and_a_transform(transform, graphs, tmp_path) -> None:
+    judged = Set(str(tmp_path), graphs, pre_transform=transform)
+    assert judged.log_likelihood.shape == (len(graphs),)
+    batch = next(iter(DataLoader(judged, batch_size=4)))
+    assert torch.allclose(batch.log_likelihood, judged.log_likelihood[:4], equal_nan=True)
+    assert batch.status == ["ok", "ok", "unknown_element", "ok"]
+
+
+def test_it_survives_the_journey_to_a_worker(transform, graphs) -> None:
+    there = pickle.loads(pickle.dumps(transform))
+    assert torch.equal(there(graphs[0]).log_likelihood, transform(graphs[0]).log_likelihood)
+
+
+def test_it_says_what_it_is_and_what_it_cannot_be(transform, model, folder) -> None:
+    assert repr(transform) == "AddLogLikelihood('tiny', resolution=0.05)"
+    assert repr(AddLogLikelihood(str(folder), 0.1)) == "AddLogLikelihood('tiny', resolution=0.1)"
+    with pytest.raises(InputError, match="distribution"):
+        AddLogLikelihood(model, distribution="tiny")
+
+
+def test_a_molecule_without_atoms_or_positions_is_no_crash(transform) -> None:
+    assert transform(Data(x=torch.zeros(3, 2))).status == "bad_input"
+    assert transform(Data(z=torch.tensor([6]), pos=None)).status == "bad_positions"

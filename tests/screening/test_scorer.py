@@ -1,0 +1,132 @@
+"""A scorer gives the same numbers wherever it is: in a thread, in another process, in any company."""
+
+import pickle  # what a pool of processes does with a scorer; nothing is read from a stranger
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import ase
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch_geometric.data import Batch, Data
+
+from molscore import Scorer
+from molscore.molecules.chem import from_smiles
+from molscore.molecules.pyg import to_pyg
+from tests import tiny
+from tests.house.sources import ROOT
+
+#: What people put in lists of molecules, and what is said of it.
+ODD = [
+    ("C1CC", "unparsable"),
+    ("", "unparsable"),
+    ("\x00CC", "unparsable"),
+    ("ClC", "unknown_element"),
+    ("[CH3]", "bad_formula"),
+    ("[NH4+]", "bad_formula"),
+    ("C" * 40, "bad_size"),
+    (None, "bad_input"),
+    (float("nan"), "bad_input"),
+    (b"CCO", "bad_input"),
+    (Data(z=[6, 1], pos=[[0, 0, 0], [0, 0, 1]]), "bad_input"),
+    (Data(z=torch.tensor([6, 1]), pos=torch.zeros(2, 3)), "bad_positions"),
+    (ase.Atoms(), "bad_size"),
+]
+THERE = "import pickle, sys; print(pickle.load(sys.stdin.buffer).judge({smiles!r}).log_likelihood.tolist())"
+
+
+@pytest.fixture
+def scorer(model) -> Scorer:
+    return Scorer(model)
+
+
+def same(one, other) -> bool:
+    return all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(one, other, strict=True))
+
+
+def test_arrays_come_out_in_the_order_that_molecules_went_in(scorer, model, library) -> None:
+    judged = scorer.judge(library)
+    assert judged.ok.all() and judged.status.shape == (len(library),)
+    assert np.allclose(judged.log_likelihood, model.log_likelihood(library), atol=1e-3)
+    assert np.allclose(judged.log_density, model.log_density(library), atol=1e-3)
+    assert np.allclose(judged.percentile, model.percentile(library), atol=0.1)
+    assert judged.n_atoms.tolist() == [molecule.n_atoms for molecule in library]
+    assert same(scorer.judge(library[::-1]), [values[::-1] for values in judged])
+    assert not np.array_equal(judged.log_likelihood, judged.log_likelihood[::-1])
+
+
+def test_a_molecule_that_cannot_be_judged_is_nan_with_a_status(scorer, library) -> None:
+    mixed = [item for molecule, (odd, _) in zip(library, ODD, strict=False) for item in (molecule, odd)]
+    judged = scorer.judge(mixed)
+    good, bad = slice(0, None, 2), slice(1, None, 2)
+    assert np.array_equal(judged.log_likelihood[good], scorer.judge(library[: len(ODD)]).log_likelihood)
+    assert judged.status[bad].tolist() == [status for _, status in ODD]
+    for values in (judged.log_likelihood, judged.log_density, judged.percentile):
+        assert np.isnan(values[bad]).all() and np.isfinite(values[good]).all()
+    assert all(judged.error[bad]) and not any(judged.error[good])
+
+
+def test_threads_share_a_scorer(scorer, library) -> None:
+    alone = scorer.judge([*tiny.LIBRARY[:6], *library])
+    barrier = Barrier(8)
+
+    def work(_: int):
+        barrier.wait()
+        return [scorer.judge([*tiny.LIBRARY[:6], *library]) for _ in range(2)]
+
+    with ThreadPoolExecutor(8) as pool:
+        for found in pool.map(work, range(8)):
+            assert same(found[0], alone) and same(found[1], alone)
+    other = Scorer(scorer.model, resolution=0.1).judge(library)
+    assert not np.array_equal(other.log_likelihood, alone.log_likelihood[6:])
+
+
+def test_denormal_numbers_are_flushed_in_any_thread(scorer, library) -> None:
+    tiniest = torch.ones(1, dtype=torch.int32).view(
+        torch.float32
+    )  # by its bits: written as a number it could be flushed
+
+    def flushed(judging: bool) -> bool:
+        torch.set_flush_denormal(False)
+        if judging:
+            scorer.judge(library[:2])
+        return (2 * tiniest).view(torch.int32).item() == 0
+
+    with ThreadPoolExecutor(1) as pool:
+        assert not pool.submit(flushed, False).result()
+        assert pool.submit(flushed, True).result()
+
+
+def test_a_copy_in_another_process_gives_the_same_numbers(scorer) -> None:
+    smiles = ["CCO", "C1CC", "c1ccccc1"]
+    here = scorer.judge(smiles)
+    assert same(pickle.loads(pickle.dumps(scorer)).judge(smiles), here)
+    command = [sys.executable, "-c", THERE.format(smiles=smiles)]
+    done = subprocess.run(command, cwd=ROOT, input=pickle.dumps(scorer), capture_output=True, check=True)
+    assert done.stdout.decode().strip() == str(here.log_likelihood.tolist())
+
+
+def test_batches_come_in_many_forms(scorer, library) -> None:
+    graphs = [to_pyg(molecule, torch.float64) for molecule in library[:3]]
+    expected = scorer.judge(library[:3]).log_likelihood
+    for batch in (tuple(library[:3]), iter(library[:3]), graphs, Batch.from_data_list(graphs)):
+        assert np.allclose(scorer.judge(batch).log_likelihood, expected, atol=1e-3)
+    texts = ["C", "CO", "N"]
+    expected = scorer.judge(texts).log_likelihood
+    frame = pd.DataFrame({"id": [1, 2, 3], "SMILES": texts})
+    for batch in (np.array(texts), pd.Series(texts), frame, [from_smiles(text) for text in texts]):
+        assert np.array_equal(scorer.judge(batch).log_likelihood, expected)
+
+
+@pytest.mark.parametrize("one", ["CO", tiny.geometries()[4], ase.Atoms("CO", [[0, 0, 0], [0, 0, 1.1]])])
+def test_one_molecule_is_a_batch_of_one(scorer, one) -> None:
+    assert scorer.judge(one).status.tolist() == ["ok"]
+
+
+def test_a_path_is_a_bad_smiles_string_and_not_a_file(scorer, tmp_path) -> None:
+    (tmp_path / "in.smi").write_text("CCO\n")
+    assert scorer.judge(str(tmp_path / "in.smi")).status.tolist() == ["unparsable"]
+    assert scorer.judge([]).status.shape == (0,)
