@@ -36,9 +36,6 @@ class Program(click.Group):
         except (click.Abort, KeyboardInterrupt):
             click.echo("molscore: interrupted", err=True)
             code = 130
-        except BrokenPipeError:
-            sys.stdout = None  # nobody reads on; do not complain again on the way out
-            code = 141
         sys.exit(code if isinstance(code, int) else 0)
 
 
