@@ -1,1 +1,26 @@
-"""x."""
+"""Noise levels, samplers, the likelihood of a flow, and densities that are known: functions of `score_fn(y, sigma)`."""
+
+from molscore.diffusion.gaussian import centre, centred_noise, degrees_of_freedom, gaussian_log_density
+from molscore.diffusion.levels import karras_levels
+from molscore.diffusion.likelihood import divergence, flow_log_density
+from molscore.diffusion.mixture import GaussianMixture, SymmetrisedMixture
+from molscore.diffusion.rotations import log_rotation_average, random_rotations
+from molscore.diffusion.sampling import ScoreFn, annealed_langevin, probability_flow, stochastic_heun
+
+__all__ = [
+    "GaussianMixture",
+    "ScoreFn",
+    "SymmetrisedMixture",
+    "annealed_langevin",
+    "centre",
+    "centred_noise",
+    "degrees_of_freedom",
+    "divergence",
+    "flow_log_density",
+    "gaussian_log_density",
+    "karras_levels",
+    "log_rotation_average",
+    "probability_flow",
+    "random_rotations",
+    "stochastic_heun",
+]

@@ -61,6 +61,7 @@ class VectorReadout(nn.Module):
         nn.init.zeros_(self.mix.weight)
 
     def forward(self, scalars: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
+        """F (B, N, 3), without unit; zero at padding."""
         F = self.mix(vectors * self.gate(scalars)[:, :, None]).squeeze(-1) * mask[..., None]
         mean = F.sum(1, keepdim=True) / mask.sum(1)[:, None, None]
         return (F - mean) * mask[..., None]

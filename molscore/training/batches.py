@@ -27,8 +27,7 @@ class SizeGroupedBatches:
         pools = [order[i : i + POOL * self.batch] for i in range(0, len(order), POOL * self.batch)]
         grouped = np.concatenate([pool[np.argsort(self.sizes[pool], kind="stable")] for pool in pools])
         batches = grouped.reshape(self.per_epoch, self.batch)
-        # Shuffled inside as well: the density terms take the head of a batch, which must not be its small molecules.
-        return rng.permuted(batches[rng.permutation(self.per_epoch)], axis=1)
+        return batches[rng.permutation(self.per_epoch)]
 
     def at(self, step: int, rank: int = 0, world: int = 1) -> np.ndarray:
         """Indices of this process's share of the batch of `step`; shares have like sizes."""

@@ -1,0 +1,236 @@
+"""A run is a function of its configuration: killed and resumed, it ends in the same weights, bit for bit."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from molscore.datasets.store import MoleculeSet
+from molscore.errors import CheckpointError, InputError, OutputError
+from molscore.molecules import Molecule
+from molscore.nn.checkpoint import Checkpoint, from_pretrained
+from molscore.training.config import TrainConfig
+from molscore.training.loop import Log, Trainer, train
+from molscore.training.losses import denoising_loss, noised
+from molscore.training.processes import Processes
+from molscore.training.state import load_state
+
+ROOT = Path(__file__).resolve().parents[2]
+ALONE = Processes(0, 1, torch.device("cpu"))
+
+
+def run(*command: str) -> str:
+    """Run a command from the root of the repository; its output."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def same(a: object, b: object) -> bool:
+    """Whether two nests of tensors and plain values are the same to the last bit."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+def kept(out: str | Path) -> dict:
+    """What the state of a run holds besides its clock and its folder."""
+    state = load_state(Path(out) / "state.pt")
+    return {name: part for name, part in state.items() if name not in ("seconds", "config")}
+
+
+def test_a_run_leaves_a_model_a_state_and_a_log(config: Callable[..., TrainConfig]) -> None:
+    seen, settings = [], config(evaluate_every=6)
+
+    def evaluate(checkpoint: Checkpoint) -> dict[str, float]:
+        seen.append(checkpoint.info["step"])
+        return {"figure": 1.0}
+
+    checkpoint = train(settings, evaluate=evaluate, log_every=4)
+    assert seen == [6, 12]
+    assert checkpoint.info["molecules"] == 96
+    loaded = from_pretrained(Path(settings.out) / "model")
+    assert same(dict(loaded.network.state_dict()), dict(checkpoint.network.state_dict()))
+    assert loaded.distributions[0].name == "tiny"
+    average = load_state(Path(settings.out) / "state.pt")["average"]
+    assert all(torch.equal(loaded.network.state_dict()[name], value) for name, value in average.items())
+    with (Path(settings.out) / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [4, 6, 8, 12, 12]
+    assert [row["time"] != "" for row in rows] == [False, False, True, True, False]
+    assert json.loads(rows[1]["figures"]) == {"figure": 1.0}
+    assert not list(Path(settings.out).glob(".*"))
+
+
+def test_killed_at_random_moments_it_ends_in_the_same_weights(
+    config: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    settings = config(steps=24, density_start=9, out=str(tmp_path / "unbroken"))
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(settings.to_dict()))
+    broken = tmp_path / "broken"
+    told = run(sys.executable, "-m", "tests.training.runs", "killed", str(path), str(broken), "4")
+    steps = [int(line.split()[-1]) for line in told.splitlines()]
+    assert steps == sorted(steps)
+    assert len(steps) == 4
+    assert 0 < steps[0] < 24, "the first kill came in the middle of the run"
+    train(settings)
+    assert same(kept(broken), kept(settings.out))
+    weights = [dict(from_pretrained(Path(out) / "model").network.state_dict()) for out in (broken, settings.out)]
+    assert same(*weights)
+    other = config(steps=24, density_start=9, out=str(tmp_path / "other"), seed=1)
+    train(other)
+    assert not same(kept(other.out), kept(settings.out))
+
+
+@pytest.mark.parametrize("stop", [4, 7])
+def test_a_state_holds_all_that_the_next_step_needs(
+    config: Callable[..., TrainConfig], stop: int
+) -> None:
+    unbroken, first, second = (Trainer(config(), ALONE) for _ in range(3))
+    losses = [unbroken.one_step() for _ in range(stop + 3)]
+    for _ in range(stop):
+        first.one_step()
+    second.load_state_dict(first.state_dict())
+    assert [second.one_step() for _ in range(3)] == losses[stop:]
+    assert same(kept_of(second), kept_of(unbroken))
+
+
+def kept_of(trainer: Trainer) -> dict:
+    return {name: part for name, part in trainer.state_dict().items() if name != "seconds"}
+
+
+@pytest.mark.parametrize("forgotten", ["optimiser", "average"])
+def test_a_state_without_one_part_does_not_give_the_same_run(
+    config: Callable[..., TrainConfig], forgotten: str
+) -> None:
+    unbroken, first, second = (Trainer(config(), ALONE) for _ in range(3))
+    fresh = second.state_dict()[forgotten]
+    for _ in range(8):
+        unbroken.one_step()
+    for _ in range(4):
+        first.one_step()
+    second.load_state_dict(first.state_dict() | {forgotten: fresh})
+    for _ in range(4):
+        second.one_step()
+    assert not same(kept_of(second), kept_of(unbroken))
+
+
+def test_the_loss_falls_on_a_small_set(config: Callable[..., TrainConfig]) -> None:
+    trainer = Trainer(config(steps=40, density_start=40, batch=32, lr=0.01, log_normal=(-0.5, 0.5)), ALONE)
+    batch = trainer.data.batch(range(64), trainer.network.elements)
+    noisy = noised(batch, trainer.config, 0.0, torch.Generator().manual_seed(0))
+    token = torch.zeros(64, dtype=torch.long)
+
+    def loss() -> float:
+        return float(denoising_loss(trainer.network.denoise, noisy, token, 0.0)[1])
+
+    before = loss()
+    for _ in range(40):
+        trainer.one_step()
+    assert loss() < 0.98 * before
+
+
+def test_a_frozen_trunk_trains_the_density_head_alone(config: Callable[..., TrainConfig]) -> None:
+    trainer = Trainer(config(frozen_trunk=True, density_start=0), ALONE)
+    before = {name: p.detach().clone() for name, p in trainer.network.named_parameters()}
+    for _ in range(3):
+        assert trainer.one_step().keys() == {"space", "time", "consistency"}
+    moved = {name for name, p in trainer.network.named_parameters() if not torch.equal(p, before[name])}
+    assert moved
+    assert all(name.startswith("density_head.") for name in moved)
+
+
+def test_a_run_can_start_from_a_trained_model(config: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    settings = config(steps=4)
+    train(settings)
+    again = Trainer(config(init=f"{settings.out}/model", out=str(tmp_path / "next"), seed=5), ALONE)
+    start = dict(from_pretrained(Path(settings.out) / "model").network.state_dict())
+    assert same(dict(again.network.state_dict()), start)
+
+
+def test_a_finished_or_running_folder_is_not_overwritten(config: Callable[..., TrainConfig]) -> None:
+    settings = config(steps=2)
+    train(settings)
+    with pytest.raises(InputError, match="--resume"):
+        train(settings)
+    assert train(settings, resume=True).info["step"] == 2
+
+
+def test_a_corrupt_or_foreign_state_is_one_line(config: Callable[..., TrainConfig]) -> None:
+    settings = config(steps=2)
+    train(settings)
+    path = Path(settings.out) / "state.pt"
+    good = path.read_bytes()
+    wider = {**settings.to_dict(), "model": settings.model.to_dict() | {"dim": 32}}
+    attempts = [
+        (good[: len(good) // 2], settings),
+        (b"state", settings),
+        (good, TrainConfig.from_dict(wider)),
+    ]
+    for content, attempt in attempts:
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"state\.pt") as caught:
+            train(attempt, resume=True)
+        assert "\n" not in str(caught.value)
+    torch.save({"step": 1}, path)
+    with pytest.raises(CheckpointError, match="seconds"):
+        train(settings, resume=True)
+
+
+def test_data_that_cannot_be_trained_on_are_refused(config: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not there"):
+        train(config(data=str(tmp_path / "none.parquet")))
+    lone = tmp_path / "lone.parquet"
+    atoms = [Molecule([2], [[0.0, 0, 0]]), *(Molecule([1, 1], [[0.0, 0, 0], [0, 0, 0.7]]) for _ in range(9))]
+    MoleculeSet.from_molecules(atoms, {"split": ["train"] * 10}).save(lone)
+    with pytest.raises(InputError, match="two atoms"):
+        train(config(data=str(lone)))
+    with pytest.raises(InputError, match="do not fill one batch"):
+        train(config(batch=1_000))
+
+
+def test_a_folder_that_cannot_be_written_is_an_output_error(
+    config: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(OutputError, match="cannot be written"):
+        train(config(out=str(tmp_path / "file" / "run")))
+
+
+def test_a_log_forgets_what_came_after_the_state_and_what_was_cut(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    log = Log(path, 0)
+    for step in (1, 2, 3):
+        log.write(step=step, seconds=1.0, denoising=0.5)
+    with path.open("a") as file:
+        file.write("1")  # a row that a kill cut short
+    Log(path, 2).write(step=5)
+    with path.open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "5"]
+
+
+def test_two_processes_of_torchrun_agree(config: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    settings, out = config(steps=8, density_start=4), tmp_path / "pair"
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(settings.to_dict()))
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    run(sys.executable, *torchrun, "-m", "tests.training.runs", "one_rank", str(path), str(out))
+    first, second = (torch.load(out / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert same(first, second)
+    info = from_pretrained(out / "model").info
+    assert (info["processes"], info["step"], info["molecules"]) == (2, 8, 64)
+    alone = dict(train(settings).network.state_dict())
+    assert not same(first, alone)  # the pair draws other noise
+    assert all((first[name] - alone[name]).abs().max() < 0.5 for name in alone)

@@ -1,0 +1,159 @@
+"""Each head's target is right: on Gaussian data the closed form meets the floor of every term; nothing else does."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+
+from molscore.diffusion.gaussian import centred_noise
+from molscore.molecules import Batch, Distribution
+from molscore.nn.checkpoint import build
+from molscore.nn.discoformer import DiScoFormer
+from molscore.training import losses
+from molscore.training.config import TrainConfig
+from molscore.training.losses import Noised, denoising_loss, dual_loss, noised
+from tests.training.conftest import TINY
+
+N, SIGMA_N, MANY = 4, 0.8, 2_500
+D = 3 * (N - 1)
+GAUSSIAN = Distribution("gaussian", ("H", "C"), {(2, 2): 1}, dict.fromkeys(range(2, N + 1), SIGMA_N))
+WEIGHTS = TrainConfig(data="", out="", weight_density=1.0, weight_time=1.0, weight_consistency=1.0)
+
+
+@pytest.fixture
+def network() -> DiScoFormer:
+    """At its start: the closed form of Gaussian data of deviation `SIGMA_N`."""
+    return build(TINY, (GAUSSIAN,))
+
+
+def gaussian(sigma: float, generator: torch.Generator) -> Noised:
+    """Gaussian molecules at one noise level."""
+    mask = torch.ones(MANY, N, dtype=torch.bool)
+    x, z = SIGMA_N * centred_noise(mask, generator), centred_noise(mask, generator)
+    elements = torch.tensor([0, 1, 1, 0]).expand(MANY, N)
+    return Noised(Batch(x, elements, mask), x + sigma * z, z, torch.full((MANY,), sigma).log())
+
+
+@pytest.fixture
+def noisy(generator: torch.Generator) -> Noised:
+    """As much noise as data."""
+    return gaussian(SIGMA_N, generator)
+
+
+def parts(network: DiScoFormer, noisy: Noised) -> dict[str, float]:
+    token = torch.zeros(MANY, dtype=torch.long)
+    found = {name: float(part) for name, part in dual_loss(network, noisy, token, WEIGHTS)[1].items()}
+    with torch.no_grad():
+        return found | {"denoising": float(denoising_loss(network.denoise, noisy, token, 0.0)[1])}
+
+
+def floors(noisy: Noised) -> dict[str, float]:
+    """The least that each term can be: the variance of its target given y. tau^2 = Var(z | y) per degree of freedom."""
+    tau_2 = SIGMA_N**2 / (SIGMA_N**2 + float(noisy.ln_sigma[0].exp()) ** 2)
+    return {"denoising": 1.0, "space": tau_2, "time": tau_2 * (2 - tau_2) / (2 * D), "consistency": 0.0}
+
+
+def error(name: str, floor: float) -> float:
+    """Five standard errors of a mean over the samples, of the squares of normal numbers or of a chi-square."""
+    return 5 * floor * (4 / MANY if name == "time" else 2 / (MANY * D)) ** 0.5 + 1e-6
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.8, 10.0])
+def test_the_closed_form_meets_every_floor(
+    network: DiScoFormer, generator: torch.Generator, sigma: float
+) -> None:
+    noisy = gaussian(sigma, generator)
+    found = parts(network, noisy)
+    for name, floor in floors(noisy).items():
+        assert found[name] == pytest.approx(floor, abs=error(name, floor)), name
+
+
+@pytest.mark.parametrize(
+    ("parameter", "raised"),
+    [
+        ("density_head.from_cls.2.bias", {"time"}),
+        ("density_head.vector_readout.mix.weight", {"space", "consistency"}),
+        ("score_head.mix.weight", {"denoising", "space"}),
+    ],
+)
+def test_anything_else_is_above_them(
+    network: DiScoFormer, noisy: Noised, parameter: str, raised: set[str]
+) -> None:
+    before = parts(network, noisy)
+    with torch.no_grad():
+        network.get_parameter(parameter).add_(1.0)
+    after = parts(network, noisy)
+    for name in raised:
+        assert after[name] > before[name] + 0.01, name
+    for name in {"denoising", "space"} - raised:  # these are blind to the other's head, and to a constant in U
+        assert after[name] == pytest.approx(before[name], abs=1e-4), name
+
+
+def test_3n_dimensions_miss_the_floor(
+    network: DiScoFormer, noisy: Noised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(losses, "degrees_of_freedom", lambda mask: 3 * mask.sum(1))
+    floor = floors(noisy)["time"] * (D / (D + 3)) ** 2
+    missed = 9 / (4 * (D + 3) ** 2)
+    assert parts(network, noisy)["time"] == pytest.approx(floor + missed, abs=error("time", floor + missed))
+    assert missed > error("time", floor)
+
+
+@pytest.fixture
+def both_losses(network: DiScoFormer, generator: torch.Generator) -> Callable[[], DiScoFormer]:
+    """Random weights, then the gradients of both losses on a few molecules."""
+
+    def run() -> DiScoFormer:
+        with torch.no_grad():
+            for p in network.parameters():
+                p += 0.3 * torch.randn_like(p)
+        mask = torch.arange(N) < torch.tensor([2, 3, 4, 4, 4, 3])[:, None]
+        elements = torch.randint(2, (6, N), generator=generator) * mask
+        noisy = noised(Batch(SIGMA_N * centred_noise(mask, generator), elements, mask), WEIGHTS, 0.5, generator)
+        noisy = noisy._replace(ln_sigma=noisy.ln_sigma.clamp(-2, 1))
+        token = torch.zeros(6, dtype=torch.long)
+        dual_loss(network, noisy, token, WEIGHTS)[0].backward()
+        denoising_loss(network.denoise, noisy, token, 0.25)[0].backward()
+        return network
+
+    return run
+
+
+def without_gradient(network: DiScoFormer) -> Iterator[str]:
+    for name, p in network.named_parameters():
+        if p.grad is None or not p.grad.abs().max() > 0:
+            yield name
+
+
+def test_every_parameter_gets_a_gradient(both_losses: Callable[[], DiScoFormer]) -> None:
+    network = both_losses()
+    assert list(without_gradient(network)) == []
+    assert all(p.grad.isfinite().all() for p in network.parameters())
+
+
+def test_a_parameter_without_use_is_found(
+    network: DiScoFormer, both_losses: Callable[[], DiScoFormer]
+) -> None:
+    network.idle = torch.nn.Parameter(torch.ones(2))
+    assert list(without_gradient(both_losses())) == ["idle"]
+
+
+def test_noise_covers_its_range_and_follows_its_seed(config: Callable[..., TrainConfig]) -> None:
+    settings = config(sigma_min=0.01, sigma_max=20.0)
+    mask = torch.arange(5) < torch.tensor([3, 5] * 2_000)[:, None]
+    x = Batch(centred_noise(mask, torch.Generator().manual_seed(1)), mask.long(), mask)
+    first, again, other = (noised(x, settings, 0.5, torch.Generator().manual_seed(seed)) for seed in (2, 2, 3))
+    torch.testing.assert_close(first, again, rtol=0, atol=0)
+    assert (first.y != other.y).any()
+    sigma = first.ln_sigma.exp()
+    torch.testing.assert_close(first.y, x.positions + sigma[:, None, None] * first.z)
+    assert 0.01 * 0.999 <= sigma.min() < 0.012
+    assert 16 < sigma.max() <= 20.0 * 1.001
+    assert first.z.sum(1).abs().max() < 1e-5
+    assert (first.z[~mask] == 0).all()
+    d = torch.tensor([6.0, 12.0]).repeat(2_000)
+    assert float((first.z.square().sum((1, 2)) / d).mean()) == pytest.approx(1, abs=0.03)
+    uniform, normal = (noised(x, settings, share, torch.Generator().manual_seed(2)).ln_sigma for share in (1.0, 0.0))
+    low, high = torch.tensor([0.01, 20.0]).log()
+    assert float(uniform.mean()) == pytest.approx(float(low + high) / 2, abs=0.15)
+    assert float(normal.median()) == pytest.approx(settings.log_normal[0], abs=0.1)

@@ -1,0 +1,62 @@
+"""The state of a run: whole or not at all, and never code."""
+
+import io
+from pathlib import Path
+
+import pytest
+import torch
+
+from molscore.errors import CheckpointError, OutputError
+from molscore.training.state import load_state, save_state
+
+STATE = {"step": 7, "seconds": 1.5, "network": {"w": torch.arange(6.0).view(2, 3)}, "optimiser": [{"a": 1}]}
+
+
+class Odd:
+    """Something that only unpickling could bring back."""
+
+
+def saved(thing: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(thing, buffer)
+    return buffer.getvalue()
+
+
+def test_saved_and_loaded_is_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "state.pt"
+    save_state(path, STATE)
+    save_state(path, STATE | {"step": 8})
+    loaded = load_state(path)
+    assert loaded["step"] == 8
+    assert (loaded["network"]["w"] == STATE["network"]["w"]).all()
+    assert [file.name for file in path.parent.iterdir()] == ["state.pt"]
+
+
+def test_what_a_kill_leaves_behind_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / ".state.pt.part").write_bytes(saved(STATE)[:100])
+    save_state(tmp_path / "state.pt", STATE)
+    assert [file.name for file in tmp_path.iterdir()] == ["state.pt"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"step 7", saved(STATE)[:-200], saved(STATE)[:100], saved(Odd()), saved({"step": Odd()}), saved([1, 2])],
+    ids=["empty", "text", "cut at the end", "cut at the start", "an object", "an object inside", "a list"],
+)
+def test_a_file_that_is_no_state_is_one_line(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "state.pt"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"state\.pt") as caught:
+        load_state(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="No such file"):
+        load_state(tmp_path / "state.pt")
+
+
+def test_a_folder_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(OutputError, match="cannot write"):
+        save_state(tmp_path / "file" / "state.pt", STATE)
