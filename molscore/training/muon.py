@@ -3,7 +3,7 @@
     B <- mu B + g,   O = NewtonSchulz_5(g + mu B),   W <- W - lr sqrt(max(1, rows/columns)) O
 
 Source: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/. Ours and not `torch.optim.Muon` because that one
-iterates in bfloat16, matrix by matrix: five times slower than this on a CPU without bfloat16 units (measured).
+iterates in bfloat16, matrix by matrix: 3.5 times slower than this on a CPU without bfloat16 units (benchmarks/recipe.md).
 """
 
 from collections import defaultdict
@@ -32,7 +32,9 @@ def orthogonalise(G: Tensor, steps: int = 5) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Muon over two-dimensional parameters; like-shaped ones are orthogonalised together."""
 
-    def __init__(self, params: Iterable[nn.Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self, params: Iterable[nn.Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.0
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
