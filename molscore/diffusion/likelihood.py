@@ -3,8 +3,9 @@
     dy/dln s = f(y, s) = -s^2 score(y, s),      d log p/dln s = -div f along the path
     log p_sigma(y) = log N(y_T; 0, sigma_T^2 + sigma_N^2) + integral of div f over ln s from ln sigma to ln sigma_T
 
-The trace is exact: one Jacobian-vector product for each coordinate. Hutchinson's estimate is unbiased for log p but biases
-exp(log p), so it can referee no normalisation. Source: Chen et al. 2018, arXiv 1806.07366; Song et al. 2021, 2011.13456, eq. 39.
+The trace is exact: one Jacobian-vector product for each coordinate. Hutchinson's estimate is unbiased for log p but
+biases exp(log p), so it can referee no normalisation.
+Source: Chen et al. 2018, arXiv 1806.07366; Song et al. 2021, arXiv 2011.13456, equation 39.
 """
 
 import math

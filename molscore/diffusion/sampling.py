@@ -1,6 +1,7 @@
 """Samplers: plain functions of `score_fn(y, sigma) -> score`, with y and score (B, N, 3) and sigma (B,).
 
-All start from noise of the first level and end with the denoised mean of the last, so n levels cost n evaluations (Heun: 2n - 1).
+All start from noise of the first level and end with the denoised mean of the last, so n levels cost n evaluations
+(Heun: 2n - 1).
 `callback(step, y)` is told of every level, for progress.
 """
 

@@ -44,7 +44,9 @@ class EquivariantAttention(nn.Module):
         B, H, T, _ = v.shape
         return v.view(B, H, T, 3, -1).permute(0, 2, 3, 1, 4).reshape(B, T, 3, -1)
 
-    def forward(self, scalars: Tensor, vectors: Tensor, positions: Tensor, bias: Tensor, gate: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, scalars: Tensor, vectors: Tensor, positions: Tensor, bias: Tensor, gate: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """positions (B, T, 3), dimensionless; bias and gate (B, H, T, T) -> updates of scalars and vectors."""
         B, T, dim = scalars.shape
         s_q, s_k, s_v, u = self.qkv(scalars).split([dim, dim, dim, self.vector_qkv.in_features], dim=-1)

@@ -1,6 +1,6 @@
 """The DiScoFormer backbone: pre-norm transformer blocks over atoms, [CLS] and the distribution token.
 
-Source: Ilin, Sushko, Krishna, DiScoFormer, arXiv 2511.05924; adaptive layer norm after Peebles and Xie, arXiv 2212.09748.
+Source: Ilin, Sushko, Krishna, DiScoFormer, arXiv 2511.05924; adaptive layer norm: Peebles and Xie, arXiv 2212.09748.
 """
 
 import torch
@@ -38,7 +38,8 @@ class Block(nn.Module):
         self, s: Tensor, v: Tensor, x: Tensor, bias: Tensor, gate: Tensor, condition: Tensor, atoms: Tensor
     ) -> tuple[Tensor, Tensor]:
         """s (B, T, dim), v (B, T, 3, V), condition (B, dim), atoms (B, T, 1, 1) float -> the same shapes."""
-        scale_1, shift_1, scale_2, shift_2, gain_1, gain_2 = self.modulation(condition)[:, None].split(self.split, dim=-1)
+        modulation = self.modulation(condition)[:, None].split(self.split, dim=-1)
+        scale_1, shift_1, scale_2, shift_2, gain_1, gain_2 = modulation
         h = F.layer_norm(s, s.shape[-1:]) * (1 + scale_1) + shift_1
         ds, dv = self.attention(h, rms_normalise(v), x, bias, gate)
         s, v = s + ds, v + dv * (1 + gain_1[:, :, None]) * atoms
@@ -61,7 +62,9 @@ class Stack(nn.Module):
         self.from_pairs = nn.Linear(config.pair_dim, 2 * blocks * config.heads)
         self.extra_bias = nn.Parameter(torch.zeros(blocks, config.heads, EXTRA_TOKENS))
 
-    def forward(self, s: Tensor, v: Tensor, x: Tensor, pairs: Tensor, mask: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, s: Tensor, v: Tensor, x: Tensor, pairs: Tensor, mask: Tensor, condition: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """s (B, T, dim), v (B, T, 3, V), x (B, T, 3) for T = N + 2 tokens; pairs (B, N, N, P); mask (B, T) bool."""
         B, T = mask.shape
         N, L, H = T - EXTRA_TOKENS, len(self.blocks), self.heads

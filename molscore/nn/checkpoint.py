@@ -1,4 +1,4 @@
-"""Checkpoints in Hugging Face layout: a folder of config.json, model.safetensors and README.md. Nothing is unpickled."""
+"""Checkpoints in Hugging Face layout: a folder of config.json, model.safetensors, README.md. Nothing is unpickled."""
 
 import json
 import os
@@ -90,7 +90,8 @@ def from_pretrained(name_or_path: str | Path) -> Checkpoint:
         distributions = tuple(Distribution.from_dict(d) for d in config["distributions"])
         network = build(ModelConfig.from_dict(config["model"]), distributions)
         tensors = load_file(folder / "model.safetensors")
-        extras = {name.removeprefix("extras."): tensors.pop(name) for name in list(tensors) if name.startswith("extras.")}
+        extra = [name for name in tensors if name.startswith("extras.")]
+        extras = {name.removeprefix("extras."): tensors.pop(name) for name in extra}
         network.load_state_dict(tensors)
     except Exception as error:  # json, safetensors, torch and e3nn raise many kinds for files that are not a model's
         if isinstance(error, CheckpointError) and str(folder) in str(error):

@@ -1,7 +1,8 @@
 """The whole network: condition -> coarse tokens and blocks -> denoised guess -> fine tokens and blocks -> two heads.
 
-Noisy positions say little about bonds at middle noise and the coarse half's guess of the clean ones says much. So the fine
-half reads the geometry of that guess, with what the coarse half knew still in the stream. Both guesses have the same target.
+Noisy positions say little about bonds at middle noise and the coarse half's guess of the clean ones says much. So the
+fine half reads the geometry of that guess, with what the coarse half knew still in the stream. Both guesses have the
+same target.
 """
 
 import math
@@ -39,7 +40,7 @@ class DiScoFormer(nn.Module):
     Args:
         config: sizes.
         elements: symbols of the element table, the union over distributions.
-        sigma_N: (n_distributions, max_atoms + 1) deviation of the data per degree of freedom in Å, row per distribution.
+        sigma_N: (n_distributions, max_atoms + 1) deviation of the data per degree of freedom in Å.
     """
 
     def __init__(self, config: ModelConfig, elements: tuple[str, ...], sigma_N: Tensor) -> None:

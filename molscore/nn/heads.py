@@ -9,10 +9,10 @@ Density, d = 3(N - 1):
     U = |y|^2 / 2(sigma^2 + sigma_N^2) + (d/2) ln 2 pi (sigma^2 + sigma_N^2)
         + sigma_N^2 / (sigma^2 + sigma_N^2) * ( d R(y, sigma) + Q(y, sigma) ),        log_density = -U
 
-R is a mean over atoms plus [CLS]; Q = |y - D_U|^2/2 sigma^2 - |y - c_skip y|^2/2 sigma^2, with D_U = c_skip y + c_out F_U
-and F_U the score's own F plus a correction. Data that lie on a thin sheet have U = |distance to the sheet|^2 / 2 sigma^2 +
-something smooth, and the distance is y - D: so Q carries what is stiff at low noise, which the score already knows, and R
-what is smooth. R and the correction start at zero.
+R is a mean over atoms and [CLS]; Q = |y - D_U|^2/2 sigma^2 - |y - c_skip y|^2/2 sigma^2 with D_U = c_skip y + c_out F_U
+and F_U the score's own F plus a correction. Data that lie on a thin sheet have U = |distance to the sheet|^2/2 sigma^2
++ something smooth, and the distance is y - D: so Q carries what is stiff at low noise, which the score already knows,
+and R what is smooth. R and the correction start at zero.
 """
 
 import math
@@ -86,10 +86,11 @@ class DensityHead(nn.Module):
         atoms = mask.to(y.dtype)
         N = atoms.sum(1, keepdim=True)
         d = 3.0 * (N - 1.0)
-        gaussian = y.square().sum(-1) / (2 * c.variance[:, None]) + d / (2 * N) * torch.log(2 * math.pi * c.variance)[:, None]
+        constant = d / (2 * N) * torch.log(2 * math.pi * c.variance)[:, None]
+        gaussian = y.square().sum(-1) / (2 * c.variance[:, None]) + constant
         R = self.per_atom(scalars).squeeze(-1) + self.from_cls(cls)
         F_U = F + self.vector_readout(scalars, vectors, mask)
-        # With a = (y - c_skip y)/sigma and b = c_out F_U/sigma, both written without dividing by sigma: Q = |a - b|^2/2 - |a|^2/2.
+        # a = (y - c_skip y)/sigma and b = c_out F_U/sigma, without dividing by sigma: Q = |a - b|^2/2 - |a|^2/2.
         a = y * (c.sigma / c.variance)[:, None, None]
         b = F_U * c.signal.sqrt()[:, None, None]
         Q = (b.square() / 2 - a * b).sum(-1)

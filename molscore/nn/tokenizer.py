@@ -51,7 +51,8 @@ class GraphTokenizer(nn.Module):
         super().__init__()
         dim, channels, pair_dim = config.dim, config.vectors, config.pair_dim
         # one static shape for the compiler: degrees are consecutive, so A_l is a slice of A
-        self.harmonics = o3.SphericalHarmonics(list(range(config.l_max + 1)), normalize=False, normalization="component")
+        degrees = list(range(config.l_max + 1))
+        self.harmonics = o3.SphericalHarmonics(degrees, normalize=False, normalization="component")
         self.slices = [(l * l, (l + 1) * (l + 1)) for l in range(config.l_max + 1)]
         self.raw_basis = RadialBasis(config.basis, length=1.5, d_min=0.6)
         self.scaled_basis = RadialBasis(config.basis // 2, length=1.5)
@@ -66,7 +67,9 @@ class GraphTokenizer(nn.Module):
         self.to_vectors = nn.Linear(2 * channels, channels, bias=False)
         self.register_buffer("coupling", o3.wigner_3j(2, 1, 1).flatten(0, 1).T.contiguous(), persistent=False)
 
-    def forward(self, positions: Tensor, elements: Tensor, pair_mask: Tensor, c_in: Tensor, condition: Tensor) -> Tokens:
+    def forward(
+        self, positions: Tensor, elements: Tensor, pair_mask: Tensor, c_in: Tensor, condition: Tensor
+    ) -> Tokens:
         """positions (B, N, 3) Å; elements (B, N); pair_mask (B, N, N) float; c_in (B,) 1/Å; condition (B, dim)."""
         r_ij = positions[:, None, :, :] - positions[:, :, None, :]  # (B, N, N, 3), from receiver i to sender j
         d_ij = (r_ij.square().sum(-1) + 1e-6).sqrt()

@@ -1,4 +1,4 @@
-"""The training loop: batches and noise from (seed, step), so that an unbroken run and a resumed one are the same run."""
+"""The training loop: batches and noise from (seed, step), so that an unbroken run and a resumed one are the same."""
 
 import csv
 import json
@@ -150,7 +150,9 @@ class Log:
         self.writer.writerow(row)
 
 
-def train(config: TrainConfig, resume: bool = False, evaluate: Evaluate | None = None, log_every: int = 50) -> Checkpoint:
+def train(
+    config: TrainConfig, resume: bool = False, evaluate: Evaluate | None = None, log_every: int = 50
+) -> Checkpoint:
     """Run to `config.steps`, saving `out/state.pt` as it goes and `out/model` at the end and at every evaluation.
 
     `resume` carries on from the state in `config.out`. Raises InputError where there is one and `resume` is not given.
@@ -168,7 +170,7 @@ def train(config: TrainConfig, resume: bool = False, evaluate: Evaluate | None =
         trainer.resume(state_path)
     lead = processes.rank == 0
     log = Log(out / "log.csv", trainer.step) if lead else None
-    bar = tqdm(total=config.steps, initial=trainer.step, unit="step", disable=not lead, file=sys.stderr, mininterval=2.0)
+    bar = tqdm(total=config.steps, initial=trainer.step, unit="step", disable=not lead, file=sys.stderr, mininterval=2)
     started, saved, sums, count = time.monotonic() - trainer.seconds, time.monotonic(), {}, 0
     while trainer.step < config.steps:
         parts, count = trainer.one_step(), count + 1

@@ -51,7 +51,9 @@ def _per_degree(squares: Tensor, d: Tensor) -> Tensor:
     return squares.sum((1, 2)) / d
 
 
-def denoising_loss(denoise: Denoise, noisy: Noised, distribution: Tensor, weight_coarse: float) -> tuple[Tensor, Tensor]:
+def denoising_loss(
+    denoise: Denoise, noisy: Noised, distribution: Tensor, weight_coarse: float
+) -> tuple[Tensor, Tensor]:
     """lambda |D - x|^2 / d of both halves, and that of the fine half alone for the log."""
     x, mask = noisy.x.positions, noisy.x.mask
     denoised = denoise(noisy.y, noisy.x.elements, mask, noisy.ln_sigma.exp(), distribution)
@@ -62,8 +64,10 @@ def denoising_loss(denoise: Denoise, noisy: Noised, distribution: Tensor, weight
     return fine + weight_coarse * coarse, fine.detach()
 
 
-def dual_loss(network: DiScoFormer, noisy: Noised, distribution: Tensor, config: TrainConfig) -> tuple[Tensor, dict[str, Tensor]]:
-    """The terms of the density head and the consistency, through one pass and one derivative of U; the parts for the log."""
+def dual_loss(
+    network: DiScoFormer, noisy: Noised, distribution: Tensor, config: TrainConfig
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The terms of the density head and the consistency, by one pass and one derivative of U; the parts for the log."""
     mask, z = noisy.x.mask, noisy.z
     d = degrees_of_freedom(mask)
     y, ln_sigma = noisy.y.detach().requires_grad_(), noisy.ln_sigma.detach().requires_grad_()

@@ -32,7 +32,8 @@ def load_state(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from None
     except Exception as error:  # torch raises several kinds for a file that is not its own
-        raise CheckpointError(f"{path} is not the state of a training run: {str(error).partition(chr(10))[0][:120]}") from None
+        line = " ".join(str(error).split())[:120]
+        raise CheckpointError(f"{path} is not the state of a training run: {line}") from None
     if not isinstance(state, dict):
         raise CheckpointError(f"{path} is not the state of a training run: it holds a {type(state).__name__}")
     return state
