@@ -40,7 +40,7 @@ def reinvent(
     model: str,
     distribution: str | None,
 ) -> None:
-    """Judge SMILES from standard input for REINVENT4's ExternalProcess: one JSON object, NaN where there is no value."""
+    """Judge SMILES from standard input for REINVENT4's ExternalProcess: one JSON object, NaN where there is none."""
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for the answer alone
         from molscore.pipelines.reinvent import answer_process, judge_lines
         from molscore.screening.model import load
@@ -77,7 +77,7 @@ def serve(
     distribution: str | None,
     **limits: float,
 ) -> None:
-    """Answer over HTTP: POST /log-likelihood, /generate, /reinvent; GET /info, /health, and the API at /openapi.json."""
+    """Answer over HTTP: POST /log-likelihood, /generate, /reinvent; GET /info, /health and the API, /openapi.json."""
     from molscore.pipelines.limits import Limits
     from molscore.pipelines.service import Service
     from molscore.screening.model import load
