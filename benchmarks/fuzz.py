@@ -12,25 +12,25 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.fuzz_cases import KINDS, Cases
+from benchmarks.fuzz_cases import KINDS, Cases, kind_of
 from benchmarks.machine import describe
 from molscore.screening import load
 
-__all__ = ["tried", "watched"]
+__all__ = ["table", "tried", "watched"]
 
 COLUMNS = ["input", "inputs", "answered", "refused", "crashes", "hangs", "tracebacks", "slowest, s"]
 RESULT = Path(__file__).parent / "results" / "fuzz.json"
 START_SECONDS = 300.0  # to load the model
 
 
-def work(model: str, seed: int, kind: str, first: int, last: int) -> None:
+def work(model: str, seed: int, first: int, last: int) -> None:
     """The watched process: a line for each case, with its number, its seconds and what became of it."""
     cases = Cases(load(model), seed)
     with cases.client:
         print("ready", flush=True)
         for number in range(first, last):
             started = time.perf_counter()
-            became = cases.run(kind, number)
+            became = cases.run(number)
             print(number, f"{time.perf_counter() - started:.3f}", became, flush=True)
 
 
@@ -55,25 +55,30 @@ def watched(command: list[str], limit: float) -> tuple[list[tuple[int, float, st
     return found, "hang"
 
 
-def tried(model: str, seed: int, kind: str, n: int, limit: float) -> tuple[list[str | int | float], list[str]]:
-    """A row of the table, and the cases that failed; a process that ends early is followed by another."""
-    counts: Counter[str] = Counter()
-    slowest, failed, first = 0.0, [], 0
-    while first < n:
-        arguments = ["--work", kind, str(first), str(n), "--model", model, "--seed", str(seed)]
+def tried(model: str, seed: int, n: int, limit: float) -> list[tuple[int, float, str]]:
+    """Number, seconds and end of each case; a process that ends early is followed by another."""
+    cases: list[tuple[int, float, str]] = []
+    while len(cases) < n:
+        arguments = ["--work", str(len(cases)), str(n), "--model", model, "--seed", str(seed)]
         found, end = watched([sys.executable, "-m", "benchmarks.fuzz", *arguments], limit)
-        for number, seconds, became in found:
-            slowest = max(slowest, seconds)
-            counts[became.split(":")[0]] += 1
-            if became.startswith("fault"):
-                failed.append(f"{kind} {number}: {became}")
-        first += len(found)
+        if not (cases or found):
+            raise SystemExit("the watched process does not start")
+        cases += found
         if end != "done":
-            counts[end] += 1
-            failed.append(f"{kind} {first}: {end}")
-            first += 1
-    names = ("answered", "refused", "crash", "hang", "fault")
-    return [kind, n, *(counts[name] for name in names), round(slowest, 2)], failed
+            cases.append((len(cases), limit, end))
+    return cases
+
+
+def table(cases: list[tuple[int, float, str]]) -> list[list[str | int | float]]:
+    """A row for each kind and one for all."""
+    rows = []
+    for kind in (*KINDS, "all"):
+        of_kind = [case for case in cases if kind in ("all", kind_of(case[0]))]
+        counts = Counter(became.split(":")[0] for _, _, became in of_kind)
+        slowest = max((seconds for _, seconds, _ in of_kind), default=0.0)
+        names = ("answered", "refused", "crash", "hang", "fault")
+        rows.append([kind, len(of_kind), *(counts[name] for name in names), round(slowest, 2)])
+    return rows
 
 
 def main() -> None:
@@ -83,33 +88,25 @@ def main() -> None:
     parser.add_argument("--model", default="qm9")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=float, default=60.0, help="seconds an input may take")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--work", nargs=3, metavar=("KIND", "FIRST", "LAST"), help="run these cases here, unwatched")
+    parser.add_argument("--work", type=int, nargs=2, metavar=("FIRST", "LAST"), help="run these cases here, unwatched")
     parser.add_argument("-o", "--output", type=Path, default=RESULT)
     options = parser.parse_args()
     if options.work:
-        kind, first, last = options.work
-        work(options.model, options.seed, kind, int(first), int(last))
+        work(options.model, options.seed, *options.work)
         return
-    rows, failed = [], []
-    # a third for the server, the rest in equal parts
-    shares = {kind: 1.0 if kind != "server" else max(1.0, (len(options.kinds) - 1) / 2) for kind in options.kinds}
-    for kind, share in shares.items():
-        n = round(options.n * share / sum(shares.values()))
-        row, more = tried(options.model, options.seed, kind, n, options.limit)
-        rows.append(row)
-        failed += more
-        print(*row, *more, sep="\n    " if more else " | ", flush=True)
-    totals = [sum(row[i] for row in rows) for i in range(1, len(COLUMNS) - 1)]
-    rows.append(["all", *totals, max(row[-1] for row in rows)])
+    cases = tried(options.model, options.seed, options.n, options.limit)
+    rows = table(cases)
+    failed = [f"{kind_of(i)} {i}: {became}" for i, _, became in cases if became not in ("answered", "refused")]
+    for line in (*rows, *failed):
+        print(line, flush=True)
     result = {
         "title": "Fuzzing: does any input crash, hang or show its traceback?",
         "columns": COLUMNS,
         "rows": rows,
         "machine": describe(),
-        "command": f"python -m benchmarks.fuzz -n {options.n} --seed {options.seed} --limit {options.limit:g}",
-        "note": "Damaged files of each format (one in ten is ranked too), lines as REINVENT4 sends them, requests to the "
-        f"server. A hang is an input over {options.limit:g} s. An input is refused with one line, or answered row by "
+        "command": f"python -m benchmarks.fuzz -n {options.n} --model {Path(options.model).name} --seed {options.seed}",
+        "note": "Damaged files of each format (one in ten is ranked too), lines as REINVENT4 sends them, requests to "
+        f"the server. A hang is an input over {options.limit:g} s. An input is refused in one line or answered row by "
         "row. " + ("Failed: " + "; ".join(failed)[:2000] if failed else "None failed."),
     }
     options.output.parent.mkdir(parents=True, exist_ok=True)

@@ -1,17 +1,22 @@
 """What `fuzz.py` throws at readers, at REINVENT4's format and at the server: damaged files, lines and requests.
 
-A case is a kind and a number; the same number is always the same input. A case returns what became of it: ``answered``,
-``refused`` with one line, or a sentence that begins with ``fault`` when it was neither.
+A case is a number, which says its kind too; the same number is always the same input. A case returns what became of it:
+``answered``, ``refused`` with one line, or a sentence that begins with ``fault`` when it was neither.
 """
 
+import gzip
 import json
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 from fastapi.testclient import TestClient
+from pyarrow import parquet
 
 from molscore.errors import MolscoreError
 from molscore.molecules.conformers import embed
@@ -22,10 +27,11 @@ from molscore.pipelines.reinvent import answer_process, judge_lines, read_lines
 from molscore.pipelines.service import Service
 from molscore.screening import Model, Scorer, rank
 
-__all__ = ["KINDS", "READERS", "Cases", "damaged", "spoilt"]
+__all__ = ["KINDS", "READERS", "Cases", "damaged", "kind_of", "spoilt"]
 
 READERS = (".smi", ".csv", ".csv.gz", ".sdf", ".sdf.gz", ".xyz", ".extxyz", ".parquet")
 KINDS = (*READERS, "reinvent", "server")
+TURNS = (*READERS, "reinvent", *("server",) * 5)  # the kinds of cases one after another
 SMILES = ("CCO", "CC(=O)O", "c1ccccc1", "C[C@H](O)C#N", "C1CC1", "O", "N#N", "F/C=C/F", "C1CC", "[NH4+]", "ClCCl", "")
 NASTY = (
     *(b"\x00", b"\xff\xfe", b"\r", b"\n", b'"', b"'", b",", b"\t", b"\xe2\x80\xa8", b"|", b"[", b"../x", b"=1+1"),
@@ -37,17 +43,9 @@ VALUES = (
     *("", "C", "\x00", "\ud800", "C" * 600, "heun", "C2H6O", "../../etc/passwd"),
     *([], {}, [[]], [None] * 20, {"path": "model"}, [[0, 0, 0]]),
 )
-PATHS = (
-    "/log-likelihood",
-    "/log-likelihood",
-    "/generate",
-    "/reinvent",
-    "/info",
-    "/health",
-    "/openapi.json",
-    "/nowhere",
-)
-RANKED = 10  # of the files that were read, one in so many is ranked as well
+FACTS = ("/info", "/health", "/openapi.json")
+PATHS = (*("/log-likelihood", "/generate", "/reinvent") * 4, *FACTS, "/nowhere")
+RANKED = 0.1  # share of the files that are ranked as well as read
 LIMITS = Limits(body_bytes=30_000, rows=16, generated=2, steps=2, seconds=20.0, conformer_seconds=2.0)
 
 
@@ -71,7 +69,7 @@ def damaged(data: bytes, rng: np.random.Generator) -> bytes:
     return data
 
 
-def spoilt(value: Any, rng: np.random.Generator, share: float = 0.15) -> Any:
+def spoilt(value: Any, rng: np.random.Generator, share: float = 0.05) -> Any:
     """A JSON value with some of its parts replaced, left out or doubled, and fields added."""
     if rng.random() < share:
         return VALUES[rng.integers(len(VALUES))]
@@ -84,8 +82,24 @@ def spoilt(value: Any, rng: np.random.Generator, share: float = 0.15) -> Any:
     return value
 
 
+def _spoil_cell(row: dict[str, Any], rng: np.random.Generator) -> None:
+    """Replace a field of a row of a table, or a part of one that is a list."""
+    name = list(row)[rng.integers(len(row))]
+    if isinstance(row[name], list) and row[name] and rng.random() < 0.8:
+        numbers = (None, 0, -1, 300, float("nan"), float("inf"), 1e308)
+        row[name][rng.integers(len(row[name]))] = numbers[rng.integers(len(numbers))]
+        row[name] = row[name][: len(row[name]) - int(rng.integers(2))]
+    else:
+        row[name] = VALUES[rng.integers(len(VALUES))]
+
+
+def kind_of(number: int) -> str:
+    """What the case of this number is."""
+    return TURNS[number % len(TURNS)]
+
+
 class Cases:
-    """Runs cases of each kind on one model."""
+    """Runs cases on one model."""
 
     def __init__(self, model: Model, seed: int) -> None:
         self.model, self.seed = model, seed
@@ -99,53 +113,66 @@ class Cases:
             self.whole[suffix] = (self.folder / f"whole{suffix}").read_bytes()
         self.client = TestClient(create_app(Service(model, LIMITS)), "http://127.0.0.1", raise_server_exceptions=False)
 
-    def run(self, kind: str, number: int) -> str:
+    def run(self, number: int) -> str:
         """What became of a case; any exception but ours is a fault."""
-        rng = np.random.default_rng([self.seed, KINDS.index(kind), number])
-        jobs: dict[str, Callable[[np.random.Generator, int], str]] = {
+        rng, kind = np.random.default_rng([self.seed, number]), kind_of(number)
+        jobs: dict[str, Callable[[np.random.Generator], str]] = {
             "reinvent": self._reinvent,
             "server": self._server,
         }
         try:
-            return jobs[kind](rng, number) if kind in jobs else self._file(rng, number, kind)
+            return jobs[kind](rng) if kind in jobs else self._file(rng, kind)
         except MolscoreError as error:
             return "refused" if "\n" not in str(error).strip() else f"fault: the reason has several lines: {error!r}"
         except Exception as error:
             return f"fault: {type(error).__name__}: {error}"[:300].replace("\n", " ")
 
-    def _file(self, rng: np.random.Generator, number: int, suffix: str) -> str:
+    def _file(self, rng: np.random.Generator, suffix: str) -> str:
         path = self.folder / f"case{suffix}"
-        path.write_bytes(damaged(self.whole[suffix], rng))
+        path.write_bytes(self._spoilt_file(suffix, rng))
         for row, record in enumerate(read(path)):
             usable = record.molecule is not None or bool(record.smiles)
             if record.row != row or record.ok == bool(record.error) or record.ok > usable:
                 return f"fault: record {row} is neither good nor bad: {record!r}"[:300]
-        if number % RANKED == 0:
+        if rng.random() < RANKED:
             frame = rank(self.model, path, by="log_likelihood", workers=1)
             if (frame["status"] == "ok").sum() != frame["log_likelihood"].notna().sum():
                 return "fault: a row has a number without being ok, or the reverse"
         return "answered"
 
-    def _reinvent(self, rng: np.random.Generator, number: int) -> str:
+    def _spoilt_file(self, suffix: str, rng: np.random.Generator) -> bytes:
+        """A damaged file. Most that are compressed or have a footer are damaged inside, so that readers get further."""
+        data = self.whole[suffix]
+        if suffix.endswith(".gz") and rng.random() < 0.8:
+            return gzip.compress(damaged(gzip.decompress(data), rng))
+        if suffix == ".parquet" and rng.random() < 0.8:
+            rows = parquet.read_table(BytesIO(data)).to_pylist()
+            for _ in range(rng.integers(1, 4)):
+                _spoil_cell(rows[rng.integers(len(rows))], rng)
+            with suppress(pyarrow.ArrowException, AttributeError, OverflowError, TypeError, ValueError):
+                parquet.write_table(pyarrow.Table.from_pylist(rows), found := BytesIO())
+                return found.getvalue()
+        return damaged(data, rng)
+
+    def _reinvent(self, rng: np.random.Generator) -> str:
         text = "\n".join(SMILES[i] for i in rng.integers(len(SMILES), size=rng.integers(1, 6)))
         text = damaged(text.encode(), rng).decode("utf-8", "replace")
         lines = read_lines(text)
-        judged = self.scorer.judge(lines) if number % RANKED else judge_lines(self.scorer, text, 1)
+        judged = judge_lines(self.scorer, text, 1) if rng.random() < RANKED else self.scorer.judge(lines)
         payload = json.loads(answer_process(judged, "log_likelihood"))["payload"]
         values = np.array(payload["predictions"], dtype=np.float64)
         if len(values) != len(lines) or (np.isnan(values) == (np.array(payload["status"]) == "ok")).any():
             return "fault: not a number or NaN for each line"
         return "answered"
 
-    def _server(self, rng: np.random.Generator, number: int) -> str:
+    def _server(self, rng: np.random.Generator) -> str:
         path = PATHS[rng.integers(len(PATHS))]
         body = json.dumps(spoilt(self._request(path, rng), rng)).encode()
-        body = damaged(body, rng) if rng.random() < 0.4 else body
-        kinds = ("application/json",) * 8 + ("text/plain", "application/json; charset=utf-16")
-        hosts = ("127.0.0.1",) * 8 + ("localhost:1", "evil.example")
-        headers = {"content-type": kinds[rng.integers(10)], "host": hosts[rng.integers(10)]}
-        method = ("POST",) * 8 + ("GET", "PUT")
-        answer = self.client.request(method[rng.integers(10)], path, content=body, headers=headers)
+        body = damaged(body, rng) if rng.random() < 0.2 else body
+        kind = _mostly("application/json", ("text/plain", "application/json; charset=utf-16"), rng)
+        headers = {"content-type": kind, "host": _mostly("127.0.0.1", ("localhost:1", "evil.example"), rng)}
+        method = _mostly("GET" if path in FACTS else "POST", ("GET", "PUT", "POST"), rng)
+        answer = self.client.request(method, path, content=body, headers=headers)
         found = json.loads(answer.text, parse_constant=_no_number)
         if answer.status_code >= 500 or "Traceback" in answer.text or "\n" in answer.text:
             return f"fault: {answer.status_code}: {answer.text}"[:300]
@@ -162,6 +189,10 @@ class Cases:
             return {"n": 1, "seed": int(rng.integers(99)), "steps": 2, "formula": "C2H6O"}
         water = {"numbers": [8, 1, 1], "positions": [[0, 0, 0.12], [0.76, 0, -0.48], [-0.76, 0, -0.48]]}
         return {"molecules": [*smiles, water], "resolution": 0.05}
+
+
+def _mostly(usual: str, others: tuple[str, ...], rng: np.random.Generator) -> str:
+    return usual if rng.random() < 0.95 else others[rng.integers(len(others))]
 
 
 def _no_number(text: str) -> None:
