@@ -18,29 +18,36 @@ from molscore.screening.model import Model, load
 
 __all__ = ["measure", "row"]
 
-COLUMNS = ["sampler", "evaluations", "atom stability %", "molecule stability %", "valid %", "unique of valid %",
-           "valid x unique %", "novel %", "connected %", "stable and connected %", "molecules/s"]  # fmt: skip
+COLUMNS = ["sampler", "temperature", "evaluations", "atom stability %", "molecule stability %", "valid %",
+           "unique of valid %", "valid x unique %", "novel %", "connected %", "stable and connected %",
+           "molecules/s"]  # fmt: skip
 FIGURES = ["atom_stability", "molecule_stability", "validity", "uniqueness",
            "valid_unique", "novelty", "connectivity", "stable_connected"]  # fmt: skip
 RESULT = Path(__file__).parent / "results" / "generation.json"
 
 
 def measure(
-    model: Model, sampler: str, steps: int, n: int, seeds: Iterable[int], reference: set[str | None] | None
+    model: Model,
+    sampler: str,
+    temperature: float,
+    steps: int,
+    n: int,
+    seeds: Iterable[int],
+    reference: set[str | None] | None,
 ) -> tuple[list[Metrics], float]:
     """Metrics of n molecules for each seed, and molecules per second of drawing them (all of it: noise to SMILES)."""
     found, seconds, drawn = [], 0.0, 0
     for seed in seeds:
         started = time.perf_counter()
-        candidates = model.generate(n, seed=seed, steps=steps, sampler=sampler, progress=True)
+        candidates = model.generate(n, seed=seed, steps=steps, sampler=sampler, temperature=temperature, progress=True)
         seconds, drawn = seconds + time.perf_counter() - started, drawn + n
         found.append(evaluate(MoleculeSet.from_molecules(candidates), reference))
     return found, drawn / seconds
 
 
-def row(sampler: str, steps: int, found: list[Metrics], speed: float) -> list[str | int | None]:
+def row(sampler: str, temperature: float, steps: int, found: list[Metrics], speed: float) -> list[str | float | None]:
     """A row of the table: one seed with its 95 % interval, several as mean ± standard deviation."""
-    cells: list[str | int | None] = [sampler, steps]
+    cells: list[str | float | None] = [sampler, temperature if sampler == "langevin" else None, steps]
     for name in FIGURES:
         values = [getattr(metrics, name) for metrics in found]
         if any(value is None for value in values):
@@ -61,27 +68,31 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--evaluations", type=int, nargs="+", default=[50, 100])
     parser.add_argument("--samplers", nargs="+", default=["langevin"])
+    parser.add_argument("--temperature", type=float, default=0.6)
     parser.add_argument("--data", default=str(qm9.DEFAULT_PATH), help="QM9, for novelty and the row of real molecules")
     parser.add_argument("-o", "--output", type=Path, default=RESULT)
     options = parser.parse_args()
     model, reference, rows = load(options.model), None, []
     if Path(options.data).exists():
         reference = set(edm_smiles(qm9.load(options.data, "train"), progress=True))
-        rows.append(["QM9 test split, real", None, *row("", 0, [evaluate(qm9.load(options.data, "test"), reference)], 0)[2:-1], None])
+        real = row("", 1, 0, [evaluate(qm9.load(options.data, "test"), reference)], 0)
+        rows.append(["QM9 test split, real", None, None, *real[3:-1], None])
     for sampler in options.samplers:
         for steps in options.evaluations:
-            rows.append(row(sampler, steps, *measure(model, sampler, steps, options.n, range(options.seeds), reference)))
+            setting = (sampler, options.temperature, steps)
+            rows.append(row(*setting, *measure(model, *setting, options.n, range(options.seeds), reference)))
             print(" | ".join(str(cell) for cell in rows[-1]), flush=True)
     result = {
         "title": "Generation: how good are molecules drawn from the shipped model?",
         "columns": COLUMNS,
         "rows": rows,
         "machine": {**describe(), "threads": torch.get_num_threads()},
-        "command": f"python -m benchmarks.generation -n {options.n} --seeds {options.seeds} --evaluations "
-        + " ".join(map(str, options.evaluations)) + " --samplers " + " ".join(options.samplers),
-        "note": f"{options.n} molecules a seed, {options.seeds} seed(s), N and formula drawn from the model, nothing filtered; brackets are "
-        f"95 % intervals. EDM's metric; novelty against the SMILES of the 100,000 training molecules made the same way. Weights "
-        f"sha256 {model.weights[:12]}.",
+        "command": f"python -m benchmarks.generation -n {options.n} --seeds {options.seeds} "
+        f"--temperature {options.temperature} --evaluations {' '.join(map(str, options.evaluations))} "
+        f"--samplers {' '.join(options.samplers)}",
+        "note": f"{options.n} molecules a seed, {options.seeds} seed(s), N and formula drawn from the model, nothing "
+        "filtered; brackets are 95 % intervals. EDM's metric; novelty against the SMILES of the 100,000 training "
+        f"molecules made the same way. Weights sha256 {model.weights[:12]}.",
     }  # fmt: skip
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(result, indent=1) + "\n")

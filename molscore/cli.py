@@ -82,6 +82,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option("--n-atoms", type=int, default=None, help="Draw molecules of this size only, hydrogens included.")
 @click.option("--steps", type=int, default=50, help="Network evaluations a molecule.")
 @click.option("--sampler", type=click.Choice(["langevin", "heun", "ode"]), default="langevin")
+@click.option("--temperature", type=float, default=0.6, help="Of langevin's noise; 1 samples the model's own density.")
 @click.option("--keep", type=float, default=1.0, help="Share, most likely first, of those that pass the checks.")
 @click.option("--novel", is_flag=True, help="Turn down molecules of the training data.")
 @click.option("--all", "rejected", is_flag=True, help="Write the molecules turned down as well, with the reason.")

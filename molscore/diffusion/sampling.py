@@ -40,15 +40,18 @@ def annealed_langevin(
     generator: torch.Generator,
     corrections: int = 0,
     step_size: float = 0.15,
+    temperature: float = 1.0,
     callback: Callback = _silent,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Predictor-corrector annealed Langevin dynamics (Song et al. 2021, arXiv 2011.13456, algorithms 2 and 4).
 
-        predict:  y <- y + (s^2 - t^2) score(y, s) + t sqrt(1 - t^2/s^2) z        from level s to t < s
-        correct:  y <- y + e score(y, t) + sqrt(2 e) z,    e = step_size t^2      `corrections` times a level
+        predict:  y <- y + (s^2 - t^2) score(y, s) + T t sqrt(1 - t^2/s^2) z      from level s to t < s
+        correct:  y <- y + e score(y, t) + T sqrt(2 e) z,  e = step_size t^2      `corrections` times a level
 
-    The predictor is the exact posterior step when the clean positions are known. Returns positions (B, N, 3) in Å.
+    The predictor is the exact posterior step when the clean positions are known. A `temperature` T below 1 holds back
+    noise: samples gather where the density is high, and are no longer drawn from p itself.
+    Returns positions (B, N, 3) in Å.
     """
     y = _start(mask, levels, prior, generator, dtype)
     steps = levels.tolist()
@@ -56,12 +59,14 @@ def annealed_langevin(
         if i:
             for _ in range(corrections):
                 e = step_size * s * s
-                y = y + e * _score(score_fn, y, s) + (2 * e) ** 0.5 * centred_noise(mask, generator, dtype)
+                noise = temperature * (2 * e) ** 0.5 * centred_noise(mask, generator, dtype)
+                y = y + e * _score(score_fn, y, s) + noise
         score = _score(score_fn, y, s)
         t = steps[i + 1] if i + 1 < len(steps) else 0.0
         y = y + (s * s - t * t) * score
         if t:
-            y = y + t * (1 - t * t / (s * s)) ** 0.5 * centred_noise(mask, generator, dtype)
+            deviation = temperature * t * (1 - t * t / (s * s)) ** 0.5
+            y = y + deviation * centred_noise(mask, generator, dtype)
         callback(i, y)
     return y
 

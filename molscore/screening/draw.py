@@ -68,10 +68,12 @@ def draw_positions(
     sampler: str,
     progress: bool = False,
     tick: Callable[[], object] = bool,
+    temperature: float = 1.0,
 ) -> list[Molecule]:
     """Molecules of the given element counts (n, E), in order. What is not finite becomes all atoms at one point.
 
-    `tick` is called before each evaluation of the network; what it raises ends the job.
+    `tick` is called before each evaluation of the network; what it raises ends the job. Of the samplers, Langevin's
+    alone has a `temperature`.
     """
     order = sorted(range(counts.shape[1]), key=lambda k: _atom_order(model.distribution.elements[k]))
     symbols = np.array(model.distribution.elements)
@@ -85,7 +87,9 @@ def draw_positions(
         for i, rows in enumerate(groups):
             generator = _generator(model.network.sigma_N.device, seed, i)
             members = [compositions[row] for row in rows]
-            positions = _sample(model, members, steps, sampler, generator, lambda: (tick(), bar.update(1)))
+            positions = _sample(
+                model, members, steps, sampler, temperature, generator, lambda: (tick(), bar.update(1))
+            )
             for row, symbols_of_row, x in zip(rows, members, positions, strict=True):
                 numbers = [atomic_number(symbol) for symbol in symbols_of_row]
                 x = x[: len(numbers)]
@@ -113,6 +117,7 @@ def _sample(
     members: Sequence[NDArray[np.str_]],
     steps: int,
     sampler: str,
+    temperature: float,
     generator: torch.Generator,
     tick: Callable[[], object],
 ) -> NDArray[np.float64]:
@@ -134,5 +139,6 @@ def _sample(
 
     n_levels = steps if sampler == "langevin" else (steps + 1) // 2
     levels = karras_levels(n_levels, SIGMA_MIN, SIGMA_MAX)
-    y = SAMPLERS[sampler](score_fn, mask, levels, network.sigma_N[token, sizes], generator)
+    options = {"temperature": temperature} if sampler == "langevin" else {}
+    y = SAMPLERS[sampler](score_fn, mask, levels, network.sigma_N[token, sizes], generator, **options)
     return y.cpu().double().numpy()

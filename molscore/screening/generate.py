@@ -28,6 +28,7 @@ class Request:
     n_atoms: int | None = None  # size, hydrogens included; None draws sizes too
     steps: int = 50  # network evaluations
     sampler: str = "langevin"  # langevin, heun or ode
+    temperature: float = 0.6  # of the noise that langevin adds: 1 samples the model's density, less its likely part
     keep: float = 1.0  # share, most likely first, of the candidates that pass the checks
     novel: bool = False  # turn down molecules of the training data
     resolution: float = 0.05  # Å, at which densities are read
@@ -39,6 +40,8 @@ class Request:
             raise InputError(f"steps must be at least 1, not {self.steps}")
         if self.seed < 0:
             raise InputError(f"seed must be at least 0, not {self.seed}")
+        if not 0 <= self.temperature <= 1:
+            raise InputError(f"temperature lies between 0 and 1, not at {self.temperature}")
         if not 0 < self.keep <= 1:
             raise InputError(f"keep is a share above 0 and up to 1, not {self.keep}")
         if self.sampler not in SAMPLERS:
@@ -58,7 +61,8 @@ def generate(
     if request.novel and model.known is None:
         raise InputError(f"model {model.name} holds no list of its training molecules to tell novel ones by")
     counts = draw_formulas(model, request.n, request.seed, request.formula, request.n_atoms)
-    drawn = draw_positions(model, counts, request.seed, request.steps, request.sampler, progress, tick)
+    settings = (request.seed, request.steps, request.sampler)
+    drawn = draw_positions(model, counts, *settings, progress, tick, request.temperature)
     candidates = []
     for index, molecule in enumerate(drawn):
         tick()

@@ -1,8 +1,8 @@
 """The denoising pass, compiled for each shape it meets: give it few shapes (`TrainConfig.buckets`).
 
-For GPUs. On two CPU cores a shape took minutes to compile and the gain was lost in the noise (benchmarks/recipe.md); with
-symbolic shapes the compiler had not finished after six minutes. Compiled code cannot be differentiated twice, so the density
-terms use the plain pass.
+For GPUs. On two CPU cores a shape took minutes to compile and the gain was lost in the noise (benchmarks/recipe.md);
+with symbolic shapes the compiler had not finished after six minutes. Compiled code cannot be differentiated twice, so
+the density terms use the plain pass.
 """
 
 from collections.abc import Callable

@@ -2,8 +2,9 @@
 
     B <- mu B + g,   O = NewtonSchulz_5(g + mu B),   W <- W - lr sqrt(max(1, rows/columns)) O
 
-Source: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/. Ours and not `torch.optim.Muon` because that one
-iterates in bfloat16, matrix by matrix: 3.5 times slower than this on a CPU without bfloat16 units (benchmarks/recipe.md).
+Source: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/. Ours and not `torch.optim.Muon` because
+that one iterates in bfloat16, matrix by matrix: 3.5 times slower than this on a CPU without bfloat16 units
+(benchmarks/recipe.md).
 """
 
 from collections import defaultdict
