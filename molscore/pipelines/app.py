@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
@@ -153,10 +153,10 @@ def _add_work(app: FastAPI, desk: _Desk) -> None:
         return RestAnswer(**answer_rest([query.query_id for query in queries], rows, predictor_id))
 
 
-def _reason(status: int, text: str) -> JSONResponse:
+def _reason(status: int, text: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     line = " ".join(text.split())
     line = line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 1] + "…"
-    return JSONResponse({"error": line}, status)
+    return JSONResponse({"error": line}, status, headers)
 
 
 async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -168,11 +168,13 @@ async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
 
 
 async def _refused(_: Request, error: HTTPException) -> JSONResponse:
-    return _reason(error.status_code, str(error.detail))
+    return _reason(error.status_code, str(error.detail), error.headers)
 
 
 async def _impossible(_: Request, error: MolscoreError) -> JSONResponse:
-    return _reason(503 if isinstance(error, LimitError) else 422, str(error))
+    if isinstance(error, LimitError):
+        return _reason(503, str(error), {"Retry-After": "5"})
+    return _reason(422, str(error))
 
 
 async def _broken(_: Request, __: Exception) -> JSONResponse:
