@@ -20,7 +20,7 @@ LIMITS = Limits(body_bytes=50_000, rows=8, generated=2, steps=2, seconds=10.0, c
 SECONDS = 30.0  # for one answer, on a slow machine
 APP = create_app(Service(tiny.model(), LIMITS), None)
 torch.set_flush_denormal(False)  # schemathesis looks for the smallest of numbers while tests are collected
-LEFT_OUT = [positive_data_acceptance]  # a formula of the right shape can still be one that no molecule has
+LEFT_OUT = [positive_data_acceptance]  # a formula of the right shape can be one that no molecule has; 8.0 is no integer
 POSTS = ("/log-likelihood", "/generate", "/reinvent")
 
 schema = schemathesis.openapi.from_asgi("/openapi.json", APP)
