@@ -2,7 +2,8 @@
 
     y = x + sigma z
     L = lambda(sigma) |D - x|^2 / d                                                          denoising
-      + w_U { |sigma grad U - z|^2 / d  +  w_t (dU/dln sigma - (d - |z|^2))^2 / 4 d^2 }      dual score matching
+      + w_U { |sigma grad U - z|^2 / d  +  w_t (dU/dln sigma - (d - |z|^2))^2 / 4 d^2        dual score matching
+              + lambda(sigma) |D - x|^2 / d }                             on the same molecules, as D is at hand
       + w_c sigma^2/d |score + stopgrad(grad U)|^2                                           consistency
 
 lambda = (sigma^2 + sigma_N^2)/(sigma sigma_N)^2 makes the first term |F - F*|^2 (Karras et al. 2022, arXiv 2206.00364).
@@ -81,6 +82,7 @@ def dual_loss(
     time = ((time_score - (d - z.square().sum((1, 2)))).square() / (4 * d.square())).mean()
     sigma_score = (denoised.fine - noisy.y) / sigma
     consistency = _per_degree((sigma_score + sigma * grad_U.detach()).square(), d).mean()
-    loss = config.weight_density * (space + config.weight_time * time) + config.weight_consistency * consistency
+    fine = (denoised.c.c_out.detach().pow(-2) * _per_degree((denoised.fine - noisy.x.positions).square(), d)).mean()
+    loss = config.weight_density * (space + config.weight_time * time + fine) + config.weight_consistency * consistency
     parts = {"space": space, "time": time, "consistency": consistency}
     return loss, {name: part.detach() for name, part in parts.items()}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from rdkit import Chem
+from rdkit.Chem import rdDepictor
 from torch_geometric.data import Batch, Data
 
 from molscore.errors import ElementError, InputError, ParseError, PositionError
@@ -30,7 +31,7 @@ def test_smiles_and_graphs_without_geometry_get_one() -> None:
     assert text.formula == "C2H6O"
     np.testing.assert_array_equal(text.positions, graph.positions)
     flat = from_smiles("CCO")
-    Chem.rdDepictor.Compute2DCoords(flat)
+    rdDepictor.Compute2DCoords(flat)
     assert np.ptp(as_molecule(flat).positions, axis=0).min() > 0.1
 
 
