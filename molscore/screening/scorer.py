@@ -17,6 +17,7 @@ from molscore.molecules.convert import as_list
 from molscore.molecules.elements import hill_formula, parse_formula
 from molscore.molecules.files.record import Record
 from molscore.molecules.formula import check_formula
+from molscore.molecules.identity import geometry_key, graph_key
 from molscore.molecules.molecule import Molecule
 from molscore.screening.admission import admit, check_extent
 from molscore.screening.judgements import Judgements
@@ -51,6 +52,9 @@ class Scored(NamedTuple):
     """The geometry that was judged."""
     columns: dict[str, Any]
     """`COLUMNS` by name; ``difference`` only where it was asked for."""
+    key: str = ""
+    """The same for the same molecule: the same canonical SMILES for rows without geometry, the same elements and
+    positions for rows with one. Empty where the row is not a molecule that the model can judge."""
 
 
 def choose_order(model: Model, by: str | None, resolution: float) -> str:
@@ -89,12 +93,15 @@ class Scorer:
         """One judgement a record, in order; `embed_all` makes the geometries, here and now unless given."""
         found: dict[int, Molecule | MolscoreError] = {}
         sizes: dict[int, int] = {}
+        keys: dict[int, str] = {}
         for row, record in enumerate(records):
             if record.ok:
                 try:
-                    numbers = _numbers(record)
+                    graph = None if record.molecule is not None else _graph(record)
+                    numbers = record.molecule.numbers.tolist() if graph is None else atomic_numbers(graph)
                     sizes[row] = len(numbers)
                     self._check(numbers, record)
+                    keys[row] = geometry_key(record.molecule) if graph is None else graph_key(graph)
                 except MolscoreError as error:
                     found[row] = error
         fine = [row for row, record in enumerate(records) if record.ok and row not in found]
@@ -104,7 +111,8 @@ class Scorer:
         found |= {row: records[row].molecule for row in fine if row not in found}
         values = self._values({row: found[row] for row in fine if isinstance(found[row], Molecule)})
         return [
-            self._scored(record, found.get(row), values.get(row), sizes.get(row)) for row, record in enumerate(records)
+            self._scored(record, found.get(row), values.get(row), sizes.get(row), keys.get(row, ""))
+            for row, record in enumerate(records)
         ]
 
     def judge(self, molecules: Any, embed_all: Embed | None = None) -> Judgements:
@@ -156,7 +164,12 @@ class Scorer:
         return dict(zip(molecules, found, strict=True))
 
     def _scored(
-        self, record: Record, held: Molecule | MolscoreError | None, values: dict[str, Any] | None, n_atoms: int | None
+        self,
+        record: Record,
+        held: Molecule | MolscoreError | None,
+        values: dict[str, Any] | None,
+        n_atoms: int | None,
+        key: str,
     ) -> Scored:
         status, error = record.status, record.error
         if isinstance(held, MolscoreError):
@@ -175,16 +188,14 @@ class Scorer:
         }
         if self.by == "difference":
             columns["difference"] = (values or {}).get("difference")
-        return Scored(record, molecule, columns)
+        return Scored(record, molecule, columns, key)
 
 
-def _numbers(record: Record) -> list[int]:
-    """Atomic numbers of a record; raises for one with a charge or with nothing in it."""
-    if record.molecule is not None:
-        return record.molecule.numbers.tolist()
+def _graph(record: Record) -> Any:
+    """Graph of a record without geometry; raises for one with a charge or with nothing in it."""
     if not record.smiles:
         raise ParseError("the row has neither a geometry nor a SMILES string")
     mol = from_smiles(record.smiles)
     if net := charge(mol):
         raise FormulaError(f"{record.smiles!r} has a net charge of {net:+d}: the model knows neutral molecules")
-    return atomic_numbers(mol)
+    return mol
