@@ -15,6 +15,7 @@ LAYERS: dict[str, set[str]] = {
     "screening": {"errors", "molecules", "diffusion", "nn"},
     "evaluation": {"errors", "molecules", "datasets"},
     "pipelines": {"errors", "molecules", "diffusion", "nn", "screening"},
+    "audit": {"errors", "molecules", "datasets", "diffusion", "nn", "screening", "evaluation"},
 }
 # These see every layer, and no layer sees them.
 TOP = {"", "__main__", "cli"}

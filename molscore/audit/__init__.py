@@ -1,0 +1,7 @@
+"""Is a model's log-density true, and of what use is it? Every figure with the bound it is held to."""
+
+from molscore.audit.options import Options
+from molscore.audit.parts import PARTS, audit
+from molscore.audit.record import Audit, Part, Plot, Series, Table, Verdict
+
+__all__ = ["PARTS", "Audit", "Options", "Part", "Plot", "Series", "Table", "Verdict", "audit"]

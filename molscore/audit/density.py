@@ -1,0 +1,83 @@
+"""A density under audit: U(y, sigma) and score(y, sigma) of a batch whose elements are fixed."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from molscore.datasets.store import MoleculeSet
+from molscore.diffusion.gaussian import centre
+from molscore.molecules.batch import Batch, size_groups
+from molscore.screening.model import Model
+
+__all__ = ["Density", "Group", "ModelDensity", "groups", "noise_of", "slopes"]
+
+BATCH = 64  # molecules a pass
+
+
+class Density(Protocol):
+    """What an audit asks of a density, a network's or one that is known; sigma is (B,) Å throughout."""
+
+    mask: Tensor  # (B, N) bool
+    prior: Tensor  # (B,) Å: the data's deviation sigma_N per degree of freedom
+
+    def estimate(self, y: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """score (B, N, 3) in 1/Å and U (B,) in nats at centred y (B, N, 3); differentiable in y and sigma."""
+
+
+class ModelDensity:
+    """A model's density for the elements of one batch."""
+
+    def __init__(self, model: Model, batch: Batch) -> None:
+        # exp(-u^2) of distant atoms underflows, and a CPU takes 100 times longer over denormal numbers
+        torch.set_flush_denormal(True)
+        self.network, self.elements, self.mask = model.network, batch.elements, batch.mask
+        self.token = torch.full((len(batch.mask),), model.token, device=batch.mask.device)
+        self.prior = self.network.sigma_N[self.token, batch.sizes]
+
+    def estimate(self, y: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """One pass, both heads."""
+        score, log_density = self.network(y, self.elements, self.mask, sigma, self.token)
+        return score, -log_density
+
+    def score(self, y: Tensor, sigma: Tensor) -> Tensor:
+        """The score head alone, (B, N, 3) in 1/Å."""
+        found = self.network.denoise(y, self.elements, self.mask, sigma, self.token)
+        return (found.fine - y) / sigma.square()[:, None, None]
+
+
+class Group(NamedTuple):
+    """Held-out molecules of nearly one size."""
+
+    rows: NDArray[np.int64]  # (B,) of the set
+    x: Tensor  # (B, N, 3) Å, centred
+    density: ModelDensity
+
+
+def groups(model: Model, molecules: MoleculeSet, batch: int = BATCH) -> Iterator[Group]:
+    """All molecules, small ones first."""
+    device = model.network.sigma_N.device
+    for rows in size_groups(molecules.sizes, batch):
+        found = molecules.batch(rows, model.network.elements).to(device)
+        yield Group(rows, found.positions, ModelDensity(model, found))
+
+
+def noise_of(mask: Tensor, rows: Sequence[int] | NDArray[np.integer], *seed: int) -> Tensor:
+    """Standard normal noise (B, N, 3) on the centred subspace; each molecule's is the same in every batch."""
+    z = torch.zeros(*mask.shape, 3)
+    sizes = mask.sum(1).tolist()
+    for i, row in enumerate(rows):
+        z[i, : sizes[i]] = torch.from_numpy(np.random.default_rng([*seed, int(row)]).standard_normal((sizes[i], 3)))
+    return centre(z.to(mask.device), mask)
+
+
+def slopes(density: Density, y: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """score (B, N, 3), -grad U (B, N, 3) in 1/Å and dU/dln sigma (B,) in nats, by one backward pass."""
+    y, ln_sigma = y.detach().requires_grad_(), sigma.log().detach().requires_grad_()
+    with torch.enable_grad():
+        score, U = density.estimate(y, ln_sigma.exp())
+        grad_y, time_score = torch.autograd.grad(U.sum(), (y, ln_sigma))
+    return score.detach(), -centre(grad_y, density.mask), time_score
