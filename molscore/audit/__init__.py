@@ -3,5 +3,6 @@
 from molscore.audit.options import Options
 from molscore.audit.parts import PARTS, audit
 from molscore.audit.record import Audit, Part, Plot, Series, Table, Verdict
+from molscore.audit.run import run
 
-__all__ = ["PARTS", "Audit", "Options", "Part", "Plot", "Series", "Table", "Verdict", "audit"]
+__all__ = ["PARTS", "Audit", "Options", "Part", "Plot", "Series", "Table", "Verdict", "audit", "run"]

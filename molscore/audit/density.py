@@ -13,7 +13,7 @@ from molscore.diffusion.gaussian import centre
 from molscore.molecules.batch import Batch, size_groups
 from molscore.screening.model import Model
 
-__all__ = ["Density", "Group", "ModelDensity", "groups", "noise_of", "slopes"]
+__all__ = ["BATCH", "Density", "Group", "ModelDensity", "Slopes", "groups", "noise_of", "slopes"]
 
 BATCH = 64  # molecules a pass
 
@@ -74,10 +74,18 @@ def noise_of(mask: Tensor, rows: Sequence[int] | NDArray[np.integer], *seed: int
     return centre(z.to(mask.device), mask)
 
 
-def slopes(density: Density, y: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """score (B, N, 3), -grad U (B, N, 3) in 1/Å and dU/dln sigma (B,) in nats, by one backward pass."""
+class Slopes(NamedTuple):
+    """What both heads say of the slope of log-density, and how U changes with the noise."""
+
+    score: Tensor  # (B, N, 3) 1/Å, the score head
+    descent: Tensor  # (B, N, 3) 1/Å, -grad U
+    time_score: Tensor  # (B,) dU/dln sigma at fixed y, nats
+
+
+def slopes(density: Density, y: Tensor, sigma: Tensor) -> Slopes:
+    """One pass and one backward pass."""
     y, ln_sigma = y.detach().requires_grad_(), sigma.log().detach().requires_grad_()
     with torch.enable_grad():
         score, U = density.estimate(y, ln_sigma.exp())
         grad_y, time_score = torch.autograd.grad(U.sum(), (y, ln_sigma))
-    return score.detach(), -centre(grad_y, density.mask), time_score
+    return Slopes(score.detach(), -centre(grad_y, density.mask), time_score)

@@ -9,8 +9,12 @@ import numpy as np
 from tqdm import tqdm
 
 from molscore import __version__
+from molscore.audit.edm import edm
+from molscore.audit.heads import heads
+from molscore.audit.normalisation import normalisation
 from molscore.audit.options import Options
 from molscore.audit.record import Audit, Part
+from molscore.audit.referee import referee
 from molscore.audit.time_score import time_score
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError, MolscoreError
@@ -21,7 +25,7 @@ from molscore.screening.model import Model
 __all__ = ["PARTS", "Measure", "audit"]
 
 Measure = Callable[[Model, MoleculeSet, Options], Part]
-PARTS: tuple[Measure, ...] = (time_score,)
+PARTS: tuple[Measure, ...] = (time_score, heads, normalisation, referee, edm)
 
 
 def audit(model: Model, held_out: MoleculeSet, options: Options, parts: Sequence[Measure] = PARTS) -> Audit:

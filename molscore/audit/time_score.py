@@ -1,25 +1,27 @@
 """Does U change with the noise as a log-density must? E[dU/dln sigma - (d - |z|^2)] = 0 at every noise level.
 
-For y = x + sigma z the log-density obeys dU/dln sigma = E[d - |z|^2 | y]. What is wrong by a constant c(sigma) in U shows
-as dc/dln sigma, whatever the molecules: the mean over each bin of ln sigma, its standard error (molecules independent,
-draws of one molecule not), and their sum from the Gaussian end downward.
+For y = x + sigma z the log-density obeys dU/dln sigma = E[d - |z|^2 | y]. What is wrong by a constant c(sigma) in U
+shows as dc/dln sigma, whatever the molecules: the mean over each bin of ln sigma, its standard error (molecules
+independent, draws of one molecule not), and their sum from the Gaussian end downward.
 Source: Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equation 8.
 """
 
+import itertools
 import math
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from molscore.audit.density import groups, noise_of, slopes
+from molscore.audit.density import Density, groups, noise_of, slopes
 from molscore.audit.options import Options, chosen
 from molscore.audit.record import Part, Plot, Series, Table, Verdict
 from molscore.datasets.store import MoleculeSet
 from molscore.diffusion.gaussian import degrees_of_freedom
 from molscore.screening.model import Model
 
-__all__ = ["residuals", "time_score", "time_score_part"]
+__all__ = ["residuals", "residuals_of", "time_score", "time_score_part"]
 
 BINS, DRAWS, STANDARD_ERRORS = 10, 2, 3.0
 
@@ -32,18 +34,25 @@ def time_score(model: Model, held_out: MoleculeSet, options: Options) -> Part:
 
 
 def residuals(model: Model, molecules: MoleculeSet, edges: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """dU/dln sigma - (d - |z|^2) in nats, (molecules, bins, draws), ln sigma uniform in each bin."""
+    """dU/dln sigma - (d - |z|^2) in nats, (molecules, bins, DRAWS), ln sigma uniform in each bin."""
     found = np.zeros((len(molecules), len(edges) - 1, DRAWS))
     for group in groups(model, molecules):
-        d = degrees_of_freedom(group.density.mask)
-        for k in range(len(edges) - 1):
-            for draw in range(DRAWS):
-                where = [np.random.default_rng([seed, k, draw, 1, int(row)]).random() for row in group.rows]
-                ln_sigma = edges[k] + (edges[k + 1] - edges[k]) * np.array(where)
-                sigma = torch.tensor(np.exp(ln_sigma), dtype=group.x.dtype, device=group.x.device)
-                z = noise_of(group.density.mask, group.rows, seed, k, draw, 2)
-                slope = slopes(group.density, group.x + sigma[:, None, None] * z, sigma)[2]
-                found[group.rows, k, draw] = (slope - (d - z.square().sum((1, 2)))).double().cpu().numpy()
+        found[group.rows] = residuals_of(group.density, group.x, group.rows, edges, seed)
+    return found
+
+
+def residuals_of(
+    density: Density, x: Tensor, rows: NDArray[np.integer], edges: NDArray[np.float64], seed: int
+) -> NDArray[np.float64]:
+    """The same for clean positions x (B, N, 3) Å; `rows` (B,) name the molecules, so that each has noise of its own."""
+    d = degrees_of_freedom(density.mask)
+    found = np.zeros((len(rows), len(edges) - 1, DRAWS))
+    for k, draw in itertools.product(range(len(edges) - 1), range(DRAWS)):
+        where = np.array([np.random.default_rng([seed, k, draw, 1, int(row)]).random() for row in rows])
+        sigma = torch.from_numpy(np.exp(edges[k] + (edges[k + 1] - edges[k]) * where)).to(x)
+        z = noise_of(density.mask, rows, seed, k, draw, 2).to(x)
+        time_score = slopes(density, x + sigma[:, None, None] * z, sigma).time_score
+        found[:, k, draw] = (time_score - (d - z.square().sum((1, 2)))).double().cpu().numpy()
     return found
 
 
@@ -67,8 +76,8 @@ def time_score_part(residual: NDArray[np.float64], edges: NDArray[np.float64]) -
     bars = Series("mean ± 3 standard errors", middle, mean.tolist(), (3 * error).tolist(), line=False)
     plot = Plot("time_score", "Time score", "σ (Å)", "E[∂U/∂ln σ − (d − |z|²)], nats per e-fold", [bars], True, (0.0,))
     note = (
-        f"{len(each)} held-out molecules, {residual.shape[2]} draws of σ and noise each in every bin. The sum is the offset "
-        "of log-density at the lower end of the bin that the means add up to, exact where U is off by a constant alone."
+        f"{len(each)} held-out molecules, {residual.shape[2]} draws of σ and noise each in every bin. The sum is the "
+        "error of log-density at the lower end of the bin that the means add up to: exact where U is off by a constant."
     )
     title = "Time score: does U change with the noise as a log-density must?"
     return Part("time_score", title, [Table("", columns, rows)], [verdict], note, [plot])

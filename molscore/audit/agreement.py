@@ -1,0 +1,87 @@
+"""How well two log-densities agree: RMSE, mean difference, rank correlation over all and within formulas, and speed."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from molscore.audit.judged import Judged
+from molscore.audit.record import Part, Plot, Series, Table, Verdict
+from molscore.evaluation.bootstrap import bootstrap_interval
+
+__all__ = ["agreement_part", "rank_correlation", "within"]
+
+RMSE, MEAN, WITHIN, FASTER = 2.0, 1.0, 0.95, 300.0
+LEAST = 3  # members of a formula whose ranks count
+
+
+def agreement_part(judged: Sequence[Judged], resolution: float) -> Part:
+    """Table, plot and verdicts."""
+    title = "Referee: does log-density agree with the probability-flow ODE?"
+    if len(judged) < 2:
+        verdict = Verdict("referee: RMSE, nats", None, f"<= {RMSE:g}", None, "too few molecules were judged")
+        return Part("referee", title, [], [verdict])
+    model, truth = (np.array([getattr(row, name) for row in judged]) for name in ("log_density", "referee"))
+    formulas = np.array([row.formula for row in judged])
+    fast, slow = (np.array([getattr(row, name) for row in judged]) for name in ("seconds", "seconds_referee"))
+    difference, n = model - truth, len(judged)
+    statistics: list[tuple[str, float, tuple[float, float]]] = [
+        _over("RMSE, nats", lambda rows: math.sqrt(np.square(difference[rows]).mean()), n),
+        _over("mean difference, nats", lambda rows: float(difference[rows].mean()), n),
+        _over("RMSE without the mean, nats", lambda rows: float(difference[rows].std()), n),
+        _over("rank correlation, all", lambda rows: rank_correlation(model[rows], truth[rows]), n),
+        ("rank correlation within a formula", *within(model, truth, formulas)),
+        _over("deviation of the referee, nats", lambda rows: float(truth[rows].std()), n),
+        _over("referee : one pass, wall time", lambda rows: float(slow[rows].mean() / fast[rows].mean()), n),
+    ]
+    rows = [[name, value, low, high] for name, value, (low, high) in statistics]
+    rows += [["one pass, ms a molecule", 1e3 * float(fast.mean()), None, None],
+             ["referee, s a molecule", float(slow.mean()), None, None]]  # fmt: skip
+    rmse, mean, _, _, ranks, _, faster = (value for _, value, _ in statistics)
+    verdicts = [
+        Verdict.at_most("referee: RMSE, nats", rmse, RMSE),
+        Verdict.at_most("referee: |mean difference|, nats", abs(mean), MEAN),
+        Verdict.at_least("referee: rank correlation within a formula", ranks, WITHIN),
+        Verdict.at_least("referee: times that one pass is faster", faster, FASTER),
+    ]
+    points = Series("molecules", truth.tolist(), model.tolist(), line=False)
+    heading = f"Log-density at σ = {resolution:g} Å"
+    plot = Plot("referee", heading, "referee (nats)", "model (nats)", [points], diagonal=True)
+    note = (
+        f"{n} held-out molecules of {len(set(formulas))} formulas, those with most members, with noise of "
+        f"{resolution:g} Å added; brackets are 95 % bootstrap intervals, over formulas for the correlation within them."
+    )
+    table = Table("", ["figure", "value", "95 % from", "to"], rows)
+    return Part("referee", title, [table], verdicts, note, [plot])
+
+
+def rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Spearman's; NaN where one of them does not vary."""
+    ranks = [rankdata(values) - (len(values) + 1) / 2 for values in (a, b)]
+    norm = math.sqrt(float((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum()))
+    return float(ranks[0] @ ranks[1]) / norm if norm else float("nan")
+
+
+def within(
+    a: NDArray[np.float64], b: NDArray[np.float64], labels: NDArray[np.str_]
+) -> tuple[float, tuple[float, float]]:
+    """Mean over labels of the rank correlation inside each, by members less one, and its interval over labels."""
+    correlations, weights = [], []
+    for label in sorted(set(labels.tolist())):
+        rows = labels == label
+        if rows.sum() >= LEAST and np.isfinite(one := rank_correlation(a[rows], b[rows])):
+            correlations.append(one)
+            weights.append(float(rows.sum() - 1))
+    if not correlations:
+        return float("nan"), (float("nan"), float("nan"))
+    r, w = np.array(correlations), np.array(weights)
+    _, value, interval = _over("", lambda rows: float(r[rows] @ w[rows] / w[rows].sum()), len(r))
+    return value, interval
+
+
+def _over(
+    name: str, statistic: Callable[[NDArray[np.int64]], float], n: int
+) -> tuple[str, float, tuple[float, float]]:
+    return name, statistic(np.arange(n)), bootstrap_interval(statistic, n)

@@ -1,0 +1,104 @@
+"""Is log_density what the score says it is? Against the probability-flow ODE, an independent path to the same number.
+
+The molecules are of the formulas with most members, so that there are ranks within a formula. Each batch is of one
+formula, and goes to disk: an interrupted audit carries on, and several processes share the work (`Options.share`).
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from molscore.audit.agreement import agreement_part
+from molscore.audit.density import ModelDensity, noise_of
+from molscore.audit.judged import Judged, Notebook, read_all
+from molscore.audit.options import Options
+from molscore.audit.record import Part
+from molscore.datasets.store import MoleculeSet
+from molscore.diffusion.likelihood import flow_log_density
+from molscore.screening.model import Model
+
+__all__ = ["by_formula", "judge", "referee"]
+
+BATCH, PASSES = 8, 3  # molecules judged at a time; passes of the model that are timed, of which the middle one counts
+Referee = Callable[[ModelDensity, Tensor, float], Tensor]
+
+
+def flow(density: ModelDensity, y: Tensor, sigma: float) -> Tensor:
+    """The referee's log-density of y (B, N, 3), (B,) nats."""
+    with torch.no_grad():
+        return flow_log_density(density.score, y, sigma, density.mask, density.prior)
+
+
+def referee(model: Model, held_out: MoleculeSet, options: Options) -> Part:
+    """Judge this process's share of `options.referee` molecules, then report on what all shares have judged."""
+    key = f"{model.weights[:12]}-{options.resolution:g}-{options.seed}"
+    notebook = Notebook(options.output, key, options.share)
+    judge(model, held_out, options, notebook, flow)
+    return agreement_part(read_all(options.output, key), options.resolution)
+
+
+def judge(model: Model, held_out: MoleculeSet, options: Options, notebook: Notebook, referee: Referee) -> None:
+    """Judge what the notebook lacks of this process's share, formula by formula."""
+    done = {row.row for row in read_all(notebook.folder, notebook.key)}
+    i, n = options.share
+    mine = [rows for k, rows in enumerate(by_formula(held_out, options.referee)) if k % n == i - 1]
+    left = [[row for row in rows.tolist() if row not in done] for rows in mine]
+    with tqdm(total=sum(map(len, mine)), initial=sum(map(len, mine)) - sum(map(len, left)), desc="referee",
+              unit="molecule") as bar:  # fmt: skip
+        for batch in _batches(left):
+            notebook.add(_judged(model, held_out, batch, options, referee))
+            bar.update(len(batch))
+
+
+def by_formula(molecules: MoleculeSet, n: int) -> list[NDArray[np.int64]]:
+    """Rows of n molecules, by formula: the formulas with most members, about as many formulas as members of each."""
+    keys: dict[str, list[int]] = {}
+    for row in range(len(molecules)):
+        keys.setdefault(molecules[row].formula, []).append(row)
+    most = sorted(keys.values(), key=len, reverse=True)
+    each, found = max(2, round(n**0.5)), []
+    for rows in most:
+        if n <= 0:
+            break
+        found.append(np.array(rows[: min(each, n)]))
+        n -= len(found[-1])
+    return found
+
+
+def _batches(formulas: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    for rows in formulas:
+        yield from (list(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH))
+
+
+def _judged(
+    model: Model, held_out: MoleculeSet, rows: list[int], options: Options, referee: Referee
+) -> Iterator[Judged]:
+    """Both numbers for the same positions, one after the other on the same machine."""
+    batch = held_out.batch(rows, model.network.elements).to(model.network.sigma_N.device)
+    density = ModelDensity(model, batch)
+    y = batch.positions + options.resolution * noise_of(batch.mask, rows, options.seed, 5)
+    sigma, seconds = y.new_full((len(rows),), options.resolution), []
+    with torch.no_grad():
+        for _ in range(PASSES):
+            started = time.perf_counter()
+            U = density.estimate(y, sigma)[1]
+            _wait(y)
+            seconds.append((time.perf_counter() - started) / len(rows))
+    started = time.perf_counter()
+    truth = referee(density, y, options.resolution)
+    _wait(y)
+    slow = (time.perf_counter() - started) / len(rows)
+    for row, u, value in zip(rows, U.tolist(), truth.tolist(), strict=True):
+        molecule = held_out[row]
+        yield Judged(row, molecule.formula, molecule.n_atoms, -u, value, float(np.median(seconds)), slow)
+
+
+def _wait(y: Tensor) -> None:
+    """Until the accelerator has done what was asked of it."""
+    if y.is_cuda:
+        torch.cuda.synchronize(y.device)
