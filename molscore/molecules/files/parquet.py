@@ -1,7 +1,8 @@
 """Parquet tables: geometries as list columns ``numbers`` and ``positions``, SMILES as text, the rest as it comes."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,19 @@ import pyarrow.parquet as pq
 from molscore.errors import InputError, MolscoreError, ParseError, PositionError
 from molscore.molecules.atomic import reason_of
 from molscore.molecules.files.columns import smiles_column
-from molscore.molecules.files.record import Record, bad_record, smiles_record
+from molscore.molecules.files.record import Make, Record, bad_record
 from molscore.molecules.files.row import Row, text_of
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["read_parquet", "write_parquet"]
+__all__ = ["array_of", "common_schema", "geometry_arrays", "scan_parquet", "write_parquet"]
 
 _GEOMETRY = ("numbers", "positions")
 _READ_ROWS = 256
 _WRITE_ROWS = 10_000
-_NUMBERS, _POSITIONS = pa.list_(pa.uint8()), pa.list_(pa.float32())
 
 
-def read_parquet(path: str, wanted: str | None) -> Iterator[Record]:
-    """One record for every row, from ``numbers`` (N,) and flat ``positions`` (3N,) Å where present, else from SMILES.
+def scan_parquet(path: str, wanted: str | None) -> tuple[Iterator[Make], int]:
+    """The rows of a table and how many there are; a record is made from ``numbers`` (N,) and flat ``positions`` (3N,) Å where present, else from SMILES.
 
     Raises `InputError` at once for a file that is no Parquet table or has neither kind of column.
     """
@@ -42,19 +42,36 @@ def read_parquet(path: str, wanted: str | None) -> Iterator[Record]:
             table.close()
             raise
         column = None
-    return _records(table, path, geometry, column)
+    return _rows(table, path, geometry, column), table.metadata.num_rows
 
 
-def _records(table: pq.ParquetFile, path: str, geometry: bool, column: str | None) -> Iterator[Record]:
+class _Batch:
+    """Some rows, turned into Python objects when the first of them is asked for."""
+
+    def __init__(self, batch: pa.RecordBatch, start: int, geometry: bool, column: str | None) -> None:
+        self.batch, self.start, self.geometry, self.column = batch, start, geometry, column
+
+    @cached_property
+    def listed(self) -> list[dict[str, Any]]:
+        """Every column but the geometry."""
+        kept = [name for name in self.batch.schema.names if not (self.geometry and name in _GEOMETRY)]
+        return self.batch.select(kept).to_pylist() if kept else [{} for _ in range(len(self.batch))]
+
+    def record(self, index: int) -> Record:
+        """Record of one of the rows."""
+        columns = self.listed[index]
+        pair = [self.batch.column(name)[index] for name in _GEOMETRY] if self.geometry else []
+        return _record(self.start + index, pair, None if self.column is None else columns[self.column], columns)
+
+
+def _rows(table: pq.ParquetFile, path: str, geometry: bool, column: str | None) -> Iterator[Make]:
     row = 0
     with table:
         try:
             for batch in table.iter_batches(_READ_ROWS):
-                kept = [name for name in batch.schema.names if not (geometry and name in _GEOMETRY)]
-                listed = batch.select(kept).to_pylist() if kept else [{}] * len(batch)
-                for index, columns in enumerate(listed):
-                    pair = [batch.column(name)[index] for name in _GEOMETRY] if geometry else []
-                    yield _record(row, pair, None if column is None else columns[column], columns)
+                held = _Batch(batch, row, geometry, column)
+                for index in range(len(batch)):
+                    yield partial(held.record, index)
                     row += 1
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{path}: damaged after row {row - 1} ({reason_of(error)})") from None
@@ -73,7 +90,7 @@ def _record(row: int, pair: list[pa.Scalar], smiles: Any, columns: dict[str, Any
             return bad_record(row, error, columns)
         return Record(row, molecule, smiles if isinstance(smiles, str) and smiles else None, columns)
     if isinstance(smiles, str):
-        return smiles_record(row, smiles, columns)
+        return Record(row, None, smiles.strip(), columns)
     return bad_record(row, ParseError("the row has neither a geometry nor a SMILES string"), columns)
 
 
@@ -131,27 +148,34 @@ def _table(rows: list[Row]) -> pa.Table:
     columns: dict[str, pa.Array] = {}
     for name in names:
         fallback = (lambda row: row.name) if name == "name" else (lambda row: None)
-        columns[name] = _column([row.columns.get(name, fallback(row)) for row in rows])
+        columns[name] = array_of([row.columns.get(name, fallback(row)) for row in rows])
     if any(row.molecule is not None for row in rows):
-        held = [row.molecule for row in rows]
-        columns["numbers"] = pa.array([None if m is None else m.numbers.astype(np.uint8) for m in held], _NUMBERS)
-        flat = [None if m is None else m.positions.astype(np.float32).ravel() for m in held]
-        columns["positions"] = pa.array(flat, _POSITIONS)
+        columns["numbers"], columns["positions"] = geometry_arrays([row.molecule for row in rows], np.float32)
     return pa.table(columns)
 
 
-def _column(values: list[Any]) -> pa.Array:
-    """Array of the values as they are, or of their text when they are of several kinds."""
+def geometry_arrays(molecules: Sequence[Molecule | None], dtype: type) -> tuple[pa.Array, pa.Array]:
+    """List arrays of the atomic numbers (N,) and the flat positions (3N,) in Å."""
+    numbers = [None if m is None else m.numbers.astype(np.uint8) for m in molecules]
+    flat = [None if m is None else m.positions.astype(dtype).ravel() for m in molecules]
+    return pa.array(numbers, pa.list_(pa.uint8())), pa.array(flat, pa.list_(pa.from_numpy_dtype(dtype)))
+
+
+def array_of(values: list[Any], kind: pa.DataType | None = None) -> pa.Array:
+    """Array of the values as they are, of type `kind` where that will do, or of their text where they are of several
+    kinds."""
     values = [value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value for value in values]
-    try:
-        return pa.array(values)
-    except (pa.ArrowException, OverflowError):
-        return pa.array([None if value is None else text_of(value) for value in values])
+    for wanted in dict.fromkeys((kind, None)):
+        try:
+            return pa.array(values, wanted)
+        except (pa.ArrowException, OverflowError):
+            continue
+    return pa.array([None if value is None else text_of(value) for value in values], pa.string())
 
 
 def _join(path: Path, parts: list[Path], provenance: Mapping[str, Any] | None) -> None:
     """One file of all parts, with the provenance in its schema."""
-    schema = _common_schema([pq.read_schema(part) for part in parts])
+    schema = common_schema([pq.read_schema(part) for part in parts])
     note = json.dumps(dict(provenance), default=text_of) if provenance else None
     schema = schema.with_metadata({"molscore": note} if note else None)
     with pq.ParquetWriter(path, schema) as writer:
@@ -168,7 +192,7 @@ def _join(path: Path, parts: list[Path], provenance: Mapping[str, Any] | None) -
                     writer.write_table(pa.table(arrays, schema=schema))
 
 
-def _common_schema(schemas: list[pa.Schema]) -> pa.Schema:
+def common_schema(schemas: Iterable[pa.Schema]) -> pa.Schema:
     """Fields of all schemas in order of appearance."""
     fields: dict[str, pa.DataType] = {}
     for field in (field for schema in schemas for field in schema):

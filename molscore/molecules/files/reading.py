@@ -1,18 +1,30 @@
-"""`read`: a stream of records from any file of molecules."""
+"""`read`: a stream of records from any file of molecules; `scan`: the same rows before any chemistry."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from molscore.errors import InputError
-from molscore.molecules.files.parquet import read_parquet
-from molscore.molecules.files.record import Record
-from molscore.molecules.files.sdf import read_sdf
-from molscore.molecules.files.smiles_lines import read_smiles_lines
+from molscore.molecules.files.parquet import scan_parquet
+from molscore.molecules.files.record import Make, Record, checked
+from molscore.molecules.files.sdf import scan_sdf
+from molscore.molecules.files.smiles_lines import scan_smiles_lines
 from molscore.molecules.files.source import Lines, format_of, open_lines
-from molscore.molecules.files.table import header_of, read_csv
-from molscore.molecules.files.xyz import read_xyz
+from molscore.molecules.files.table import header_of, scan_csv
+from molscore.molecules.files.xyz import scan_xyz
 
-__all__ = ["read"]
+__all__ = ["Scan", "read", "scan"]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The rows of a file, in order, each still to be made into a record, and how far one has come among them."""
+
+    rows: Iterator[Make]
+    total: int | None = None
+    """How many rows there are, where the file says so itself."""
+    share: Callable[[], float | None] = lambda: None
+    """How much of the file has been read, 0 to 1, where that is known."""
 
 
 def read(path: str | os.PathLike[str], smiles_column: str | None = None) -> Iterator[Record]:
@@ -22,19 +34,26 @@ def read(path: str | os.PathLike[str], smiles_column: str | None = None) -> Iter
     is found by its name unless given. Raises `InputError` at once for a file that is missing, empty, unreadable or of
     unknown type or has no column of molecules, and later if it proves damaged.
     """
+    return (checked(make()) for make in scan(path, smiles_column).rows)
+
+
+def scan(path: str | os.PathLike[str], smiles_column: str | None = None) -> Scan:
+    """The rows of what `read` reads, SMILES strings unchecked; errors as there."""
     path = os.fspath(path)
     if path == "-":
-        return _read_stdin(open_lines(path), smiles_column)
+        lines = open_lines(path)
+        return Scan(_scan_stdin(lines, smiles_column), share=lines.share)
     kind, zipped = format_of(path)
     if kind == "parquet":
-        return read_parquet(path, smiles_column)
+        rows, total = scan_parquet(path, smiles_column)
+        return Scan(rows, total)
     lines = open_lines(path, zipped)
     if kind == "csv":
-        return read_csv(lines, smiles_column, path)
-    return {"smi": read_smiles_lines, "sdf": read_sdf, "xyz": read_xyz}[kind](lines)
+        return Scan(scan_csv(lines, smiles_column, path), share=lines.share)
+    return Scan({"smi": scan_smiles_lines, "sdf": scan_sdf, "xyz": scan_xyz}[kind](lines), share=lines.share)
 
 
-def _read_stdin(lines: Lines, smiles_column: str | None) -> Iterator[Record]:
+def _scan_stdin(lines: Lines, smiles_column: str | None) -> Iterator[Make]:
     """CSV if the first line names a column of SMILES, else one SMILES string a line."""
     first = next(line for line in lines if line.strip())
     lines.push([first])
@@ -43,5 +62,5 @@ def _read_stdin(lines: Lines, smiles_column: str | None) -> Iterator[Record]:
     except InputError:
         if smiles_column is not None:
             raise
-        return read_smiles_lines(lines)
-    return read_csv(lines, smiles_column, "standard input")
+        return scan_smiles_lines(lines)
+    return scan_csv(lines, smiles_column, "standard input")

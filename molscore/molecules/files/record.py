@@ -1,5 +1,6 @@
 """One row of an input file, usable or not."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,7 +8,7 @@ from molscore.errors import MolscoreError, ParseError
 from molscore.molecules.chem import from_smiles
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["Record", "bad_record", "smiles_record"]
+__all__ = ["Make", "Record", "bad_record", "checked", "smiles_record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,10 @@ class Record:
         return self.status == "ok"
 
 
+Make = Callable[[], Record]
+"""A row as it stands in its file: called, it becomes a record. Rows that are not wanted cost next to nothing so."""
+
+
 def bad_record(
     row: int, error: MolscoreError, columns: dict[str, Any] | None = None, smiles: str | None = None
 ) -> Record:
@@ -42,8 +47,14 @@ def bad_record(
 
 def smiles_record(row: int, smiles: str, columns: dict[str, Any]) -> Record:
     """Record of a row with a SMILES string and no geometry."""
-    try:
-        from_smiles(smiles)
-    except ParseError as error:
-        return bad_record(row, error, columns, smiles)
-    return Record(row, None, smiles.strip(), columns)
+    return checked(Record(row, None, smiles.strip(), columns))
+
+
+def checked(record: Record) -> Record:
+    """The record, or one that says why its SMILES string is no molecule, where it has nothing else."""
+    if record.ok and record.molecule is None:
+        try:
+            from_smiles(record.smiles or "")
+        except ParseError as error:
+            return bad_record(record.row, error, record.columns, record.smiles)
+    return record

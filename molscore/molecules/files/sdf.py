@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from rdkit import Chem, rdBase
 
 from molscore.errors import ElementError, MolscoreError, ParseError
 from molscore.molecules.chem import bare_mol, has_geometry, missing_hydrogens, mol_from_molecule, smiles_of
-from molscore.molecules.files.record import Record, bad_record
+from molscore.molecules.files.record import Make, Record, bad_record
 from molscore.molecules.files.row import Row, one_line, text_of
 from molscore.molecules.files.source import Lines
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["read_sdf", "sdf_record"]
+__all__ = ["scan_sdf", "sdf_record"]
 
 _COUNTS = re.compile(r"[ \d]{6}[\d\s]*V[23]000\s*$")
 _TAG = re.compile(r">.*?<(.*)>")
@@ -22,27 +23,31 @@ _MAX_LINES = 500_000
 _EMPTY = "\n     RDKit          2D\n\n  0  0  0  0  0  0  0  0  0  0999 V2000\nM  END\n"
 
 
-def read_sdf(lines: Lines) -> Iterator[Record]:
-    """One record for every molecule, whether or not a ``$$$$`` closes it.
+def scan_sdf(lines: Lines) -> Iterator[Make]:
+    """One row for every molecule, whether or not a ``$$$$`` closes it.
 
     A 3D record with all its hydrogens gives a geometry; a flat one, one at the origin and one that lacks hydrogens give
     a SMILES string only.
     """
-    for row, block in enumerate(_blocks(lines)):
-        title = block[0].strip()
-        end = next((i for i, line in enumerate(block) if line.startswith(_END)), None)
-        columns = _tags(block[end + 1 :] if end is not None else block)
-        if title:
-            columns = {"name": title} | columns
-        try:
-            if end is None:
-                raise ParseError("the record is cut short: it has no 'M  END'")
-            yield _record(row, "".join(f"{line.rstrip()}\n" for line in block[: end + 1]), title, columns)
-        except MolscoreError as error:
-            yield bad_record(row, error, columns)
+    return (partial(_record, row, block) for row, block in enumerate(_blocks(lines)))
 
 
-def _record(row: int, text: str, name: str, columns: dict[str, Any]) -> Record:
+def _record(row: int, block: list[str]) -> Record:
+    """Record of the lines of one molecule."""
+    title = block[0].strip()
+    end = next((i for i, line in enumerate(block) if line.startswith(_END)), None)
+    columns = _tags(block[end + 1 :] if end is not None else block)
+    if title:
+        columns = {"name": title} | columns
+    try:
+        if end is None:
+            raise ParseError("the record is cut short: it has no 'M  END'")
+        return _usable(row, "".join(f"{line.rstrip()}\n" for line in block[: end + 1]), title, columns)
+    except MolscoreError as error:
+        return bad_record(row, error, columns)
+
+
+def _usable(row: int, text: str, name: str, columns: dict[str, Any]) -> Record:
     """Record of one molblock; raises what makes it unusable."""
     mol, fault = _parse(text)
     bare = mol.GetNumAtoms() > 1 and not mol.GetNumBonds()

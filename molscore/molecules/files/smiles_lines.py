@@ -1,22 +1,23 @@
 """SMILES files: one molecule a line, the name after the first space."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from molscore.molecules.files.columns import is_smiles_name
-from molscore.molecules.files.record import Record, smiles_record
+from molscore.molecules.files.record import Make, Record
 from molscore.molecules.files.source import Lines
 
-__all__ = ["read_smiles_lines"]
+__all__ = ["scan_smiles_lines"]
 
 
-def read_smiles_lines(lines: Lines) -> Iterator[Record]:
-    """One record for every line that is not blank; a first line headed ``smiles`` is a header."""
+def scan_smiles_lines(lines: Lines) -> Iterator[Make]:
+    """One row for every line that is not blank; a first line headed ``smiles`` is a header."""
     row = 0
     for line in lines:
         smiles, name = _split(line.strip())
         if not smiles or (row == 0 and is_smiles_name(smiles)):
             continue
-        yield smiles_record(row, smiles, {"smiles": smiles, "name": name})
+        yield partial(Record, row, None, smiles, {"smiles": smiles, "name": name})
         row += 1
 
 

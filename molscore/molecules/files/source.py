@@ -2,11 +2,11 @@
 
 import gzip
 import io
+import os
 import sys
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,10 +20,13 @@ _GZIPPED = (".smi", ".csv", ".sdf", ".xyz", ".extxyz")
 
 
 class Lines(Iterator[str]):
-    """Lines with their endings; lines can be pushed back to be read again."""
+    """Lines with their endings; lines can be pushed back to be read again.
 
-    def __init__(self, source: Iterable[str]) -> None:
-        self._source = iter(source)
+    `share` says how much of the source has been read, 0 to 1, or None where that is not known.
+    """
+
+    def __init__(self, source: Iterable[str], share: Callable[[], float | None] = lambda: None) -> None:
+        self._source, self.share = iter(source), share
         self._pending: deque[str] = deque()
 
     def __next__(self) -> str:
@@ -46,7 +49,8 @@ def format_of(path: str) -> tuple[str, bool]:
 
 def open_lines(path: str, zipped: bool = False) -> Lines:
     """Lines of a UTF-8 text file, ``-`` being standard input; raises `InputError` when it is unreadable or blank."""
-    lines = Lines(_decoded(path, zipped))
+    source = _Source(path, zipped)
+    lines = Lines(source.lines(), source.share)
     head = []
     for line in lines:
         head.append(line)
@@ -58,19 +62,34 @@ def open_lines(path: str, zipped: bool = False) -> Lines:
     return lines
 
 
-def _decoded(path: str, zipped: bool) -> Iterator[str]:
-    """Lines as text; bytes that are not UTF-8 become U+FFFD, and spoil their own row at most."""
-    try:
-        with _opened(path, zipped) as binary:
-            text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="")
-            yield from text
-            text.detach()
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
+class _Source:
+    """Bytes of a file, plain or gzipped, or of standard input, which is left open afterwards."""
+
+    def __init__(self, path: str, zipped: bool) -> None:
+        self.path, self.zipped = path, zipped
+        self._raw: BinaryIO | None = None
+        self._size = 0
+
+    def lines(self) -> Iterator[str]:
+        """Lines as text; bytes that are not UTF-8 become U+FFFD, and spoil their own row at most."""
+        try:
+            if self.path == "-":
+                yield from _decoded(sys.stdin.buffer)
+                return
+            with open(self.path, "rb") as raw:
+                self._raw, self._size = raw, os.fstat(raw.fileno()).st_size
+                yield from _decoded(gzip.GzipFile(fileobj=raw) if self.zipped else raw)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{self.path}: cannot be read ({reason_of(error)})") from None
+
+    def share(self) -> float | None:
+        """How much of the file has been read, 0 to 1."""
+        if self._raw is None or not self._size:
+            return None
+        return 1.0 if self._raw.closed else min(1.0, self._raw.tell() / self._size)
 
 
-def _opened(path: str, zipped: bool) -> AbstractContextManager[BinaryIO]:
-    """The bytes of a file; standard input is left open afterwards."""
-    if path == "-":
-        return nullcontext(sys.stdin.buffer)
-    return gzip.open(path) if zipped else open(path, "rb")
+def _decoded(binary: BinaryIO) -> Iterator[str]:
+    text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="")
+    yield from text
+    text.detach()

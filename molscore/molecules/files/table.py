@@ -2,13 +2,14 @@
 
 import csv
 from collections.abc import Iterator
+from functools import partial
 
 from molscore.errors import InputError, ParseError
 from molscore.molecules.files.columns import smiles_column, unique_names
-from molscore.molecules.files.record import Record, bad_record, smiles_record
+from molscore.molecules.files.record import Make, Record, bad_record
 from molscore.molecules.files.source import Lines
 
-__all__ = ["header_of", "read_csv"]
+__all__ = ["header_of", "scan_csv"]
 
 _DELIMITERS = ",;\t"
 _MAX_LINES_A_ROW = 64
@@ -29,25 +30,25 @@ def header_of(line: str, wanted: str | None, source: str) -> tuple[list[str], st
     raise InputError(str(errors[0]))
 
 
-def read_csv(lines: Lines, wanted: str | None, source: str) -> Iterator[Record]:
-    """One record for every row under the header; raises `InputError` at once without a column of SMILES."""
+def scan_csv(lines: Lines, wanted: str | None, source: str) -> Iterator[Make]:
+    """One row for every row under the header; raises `InputError` at once without a column of SMILES."""
     header = next(line for line in lines if line.strip())
     names, column, delimiter = header_of(header, wanted, source)
-    return _records(lines, names, column, delimiter)
+    return _rows(lines, names, column, delimiter)
 
 
-def _records(lines: Lines, names: list[str], column: str, delimiter: str) -> Iterator[Record]:
+def _rows(lines: Lines, names: list[str], column: str, delimiter: str) -> Iterator[Make]:
     index = names.index(column)
-    for row, (fields, problem) in enumerate(_rows(lines, len(names), delimiter)):
+    for row, (fields, problem) in enumerate(_fields(lines, len(names), delimiter)):
         padded = (fields + [""] * len(names))[: len(names)]
         columns = dict(zip(names, padded, strict=True))
         if problem:
-            yield bad_record(row, ParseError(problem), columns)
+            yield partial(bad_record, row, ParseError(problem), columns)
         else:
-            yield smiles_record(row, padded[index], columns)
+            yield partial(Record, row, None, padded[index].strip(), columns)
 
 
-def _rows(lines: Lines, width: int, delimiter: str) -> Iterator[tuple[list[str], str]]:
+def _fields(lines: Lines, width: int, delimiter: str) -> Iterator[tuple[list[str], str]]:
     """Fields of each row, and what is wrong with it.
 
     A quoted field may run over several lines; if that does not end in a row of the right width, the quote was a stray

@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from molscore.errors import ElementError, MolscoreError, ParseError, SizeError
 from molscore.molecules.elements import SYMBOLS, atomic_number
-from molscore.molecules.files.record import Record, bad_record
+from molscore.molecules.files.record import Make, Record, bad_record
 from molscore.molecules.files.row import Row, one_line, text_of
 from molscore.molecules.files.source import Lines
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["read_xyz", "xyz_frame"]
+__all__ = ["scan_xyz", "xyz_frame"]
 
 _COUNT = re.compile(r"\s*\d{1,9}\s*$")
 _FIELD = re.compile(r"""(\w[\w:.\-]*)=(?:"([^"]*)"|'([^']*)'|(\S+))""")
@@ -20,8 +21,8 @@ _NO_KEY = re.compile(r"[^\w.\-]|^[.\-]")
 _CELL_FIELDS = ("Properties", "Lattice", "pbc")
 
 
-def read_xyz(lines: Lines) -> Iterator[Record]:
-    """One record for every frame, Å. After a frame with too few or too many atoms, reading goes on at the next count.
+def scan_xyz(lines: Lines) -> Iterator[Make]:
+    """One row for every frame, Å. After a frame with too few or too many atoms, reading goes on at the next count.
 
     Fields ``key=value`` of an extended comment are columns; a plain comment is the name.
     """
@@ -31,18 +32,17 @@ def read_xyz(lines: Lines) -> Iterator[Record]:
             continue
         if not _COUNT.match(line):
             _skip(lines)
-            yield bad_record(row, ParseError("there is no atom count at the start of the frame"))
+            yield partial(bad_record, row, ParseError("there is no atom count at the start of the frame"))
         else:
             yield _frame(row, int(line), lines)
         row += 1
 
 
-def _frame(row: int, n_atoms: int, lines: Lines) -> Record:
-    """Record of the frame whose count has just been read."""
+def _frame(row: int, n_atoms: int, lines: Lines) -> Make:
+    """The frame whose count has just been read."""
     comment = next(lines, "").strip()
     columns, name, species, position = _comment(comment)
     symbols, positions = [], []
-    error: MolscoreError | None = None
     line = None
     while (line := next(lines, None)) is not None:
         atom = _atom(line, species, position)
@@ -54,15 +54,20 @@ def _frame(row: int, n_atoms: int, lines: Lines) -> Record:
     if len(symbols) < n_atoms or (line is not None and _atom(line, species, position) is not None):
         _skip(lines)
         found = f"only {len(symbols)}" if len(symbols) < n_atoms else "more"
-        error = ParseError(f"the frame says {n_atoms} atoms, {found} follow")
-    elif n_atoms == 0:
-        error = SizeError("the frame has no atoms")
-    if error is None:
-        try:
-            return Record(row, Molecule([_number(symbol) for symbol in symbols], positions, name), None, columns)
-        except MolscoreError as problem:
-            error = problem
-    return bad_record(row, error, columns)
+        return partial(bad_record, row, ParseError(f"the frame says {n_atoms} atoms, {found} follow"), columns)
+    if n_atoms == 0:
+        return partial(bad_record, row, SizeError("the frame has no atoms"), columns)
+    return partial(_record, row, symbols, positions, name, columns)
+
+
+def _record(
+    row: int, symbols: list[str], positions: list[tuple[float, float, float]], name: str, columns: dict[str, Any]
+) -> Record:
+    """Record of a frame that is complete."""
+    try:
+        return Record(row, Molecule([_number(symbol) for symbol in symbols], positions, name), None, columns)
+    except MolscoreError as error:
+        return bad_record(row, error, columns)
 
 
 def _skip(lines: Lines) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from molscore.errors import InputError
 from molscore.molecules.files import parquet, read, write
-from molscore.molecules.files.parquet import read_parquet
+from molscore.molecules.files.parquet import scan_parquet
 
 
 def test_geometries_and_columns_read_back(library, tmp_path) -> None:
@@ -74,7 +74,7 @@ def test_what_is_no_table_of_molecules(tmp_path) -> None:
     with pytest.raises(InputError, match="its columns are id, name"):
         read(path)
     with pytest.raises(InputError, match="no column 'structure'"):
-        read_parquet(str(path), "structure")
+        scan_parquet(str(path), "structure")
 
 
 def test_a_damaged_file_is_an_input_error(tmp_path) -> None:

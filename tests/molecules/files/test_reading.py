@@ -9,7 +9,8 @@ from itertools import islice
 import pytest
 
 from molscore.errors import InputError
-from molscore.molecules.files import read, write
+from molscore.molecules import chem
+from molscore.molecules.files import read, record, scan, write
 
 SUFFIXES = (".smi", ".csv", ".sdf", ".xyz", ".extxyz", ".smi.gz", ".csv.gz", ".sdf.gz", ".xyz.gz", ".parquet")
 
@@ -102,3 +103,38 @@ def test_reading_streams(water, tmp_path, suffix) -> None:
     finally:
         tracemalloc.stop()
     assert streaming < 6_500_000 < n_rows * width < holding
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_scanned_rows_become_the_records_that_are_read(library, tmp_path, suffix) -> None:
+    path = tmp_path / f"a{suffix}"
+    write(path, [(molecule, {"number": i}) for i, molecule in enumerate(library.values())])
+    made = [make() for make in list(scan(path).rows)]
+    assert [(r.row, r.smiles, r.columns, r.status) for r in made] == [
+        (r.row, r.smiles, r.columns, r.status) for r in read(path)
+    ]
+
+
+def test_a_row_that_is_not_wanted_costs_no_chemistry(tmp_path, monkeypatch) -> None:
+    calls = []
+    monkeypatch.setattr(record, "from_smiles", lambda text: calls.append(text) or chem.from_smiles(text))
+    path = tmp_path / "a.csv"
+    path.write_text("smiles\nCCO\nC(\n")
+    rows = [make() for make in scan(path).rows]
+    assert [row.status for row in rows] == ["ok", "ok"] and not calls
+    assert [row.status for row in read(path)] == ["ok", "unparsable"] and calls == ["CCO", "C("]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+def test_the_share_that_has_been_read_rises_to_one(tmp_path, suffix) -> None:
+    path = tmp_path / f"a{suffix}"
+    write(path, [(None, {"smiles": "O", "note": f"{i ** 7}"}) for i in range(20_000)])
+    found = scan(path)
+    shares = [found.share() for _ in found.rows]
+    assert found.total is None and shares == sorted(shares)
+    assert 0 < shares[0] < 0.5 and shares[-1] == found.share() == 1.0
+
+
+def test_parquet_knows_its_rows(tmp_path) -> None:
+    write(tmp_path / "a.parquet", [(None, {"smiles": "O"})] * 7)
+    assert scan(tmp_path / "a.parquet").total == 7

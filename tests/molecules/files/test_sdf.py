@@ -12,13 +12,13 @@ from rdkit.Chem import rdDepictor
 from molscore.molecules import Molecule
 from molscore.molecules.chem import from_smiles, mol_from_molecule, smiles_of
 from molscore.molecules.files.row import Row
-from molscore.molecules.files.sdf import read_sdf, sdf_record
+from molscore.molecules.files.sdf import scan_sdf, sdf_record
 from molscore.molecules.files.source import Lines
 from tests.molecules.conftest import LIBRARY
 
 
 def rows_of(text: str) -> list:
-    return list(read_sdf(Lines(io.StringIO(text, newline=""))))
+    return [make() for make in scan_sdf(Lines(io.StringIO(text, newline="")))]
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 
 from molscore.errors import InputError
 from molscore.molecules.files.columns import smiles_column, unique_names
+from molscore.molecules.files.record import checked
 from molscore.molecules.files.source import Lines
-from molscore.molecules.files.table import read_csv
+from molscore.molecules.files.table import scan_csv
 
 CELL = st.text(st.characters(codec="utf-8"), max_size=15)
 
 
 def rows_of(text: str) -> list:
-    return list(read_csv(Lines(io.StringIO(text, newline="")), None, "table"))
+    return [checked(make()) for make in scan_csv(Lines(io.StringIO(text, newline="")), None, "table")]
 
 
 def test_columns_are_kept_in_order(records) -> None:

@@ -13,13 +13,13 @@ from hypothesis.extra import numpy as hnp
 from molscore.molecules import Molecule
 from molscore.molecules.files.row import Row
 from molscore.molecules.files.source import Lines
-from molscore.molecules.files.xyz import read_xyz, xyz_frame
+from molscore.molecules.files.xyz import scan_xyz, xyz_frame
 
 WATER = "3\nwater\nO 0 0 0.1\nH 0.76 0 -0.48\nH -0.76 0 -0.48\n"
 
 
 def rows_of(text: str) -> list:
-    return list(read_xyz(Lines(io.StringIO(text, newline=""))))
+    return [make() for make in scan_xyz(Lines(io.StringIO(text, newline="")))]
 
 
 def test_plain_frames(records) -> None:
