@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,10 +13,15 @@ import click
 from molscore import __version__
 from molscore.errors import MolscoreError
 from molscore.pipelines.commands import reinvent, serve
+from molscore.screening.library.commands import merge, top
 
 __all__ = ["main"]
 
-_WITHOUT_EFFECT = ("output", "workers", "as_json")  # options that leave the rows of a result as they are
+_ORDERS = (  # those of `molscore.screening.criteria`, which is not loaded for a list of names
+    "percentile", "formula_percentile", "difference", "difference_percentile", "log_likelihood", "log_density",
+    "per_degree",
+)  # fmt: skip
+_WITHOUT_EFFECT = ("output", "workers", "as_json", "resume", "engine", "shard")  # options that leave the rows of a result as they are
 
 
 class Program(click.Group):
@@ -45,8 +51,10 @@ def main() -> None:
     """Generate, rank and filter molecules with one network that gives score and log-density."""
 
 
+main.add_command(merge)
 main.add_command(reinvent)
 main.add_command(serve)
+main.add_command(top)
 
 
 def _say(text: str) -> None:
@@ -84,6 +92,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option("--sampler", type=click.Choice(["langevin", "heun", "ode"]), default="langevin")
 @click.option("--temperature", type=float, default=0.6, help="Of langevin's noise; 1 samples the model's own density.")
 @click.option("--keep", type=float, default=1.0, help="Share, most likely first, of those that pass the checks.")
+@click.option("--by", type=click.Choice(_ORDERS), default=None, help="What most likely means; see `rank`.")
 @click.option("--novel", is_flag=True, help="Turn down molecules of the training data.")
 @click.option("--all", "rejected", is_flag=True, help="Write the molecules turned down as well, with the reason.")
 @click.option("--seed", type=int, default=0)
@@ -114,35 +123,42 @@ def generate(
 @click.option("-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default.")
 @click.option(
     "--by",
-    type=click.Choice(["percentile", "log_likelihood", "difference"]),
+    type=click.Choice(_ORDERS),
     default=None,
-    help="What the order is by; percentile where the model has it.",
+    help="What the order is by; unless given, the best that the model has tables for.",
 )
 @click.option("--sort", is_flag=True, help="Best first; without it rows stay where they are.")
 @click.option("--seed", type=int, default=0, help="Of geometries for rows that have none.")
 @click.option("--workers", type=int, default=None, help="Processes for such geometries; one a core by default.")
+@click.option("--resume", is_flag=True, help="Carry on with a run that was cut short.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="ray: on a cluster, or all cores.")
+@click.option("--shard", default="1/1", help="i/n: judge the i-th of n shares, into the folder of -o; see merge, top.")
 @_resolution
 @_model
 @_distribution
 @_output
 @click.pass_context
 def rank(
-    context: click.Context, library: str, model: str, distribution: str | None, output: str, sort: bool, **options: Any
+    context: click.Context, library: str, model: str, distribution: str | None, output: str, **options: Any
 ) -> None:
-    """Judge each row of LIBRARY (.smi .csv[.gz] .sdf[.gz] .xyz .parquet, - for stdin) and write all of them."""
-    from molscore.molecules.files import write
-    from molscore.screening import report
-    from molscore.screening.model import load
-    from molscore.screening.rank import Ranking, sort_scored
-    from molscore.screening.scorer import Scorer, choose_order
+    """Judge each row of LIBRARY (.smi .csv[.gz] .sdf[.gz] .xyz .parquet, - for stdin) and write all of them.
 
+    Memory stays bounded: rows are judged part by part, kept in OUTPUT.parts until OUTPUT is written. OUTPUT may be a
+    folder, with a slash at its end, which then keeps the parts.
+    """
+    from molscore.screening import report
+    from molscore.screening.criteria import choose_order
+    from molscore.screening.library import Job, Plan, Shard, run
+    from molscore.screening.model import load
+    from molscore.screening.scorer import Scorer
+
+    plan = {name: options[name] for name in ("sort", "resume", "engine", "workers")}
+    plan = Plan(output, shard=Shard.parse(options["shard"]), progress=True, **plan)
     loaded, resolution, seed = load(model, distribution), options["resolution"], options["seed"]
     scorer = Scorer(loaded, resolution, choose_order(loaded, options["by"], resolution), seed)
-    ranking = Ranking(scorer, library, options["smiles_column"], options["workers"], progress=True)
-    judged = sort_scored(ranking, scorer.by) if sort else ranking
-    rows = report.ranking_rows(judged, report.wants_shapes(output))
-    write(output, rows, report.provenance(loaded, _command(context), seed, resolution))
-    for line in report.ranking_summary(ranking.statuses, ranking.renamed, scorer.by, resolution):
+    job = Job(scorer, library, options["smiles_column"], plan.keeps_shapes)
+    found = run(job, plan, report.provenance(loaded, _command(context), seed, resolution))
+    for line in report.ranking_summary(found.statuses, found.renamed, scorer.by, resolution):
         _say(line)
 
 
@@ -204,6 +220,41 @@ def _stability_of(checkpoint: Any) -> dict[str, float]:
     model = Model(checkpoint)
     found = stability(draw_positions(model, draw_formulas(model, 64, 0, None, None), 0, 50, "langevin"))
     return {"atom_stability": found.atom_stability, "molecule_stability": found.molecule_stability}
+
+
+@main.command()
+@click.option("--n", "-n", type=int, default=1000, help="Held-out molecules for what takes a pass or a few.")
+@click.option("--referee", type=int, default=100, help="Held-out molecules for the referee, seconds each.")
+@click.option("--drawn", type=int, default=200, help="Molecules to draw at each of two temperatures.")
+@click.option("--strained", type=int, default=50, help="Held-out molecules to strain, seconds each.")
+@click.option("--outside", default=None, help="File of real molecules that are not of the data set, for usefulness.")
+@click.option("--data", default="data/qm9.parquet", help="Data set: its test split, or all of a file without splits.")
+@click.option("--part", "only", multiple=True, help="This part alone, such as time_score; may be repeated.")
+@click.option("--share", default="1/1", help="i/n: this process does the i-th of n shares of the referee.")
+@click.option("--seed", type=int, default=0)
+@click.option("-o", "--output", default="audit", help="Folder of audit.json and plots; an interrupted referee resumes.")
+@_resolution
+@_model
+@_distribution
+def audit(
+    model: str,
+    distribution: str | None,
+    data: str,
+    output: str,
+    outside: str | None,
+    only: tuple[str, ...],
+    share: str,
+    **numbers: Any,
+) -> None:
+    """Is the model's log-density true, and of what use? Every figure with its bound, printed and saved."""
+    from molscore.audit import Options, run
+    from molscore.screening.model import load
+
+    paths = {"data": Path(data), "output": Path(output), "outside": None if outside is None else Path(outside)}
+    options = Options(only=only, share=Options.share_of(share), **paths, **numbers)
+    found, written = run(load(model, distribution), options)
+    click.echo(found.to_text())
+    _say(written)
 
 
 @main.command()

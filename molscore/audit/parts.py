@@ -10,12 +10,15 @@ from tqdm import tqdm
 
 from molscore import __version__
 from molscore.audit.edm import edm
+from molscore.audit.filtering import filtering
 from molscore.audit.heads import heads
 from molscore.audit.normalisation import normalisation
 from molscore.audit.options import Options
 from molscore.audit.record import Audit, Part
 from molscore.audit.referee import referee
+from molscore.audit.strain import strain
 from molscore.audit.time_score import time_score
+from molscore.audit.usefulness import usefulness
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.molecule import Molecule
@@ -25,7 +28,7 @@ from molscore.screening.model import Model
 __all__ = ["PARTS", "Measure", "audit"]
 
 Measure = Callable[[Model, MoleculeSet, Options], Part]
-PARTS: tuple[Measure, ...] = (time_score, heads, normalisation, referee, edm)
+PARTS: tuple[Measure, ...] = (time_score, heads, normalisation, referee, edm, usefulness, filtering, strain)
 
 
 def audit(model: Model, held_out: MoleculeSet, options: Options, parts: Sequence[Measure] = PARTS) -> Audit:

@@ -43,12 +43,14 @@ def reinvent(
     """Judge SMILES from standard input for REINVENT4's ExternalProcess: one JSON object, NaN where there is none."""
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for the answer alone
         from molscore.pipelines.reinvent import answer_process, judge_lines
+        from molscore.screening.criteria import check_order
         from molscore.screening.model import load
         from molscore.screening.rank import cores
-        from molscore.screening.scorer import Scorer, choose_order
+        from molscore.screening.scorer import Scorer
 
         loaded = load(model, distribution)
-        wanted = by if by == "log_density" else choose_order(loaded, by, resolution)
+        wanted = by or ("log_likelihood" if loaded.reference is None else "percentile")
+        check_order(loaded, wanted, resolution)
         scorer = Scorer(loaded, resolution, "log_likelihood", seed, time_limit)
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
         answer = answer_process(judge_lines(scorer, text, workers or cores()), wanted)

@@ -5,7 +5,8 @@ from molscore.screening.generate import Request
 from molscore.screening.judgements import Judgements
 from molscore.screening.model import Model, load
 from molscore.screening.rank import Ranking, rank
-from molscore.screening.reference import Reference, make_reference
+from molscore.screening.reference import Reference
+from molscore.screening.references import References, make_references
 from molscore.screening.scorer import Scored, Scorer
 
 __all__ = [
@@ -14,11 +15,12 @@ __all__ = [
     "Model",
     "Ranking",
     "Reference",
+    "References",
     "Request",
     "Scored",
     "Scorer",
     "Verdict",
     "load",
-    "make_reference",
+    "make_references",
     "rank",
 ]

@@ -11,7 +11,7 @@ from molscore.molecules.distribution import Distribution
 from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["admit", "admit_all", "check_extent", "element_counts"]
+__all__ = ["admissible", "admit", "admit_all", "check_extent", "element_counts"]
 
 _MAX_EXTENT = 1000.0  # Å from the middle; no molecule of a model is so large, and squares of more lose all digits
 
@@ -38,6 +38,15 @@ def admit_all(molecules: Sequence[Molecule], distribution: Distribution) -> None
             check_extent(molecule)
         except MolscoreError as error:
             raise type(error)(f"row {row}: {error}") from None
+
+
+def admissible(molecule: Molecule, distribution: Distribution) -> bool:
+    """Whether the model can judge a molecule."""
+    try:
+        admit_all([molecule], distribution)
+    except MolscoreError:
+        return False
+    return True
 
 
 def check_extent(molecule: Molecule) -> None:

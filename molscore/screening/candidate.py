@@ -9,6 +9,7 @@ from molscore.molecules.charges import unlikely_charges
 from molscore.molecules.chem import fragments, mol_from_molecule, smiles_of
 from molscore.molecules.known import Known
 from molscore.molecules.molecule import Molecule
+from molscore.screening.criteria import DIGITS
 
 __all__ = ["PASSED", "Candidate", "Verdict", "inspect", "mark_duplicates", "ranked", "standing"]
 
@@ -53,6 +54,10 @@ class Candidate(Molecule):
     """0 to 100, None for a model without reference."""
     resolution: float = float("nan")
     """Å."""
+    by: str = "percentile"
+    """The criterion that candidates are ordered by, one of `molscore.screening.criteria.ORDERS`."""
+    measure: float = float("nan")
+    """Its value, where it is none of the above."""
     verdict: Verdict = PASSED
 
     @property
@@ -62,6 +67,7 @@ class Candidate(Molecule):
 
     def columns(self) -> dict[str, Any]:
         """The facts by name, as files show them; log-probabilities to four decimals, percentiles to two."""
+        measure = {} if hasattr(self, self.by) else {self.by: round(self.measure, DIGITS.get(self.by, 2))}
         return {
             "smiles": self.smiles,
             "formula": self.formula,
@@ -69,6 +75,7 @@ class Candidate(Molecule):
             "log_likelihood": round(self.log_likelihood, 4),
             "log_density": round(self.log_density, 4),
             "percentile": None if self.percentile is None else round(self.percentile, 2),
+            **measure,
             "resolution": self.resolution,
             "valid": self.valid,
             "connected": self.connected,
@@ -116,5 +123,7 @@ def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def standing(candidate: Candidate) -> tuple[float, float]:
-    """What candidates are ordered by: percentile among molecules of like size, then log-likelihood."""
-    return (candidate.percentile if candidate.percentile is not None else 0.0, candidate.log_likelihood)
+    """What candidates are ordered by: the criterion asked for, then log-likelihood; NaN below all numbers."""
+    value, whole = getattr(candidate, candidate.by, candidate.measure), candidate.log_likelihood
+    lowest = float("-inf")
+    return (lowest if value is None or value != value else value, lowest if whole != whole else whole)

@@ -9,6 +9,7 @@ from molscore.errors import InputError, PositionError
 from molscore.molecules.molecule import Molecule
 from molscore.screening.admission import check_extent
 from molscore.screening.candidate import Candidate, Verdict, inspect, mark_duplicates, ranked, standing
+from molscore.screening.criteria import DIGITS, Case, choose_order, criterion
 from molscore.screening.draw import SAMPLERS, draw_formulas, draw_positions
 from molscore.screening.passes import check_sigma
 
@@ -30,6 +31,7 @@ class Request:
     sampler: str = "langevin"  # langevin, heun or ode
     temperature: float = 0.6  # of the noise that langevin adds: 1 samples the model's density, less its likely part
     keep: float = 1.0  # share, most likely first, of the candidates that pass the checks
+    by: str | None = None  # what most likely means: one of `criteria.ORDERS`; None is the model's default
     novel: bool = False  # turn down molecules of the training data
     resolution: float = 0.05  # Å, at which densities are read
 
@@ -56,8 +58,9 @@ def generate(
 
     `tick` is called now and then, at least once each evaluation of the network; what it raises ends the job.
     """
-    if model.reference is not None or request.keep < 1:
+    if model.reference is not None or (request.keep < 1 and request.by is None):
         model.require_reference().index_of(request.resolution)
+    by = choose_order(model, request.by, request.resolution)
     if request.novel and model.known is None:
         raise InputError(f"model {model.name} holds no list of its training molecules to tell novel ones by")
     counts = draw_formulas(model, request.n, request.seed, request.formula, request.n_atoms)
@@ -67,7 +70,7 @@ def generate(
     for index, molecule in enumerate(drawn):
         tick()
         candidates.append(inspect(molecule, index, model.known))
-    candidates = judge(model, mark_duplicates(candidates), request.resolution)
+    candidates = judge(model, mark_duplicates(candidates), request.resolution, by)
     if request.novel:
         candidates = [_known_turned_down(candidate) for candidate in candidates]
     if request.keep < 1:
@@ -75,25 +78,29 @@ def generate(
     return ranked(candidates)
 
 
-def judge(model: "Model", candidates: Sequence[Candidate], resolution: float) -> list[Candidate]:
-    """The candidates with log-likelihood, log-density and percentile, where their positions allow it."""
+def judge(
+    model: "Model", candidates: Sequence[Candidate], resolution: float, by: str = "percentile"
+) -> list[Candidate]:
+    """The candidates with log-likelihood, log-density, percentile and the criterion `by`, where positions allow it."""
     judged = list(candidates)
     rows = [row for row, candidate in enumerate(candidates) if _has_extent(candidate)]
     if not rows:
         return judged
     members = [candidates[row] for row in rows]
-    terms = model.terms(members, resolution)
-    percentiles: Sequence[float | None] = [None] * len(rows)
-    if model.reference is not None:
-        percentiles = model.percentile_of(terms.log_likelihood, members, resolution).tolist()
-    values = zip(rows, terms.log_likelihood.tolist(), terms.log_density.tolist(), percentiles, strict=True)
-    for row, log_likelihood, log_density, percentile in values:
+    case = Case(model, members, model.terms(members, resolution), resolution)
+    known = model.reference is not None
+    percentiles: Sequence[float | None] = criterion(case, "percentile").tolist() if known else [None] * len(rows)
+    measures = percentiles if by == "percentile" else criterion(case, by).tolist()
+    numbers = (case.terms.log_likelihood.tolist(), case.terms.log_density.tolist(), percentiles, measures)
+    for row, log_likelihood, log_density, percentile, measure in zip(rows, *numbers, strict=True):
         judged[row] = replace(
             candidates[row],
             log_likelihood=log_likelihood,
             log_density=log_density,
             percentile=percentile,
             resolution=resolution,
+            by=by,
+            measure=measure,
         )
     return judged
 
@@ -113,14 +120,15 @@ def _known_turned_down(candidate: Candidate) -> Candidate:
 
 
 def density_filter(candidates: Sequence[Candidate], keep: float) -> list[Candidate]:
-    """Turn down all but the most likely share `keep`, by percentile, of those that pass; log-likelihood breaks ties."""
+    """Turn down all but the most likely share `keep` of those that pass, by their criterion, then log-likelihood."""
     passing = sorted((c for c in candidates if c.passed), key=lambda c: (*standing(c), -c.index), reverse=True)
     kept = max(1, math.floor(keep * len(passing) + 0.5))
     if kept >= len(passing):
         return list(candidates)
-    threshold = f"at least {passing[kept - 1].percentile:.2f}, to keep {keep:g}"
-    dropped = {c.index for c in passing[kept:]}
+    by, dropped = passing[0].by, {c.index: standing(c)[0] for c in passing[kept:]}
+    digits = DIGITS.get(by, 2)
+    threshold = f"at least {standing(passing[kept - 1])[0]:.{digits}f}, to keep {keep:g}"
     return [
-        replace(c, verdict=Verdict("percentile", round(c.percentile or 0.0, 2), threshold)) if c.index in dropped else c
+        replace(c, verdict=Verdict(by, round(dropped[c.index], digits), threshold)) if c.index in dropped else c
         for c in candidates
     ]

@@ -1,6 +1,6 @@
 """`Model`: a trained network in use, for one of its distributions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -22,9 +22,11 @@ from molscore.nn.heads import Estimate
 from molscore.screening import passes
 from molscore.screening.admission import admit_all, element_counts
 from molscore.screening.candidate import Candidate
+from molscore.screening.criteria import Case, criterion
 from molscore.screening.generate import Request, generate
 from molscore.screening.likelihood import Terms, log_permutations
 from molscore.screening.reference import ETKDG, Reference
+from molscore.screening.references import References
 
 __all__ = ["BUNDLED", "Model", "load"]
 
@@ -94,15 +96,19 @@ class Model:
         return FormulaPmf(self.distribution)
 
     @cached_property
-    def reference(self) -> Reference | None:
-        """Quantiles of held-out molecules in the geometries of their data set, where the checkpoint has them."""
-        return Reference.from_extras(self.checkpoint.extras, self.distribution.name)
+    def references(self) -> References:
+        """Tables of held-out molecules in the geometries of their data set, those that the checkpoint has."""
+        return References.from_extras(self.checkpoint.extras, self.distribution)
 
     @cached_property
-    def reference_etkdg(self) -> Reference | None:
-        """Quantiles of held-out molecules in geometries made as for SMILES; without them, `reference`."""
-        made = Reference.from_extras(self.checkpoint.extras, self.distribution.name, ETKDG)
-        return self.reference if made is None else made
+    def references_etkdg(self) -> References:
+        """Tables of held-out molecules in geometries made as for SMILES; those of `references` where there are none."""
+        return References.from_extras(self.checkpoint.extras, self.distribution, ETKDG).over(self.references)
+
+    @property
+    def reference(self) -> Reference | None:
+        """Quantiles of the log-likelihood by size, where the checkpoint has them."""
+        return self.references.size
 
     @cached_property
     def known(self) -> Known | None:
@@ -147,16 +153,7 @@ class Model:
         """Where each log-likelihood stands among reference molecules of like size, 0 to 100, (M,)."""
         self.require_reference().index_of(resolution)
         found = self.molecules(molecules)
-        return self.percentile_of(self.log_likelihood(found, resolution), found, resolution)
-
-    def percentile_of(
-        self, log_likelihood: NDArray[np.float64], molecules: Sequence[Molecule], resolution: float
-    ) -> NDArray[np.float64]:
-        """Percentiles of known log-likelihoods; a geometry made here is compared with others so made."""
-        sizes = np.array([molecule.n_atoms for molecule in molecules])
-        made = np.array(["force_field" in molecule.properties for molecule in molecules])
-        given = self.require_reference().percentile(log_likelihood, sizes, resolution)
-        return np.where(made, self.reference_etkdg.percentile(log_likelihood, sizes, resolution), given)
+        return criterion(Case(self, found, self.terms(found, resolution), resolution), "percentile")
 
     def require_reference(self) -> Reference:
         """The reference; raises `InputError` where there is none."""

@@ -13,9 +13,10 @@ from molscore.errors import InputError
 from molscore.molecules.conformer_pool import ConformerPool
 from molscore.molecules.files.columns import is_smiles_name
 from molscore.molecules.files.record import Record
+from molscore.screening.criteria import choose_order
 from molscore.screening.model import Model, load
 from molscore.screening.records import records_of
-from molscore.screening.scorer import COLUMNS, Embed, Scored, Scorer, choose_order
+from molscore.screening.scorer import COLUMNS, Embed, Scored, Scorer
 
 if TYPE_CHECKING:
     import pandas as pd

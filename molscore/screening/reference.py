@@ -1,31 +1,26 @@
-"""Percentiles: where a log-likelihood stands among reference molecules of like size.
+"""Percentiles: where a number stands among reference molecules of like size.
 
-For every size N and stored resolution, quantiles of the log-likelihood of held-out molecules. A size with few molecules
-borrows from its neighbours, whose values are moved along the line that best fits log-likelihood against N there.
+For every size N and stored resolution, quantiles of the log-likelihood of held-out molecules and, in a second such
+table, of the difference between two resolutions. A size with few molecules borrows from its neighbours, whose values
+are moved along the line that best fits the number against N there.
 
 Like is compared with like: geometries made here (ETKDGv3 and MMFF94s) are not quite those of quantum chemistry, and at
 high resolution hundredths of an Å cost nats. So they have a reference of their own, of geometries made the same way.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from molscore.errors import CheckpointError, InputError, MolscoreError
-from molscore.molecules.molecule import Molecule
-from molscore.screening.admission import admit_all
+from molscore.errors import CheckpointError, InputError
 
-if TYPE_CHECKING:
-    from molscore.screening.model import Model
+__all__ = ["DIFFERENCE", "ETKDG", "GIVEN", "LEVELS", "LOG_LIKELIHOOD", "Reference", "place", "quantile_table"]
 
-__all__ = ["ETKDG", "GIVEN", "RESOLUTIONS", "Reference", "make_reference", "quantile_table"]
-
-RESOLUTIONS = (0.02, 0.05, 0.1, 0.2)  # Å
+LOG_LIKELIHOOD, DIFFERENCE = "", "difference"  # what quantiles are of
 GIVEN, ETKDG = "given", "etkdg"  # where a geometry comes from
 LEVELS = np.linspace(0.0, 100.0, 201)
 LEAST_MOLECULES = 200
@@ -34,39 +29,43 @@ NEAR_ATOMS = 2.0  # sizes this far count about as much as the nearest one in how
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Quantiles of the log-likelihood of the reference molecules of one distribution."""
+    """Quantiles of a number of the reference molecules of one distribution, mostly the log-likelihood."""
 
     resolutions: NDArray[np.float64]
     """(R,) Å."""
     sizes: NDArray[np.int64]
     """(S,) numbers of atoms, consecutive."""
     quantiles: NDArray[np.float64]
-    """(R, S, 201) nats, at percentiles 0, 0.5 ... 100."""
+    """(R, S, 201) at percentiles 0, 0.5 ... 100; nats for a log-likelihood."""
 
-    def percentile(self, log_likelihood: ArrayLike, n_atoms: ArrayLike, resolution: float) -> NDArray[np.float64]:
+    def percentile(self, values: ArrayLike, n_atoms: ArrayLike, resolution: float) -> NDArray[np.float64]:
         """0 to 100 for each molecule, (M,); raises `InputError` that lists the stored resolutions for another one."""
         table = self.quantiles[self.index_of(resolution)]
         rows = np.clip(np.asarray(n_atoms) - self.sizes[0], 0, len(self.sizes) - 1)
-        values = np.asarray(log_likelihood, dtype=np.float64)
-        return np.array([np.interp(v, table[row], LEVELS) for v, row in zip(values, rows, strict=True)])
+        pairs = zip(np.asarray(values, dtype=np.float64), rows, strict=True)
+        return np.array([np.interp(value, table[row], LEVELS) for value, row in pairs])
 
     def index_of(self, resolution: float) -> int:
         """Place of a resolution among those stored."""
-        near = np.flatnonzero(np.isclose(self.resolutions, resolution, rtol=1e-4))
-        if not len(near):
-            stored = ", ".join(f"{value:g}" for value in self.resolutions)
-            raise InputError(f"there are no percentiles at a resolution of {resolution:g} Å; there are at {stored} Å")
-        return int(near[0])
+        return place(self.resolutions, resolution)
 
-    def to_extras(self, distribution: str, geometry: str = GIVEN) -> dict[str, Tensor]:
+    def to_extras(
+        self, distribution: str, geometry: str = GIVEN, quantity: str = LOG_LIKELIHOOD
+    ) -> dict[str, Tensor]:
         """Tensors to keep in a checkpoint."""
         values = (self.resolutions, self.sizes, self.quantiles.astype(np.float32))
-        return dict(zip(_names(distribution, geometry), map(torch.from_numpy, values), strict=True))
+        return dict(zip(_names(distribution, geometry, quantity), map(torch.tensor, values), strict=True))
 
     @classmethod
-    def from_extras(cls, extras: Mapping[str, Tensor], distribution: str, geometry: str = GIVEN) -> "Reference | None":
+    def from_extras(
+        cls,
+        extras: Mapping[str, Tensor],
+        distribution: str,
+        geometry: str = GIVEN,
+        quantity: str = LOG_LIKELIHOOD,
+    ) -> "Reference | None":
         """Inverse of `to_extras`; None where there is no such table, CheckpointError where it does not fit."""
-        names = _names(distribution, geometry)
+        names = _names(distribution, geometry, quantity)
         if not any(name in extras for name in names):
             return None
         try:
@@ -78,25 +77,19 @@ class Reference:
         return cls(resolutions, sizes.astype(np.int64), quantiles)
 
 
-def make_reference(
-    model: "Model", molecules: Iterable[Molecule], resolutions: Sequence[float] = RESOLUTIONS
-) -> Reference:
-    """Tables from held-out molecules of the model's distribution; those that it cannot judge are left out.
-
-    `Model.with_extras(reference.to_extras(name))` is the model that has them. Raises `InputError` without molecules.
-    """
-    molecules = [molecule for molecule in molecules if _admitted(molecule, model)]
-    if not molecules:
-        raise InputError("there are no molecules to make reference percentiles from")
-    sizes = np.arange(2, model.max_atoms + 1)
-    n_atoms = np.array([molecule.n_atoms for molecule in molecules])
-    tables = [quantile_table(model.log_likelihood(molecules, resolution), n_atoms, sizes) for resolution in resolutions]
-    return Reference(np.array(resolutions, dtype=np.float64), sizes, np.stack(tables))
+def place(resolutions: NDArray[np.float64], resolution: float) -> int:
+    """Index of a resolution among those stored; raises `InputError` that lists them."""
+    near = np.flatnonzero(np.isclose(resolutions, resolution, rtol=1e-4))
+    if not len(near):
+        stored = ", ".join(f"{value:g}" for value in resolutions)
+        raise InputError(f"there are no percentiles at a resolution of {resolution:g} Å; there are at {stored} Å")
+    return int(near[0])
 
 
-def _names(distribution: str, geometry: str) -> list[str]:
+def _names(distribution: str, geometry: str, quantity: str) -> list[str]:
     """What the tensors of a reference are called."""
-    return [f"reference.{distribution}.{geometry}.{part}" for part in ("resolutions", "sizes", "quantiles")]
+    stem = ".".join(filter(None, ("reference", distribution, geometry, quantity)))
+    return [f"{stem}.{part}" for part in ("resolutions", "sizes", "quantiles")]
 
 
 def _slope(offset: NDArray[np.integer], values: NDArray[np.float64]) -> float:
@@ -107,25 +100,17 @@ def _slope(offset: NDArray[np.integer], values: NDArray[np.float64]) -> float:
     return float(np.polyfit(offset, values, 1, w=weight)[0])
 
 
-def _admitted(molecule: Molecule, model: "Model") -> bool:
-    try:
-        admit_all([molecule], model.distribution)
-    except MolscoreError:
-        return False
-    return True
-
-
 def quantile_table(
-    log_likelihood: NDArray[np.float64],
+    values: NDArray[np.float64],
     n_atoms: NDArray[np.integer],
     sizes: NDArray[np.integer],
     least: int = LEAST_MOLECULES,
 ) -> NDArray[np.float64]:
     """Quantiles at each of `sizes`, (S, 201), from at least `least` molecules where there are as many in all."""
-    keep = np.isfinite(log_likelihood)
+    keep = np.isfinite(values)
     if not keep.any():
         raise InputError("no reference molecule has a finite log-likelihood")
-    values, n_atoms = log_likelihood[keep], n_atoms[keep]
+    values, n_atoms = values[keep], n_atoms[keep]
     rows = []
     for size in sizes:
         distance = np.abs(n_atoms - size)

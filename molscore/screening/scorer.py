@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from molscore.errors import FormulaError, InputError, MolscoreError, ParseError, PositionError
+from molscore.errors import FormulaError, MolscoreError, ParseError, PositionError
 from molscore.molecules.chem import atomic_numbers, charge, from_smiles
 from molscore.molecules.conformers import embed
 from molscore.molecules.convert import as_list
@@ -20,26 +20,24 @@ from molscore.molecules.formula import check_formula
 from molscore.molecules.identity import geometry_key, graph_key
 from molscore.molecules.molecule import Molecule
 from molscore.screening.admission import admit, check_extent
+from molscore.screening.criteria import DIGITS, ORDERS, Case, check_order, criterion
 from molscore.screening.judgements import Judgements
 from molscore.screening.model import Model
 from molscore.screening.passes import check_sigma
 from molscore.screening.records import records_of
 
-__all__ = ["COLUMNS", "ORDERS", "Embed", "Scored", "Scorer", "choose_order"]
+__all__ = ["COLUMNS", "Embed", "Scored", "Scorer"]
 
-ORDERS = ("percentile", "log_likelihood", "difference")
+ALWAYS = ("log_likelihood", "log_density", "percentile")
 COLUMNS = (
     "status",
-    "log_likelihood",
-    "log_density",
-    "percentile",
+    *ALWAYS,
     "n_atoms",
     "resolution",
     "geometry",
     "error",
-    "difference",
+    *(by for by in ORDERS if by not in ALWAYS),
 )
-COARSER = 4.0  # `difference` compares the resolution with one this much coarser
 
 Embed = Callable[[Sequence[str]], Sequence[Molecule | MolscoreError]]
 
@@ -51,23 +49,10 @@ class Scored(NamedTuple):
     molecule: Molecule | None
     """The geometry that was judged."""
     columns: dict[str, Any]
-    """`COLUMNS` by name; ``difference`` only where it was asked for."""
+    """`COLUMNS` by name; of the last ones only what the order is by."""
     key: str = ""
     """The same for the same molecule: the same canonical SMILES for rows without geometry, the same elements and
     positions for rows with one. Empty where the row is not a molecule that the model can judge."""
-
-
-def choose_order(model: Model, by: str | None, resolution: float) -> str:
-    """What to order by: `by`, or percentile where the model has a reference, else log_likelihood.
-
-    Raises `InputError` for percentiles that the model does not have.
-    """
-    if by is not None and by not in ORDERS:
-        raise InputError(f"molecules are ordered by {', '.join(ORDERS)}, not by {by!r}")
-    if by == "percentile" or (by is None and model.reference is not None):
-        model.require_reference().index_of(resolution)
-        return "percentile"
-    return by or "log_likelihood"
 
 
 @dataclass(frozen=True)
@@ -85,9 +70,7 @@ class Scorer:
 
     def __post_init__(self) -> None:
         check_sigma(self.resolution)
-        choose_order(self.model, self.by, self.resolution)
-        if self.by == "difference":
-            check_sigma(COARSER * self.resolution)
+        check_order(self.model, self.by, self.resolution)
 
     def __call__(self, records: Sequence[Record], embed_all: Embed | None = None) -> list[Scored]:
         """One judgement a record, in order; `embed_all` makes the geometries, here and now unless given."""
@@ -145,23 +128,13 @@ class Scorer:
         if not molecules:
             return {}
         members = list(molecules.values())
-        terms = self.model.terms(members, self.resolution)
-        percentiles = [None] * len(members)
+        case = Case(self.model, members, self.model.terms(members, self.resolution), self.resolution)
         reference = self.model.reference
-        if reference is not None and np.isclose(reference.resolutions, self.resolution, rtol=1e-4).any():
-            percentiles = self.model.percentile_of(terms.log_likelihood, members, self.resolution).round(2).tolist()
-        found = [
-            {"log_likelihood": round(whole, 4), "log_density": round(density, 4), "percentile": percentile}
-            for whole, density, percentile in zip(
-                terms.log_likelihood.tolist(), terms.log_density.tolist(), percentiles, strict=True
-            )
-        ]
-        if self.by == "difference":
-            coarse = self.model.log_density(members, COARSER * self.resolution)
-            degrees = np.array([3 * (member.n_atoms - 1) for member in members])
-            for values, difference in zip(found, ((terms.log_density - coarse) / degrees).tolist(), strict=True):
-                values["difference"] = round(difference, 5)
-        return dict(zip(molecules, found, strict=True))
+        known = reference is not None and np.isclose(reference.resolutions, self.resolution, rtol=1e-4).any()
+        names = [name for name in dict.fromkeys((*ALWAYS, self.by)) if known or name != "percentile"]
+        numbers = {name: criterion(case, name).round(DIGITS.get(name, 2)).tolist() for name in names}
+        rows = zip(*numbers.values(), strict=True)
+        return {row: dict(zip(names, values, strict=True)) for row, values in zip(molecules, rows, strict=True)}
 
     def _scored(
         self,
@@ -180,14 +153,14 @@ class Scorer:
         geometry = None if molecule is None else "etkdg" if record.molecule is None else "given"
         columns = {
             "status": status,
-            **{name: (values or {}).get(name) for name in ("log_likelihood", "log_density", "percentile")},
+            **{name: (values or {}).get(name) for name in ALWAYS},
             "n_atoms": n_atoms,
             "resolution": self.resolution,
             "geometry": geometry,
             "error": " ".join(error.split()),
         }
-        if self.by == "difference":
-            columns["difference"] = (values or {}).get("difference")
+        if self.by not in columns:
+            columns[self.by] = (values or {}).get(self.by)
         return Scored(record, molecule, columns, key)
 
 

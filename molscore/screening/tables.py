@@ -1,4 +1,4 @@
-"""The tables that a trained model carries beside its weights: reference percentiles and its training molecules."""
+"""The tables that a trained model carries beside its weights: percentiles, usual atoms, training molecules."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +9,8 @@ from molscore.molecules.known import Known
 from molscore.molecules.molecule import Molecule
 from molscore.screening.model import Model
 from molscore.screening.rank import cores
-from molscore.screening.reference import ETKDG, RESOLUTIONS, make_reference
+from molscore.screening.reference import ETKDG
+from molscore.screening.references import RESOLUTIONS, make_references
 
 __all__ = ["with_tables"]
 
@@ -27,11 +28,11 @@ def with_tables(
     made from SMILES; `training_smiles` tell which molecules are novel. What is not given is left out.
     """
     name = model.distribution.name
-    extras = make_reference(model, held_out, resolutions).to_extras(name)
+    extras = make_references(model, held_out, resolutions).to_extras(name)
     if smiles := list(held_out_smiles):
         with ConformerPool(cores()) as pool:
             made = [molecule for molecule in pool.embed(smiles) if isinstance(molecule, Molecule)]
-        extras |= make_reference(model, made, resolutions).to_extras(name, ETKDG)
+        extras |= make_references(model, made, resolutions).to_extras(name, ETKDG)
     if known := list(training_smiles):
         extras["known"] = torch.from_numpy(Known.make(known).hashes)
     return model.with_extras(extras)

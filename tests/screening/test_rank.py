@@ -9,8 +9,8 @@ import pytest
 from molscore.errors import InputError
 from molscore.molecules.chem import from_smiles
 from molscore.screening import Scorer, load, rank
+from molscore.screening.criteria import choose_order
 from molscore.screening.records import records_of
-from molscore.screening.scorer import choose_order
 from tests import tiny
 
 MIXED = ["CCO", "C1CC", "ClC", "C=C", "", "CC.O", "c1ccccc1", "[CH3]", "CCO"]

@@ -1,0 +1,52 @@
+"""How well a number tells two groups apart: area under the ROC curve, with a bootstrap interval."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from molscore.errors import InputError
+
+__all__ = ["Auroc", "auroc"]
+
+DRAWS = 1000
+
+
+class Auroc(NamedTuple):
+    """The chance that a random member of the first group has the larger value; ties count half."""
+
+    value: float
+    low: float
+    """Lower end of the 95 % interval."""
+    high: float
+    """Upper end."""
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def auroc(larger: ArrayLike, smaller: ArrayLike, paired: bool = False, seed: int = 0, draws: int = DRAWS) -> Auroc:
+    """AUROC of ``larger (M,)`` against ``smaller (L,)``; values may be infinite. 95 % percentile bootstrap interval.
+
+    `paired` resamples the pairs ``(larger[i], smaller[i])`` together, for groups made from the same molecules.
+    Raises `InputError` for an empty group, for NaN, and for pairs of different numbers.
+
+    References:
+        Hanley and McNeil 1982, https://doi.org/10.1148/radiology.143.1.7063747
+    """
+    high, low = np.asarray(larger, dtype=np.float64), np.asarray(smaller, dtype=np.float64)
+    if not high.size or not low.size or np.isnan(high).any() or np.isnan(low).any():
+        raise InputError(f"an AUROC needs numbers, none of them NaN; the groups have {high.size} and {low.size} values")
+    if paired and high.size != low.size:
+        raise InputError(f"{high.size} and {low.size} values do not make pairs")
+    order = np.argsort(low, kind="stable")
+    below, up_to = (np.searchsorted(low[order], high, side) for side in ("left", "right"))
+    rng = np.random.default_rng(seed)
+    n, m = high.size, low.size
+    first = np.vstack([np.ones(n), rng.multinomial(n, np.full(n, 1 / n), draws)])
+    second = first if paired else np.vstack([np.ones(m), rng.multinomial(m, np.full(m, 1 / m), draws)])
+    passed = np.pad(np.cumsum(second[:, order], axis=1), ((0, 0), (1, 0)))
+    wins = (first * (passed[:, below] + passed[:, up_to])).sum(1) / (2 * n * m)
+    return Auroc(float(wins[0]), *np.quantile(wins[1:], [0.025, 0.975]).tolist())
