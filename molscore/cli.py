@@ -13,7 +13,7 @@ import click
 from molscore import __version__
 from molscore.errors import MolscoreError
 from molscore.pipelines.commands import reinvent, serve
-from molscore.screening.library.commands import merge, top
+from molscore.pipelines.merging import merge, top
 
 __all__ = ["main"]
 
@@ -255,6 +255,27 @@ def audit(
     found, written = run(load(model, distribution), options)
     click.echo(found.to_text())
     _say(written)
+
+
+@main.command()
+@click.argument("molecule")
+@click.option("-o", "--output", default=None, help="Picture, .svg or .png: red atoms make the molecule unlikely.")
+@_resolution
+@_model
+@_distribution
+@_json
+def explain(
+    molecule: str, output: str | None, resolution: float, model: str, distribution: str | None, as_json: bool
+) -> None:
+    """Which atoms make MOLECULE, a SMILES string or the first of a file, unlikely beside what is usual for them."""
+    from molscore.screening.explain import explain as judge
+    from molscore.screening.explain import first_of
+    from molscore.screening.model import load
+
+    found = judge(load(model, distribution), first_of(molecule), resolution)
+    click.echo(json.dumps(found.rows(), indent=1) if as_json else found.to_text())
+    if output is not None:
+        found.draw(output)
 
 
 @main.command()

@@ -5,22 +5,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from molscore import __version__
-from molscore.molecules.files.source import format_of
 from molscore.molecules.molecule import Molecule
 from molscore.screening.candidate import Candidate
+from molscore.screening.duplicates import DUPLICATE
 from molscore.screening.generate import Request, generate
 from molscore.screening.model import Model
-from molscore.screening.rank import columns_of
-from molscore.screening.scorer import Scored
 
 __all__ = [
     "Draws",
     "candidate_rows",
     "candidate_summary",
     "provenance",
-    "ranking_rows",
     "ranking_summary",
-    "wants_shapes",
 ]
 
 FileRow = tuple[Molecule | None, dict[str, Any], Any]
@@ -70,23 +66,12 @@ def candidate_summary(candidates: Sequence[Candidate]) -> str:
     return f"{len(candidates)} drawn, {passed} passed{novel}" + (f"; turned down by check: {down}" if down else "")
 
 
-def ranking_rows(judged: Iterable[Scored], shapes: bool) -> Iterator[FileRow]:
-    """Rows to write. Geometries of the input stay with it; those made here are written where `shapes` says so."""
-    for scored in judged:
-        kept = scored.molecule if shapes else scored.record.molecule
-        yield kept, columns_of(scored), None
-
-
-def wants_shapes(output: str) -> bool:
-    """Whether a file's format is there to hold geometries; a table of SMILES is not made larger by them."""
-    return output != "-" and format_of(output)[0] in ("sdf", "xyz")
-
-
 def ranking_summary(statuses: Mapping[str, int], renamed: Mapping[str, str], by: str, resolution: float) -> list[str]:
     """Lines: how many rows, how many of each status; what the order is; which input columns have another name."""
-    total, ok = sum(statuses.values()), statuses.get("ok", 0)
-    bad = ", ".join(f"{status} {n}" for status, n in sorted(statuses.items()) if status != "ok")
-    lines = [f"{total} rows, {ok} judged at a resolution of {resolution:g} Å" + (f"; not judged: {bad}" if bad else "")]
+    total, ok, again = sum(statuses.values()), statuses.get("ok", 0), statuses.get(DUPLICATE, 0)
+    bad = ", ".join(f"{status} {n}" for status, n in sorted(statuses.items()) if status not in ("ok", DUPLICATE))
+    lines = [f"{total} rows, {ok} judged at a resolution of {resolution:g} Å"]
+    lines[0] += (f", {again} more of the same molecules" if again else "") + (f"; not judged: {bad}" if bad else "")
     lines.append(f"order: {by}")
     if renamed:
         lines.append("input columns renamed: " + ", ".join(f"{old} -> {new}" for old, new in renamed.items()))

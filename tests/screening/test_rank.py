@@ -49,19 +49,15 @@ def test_bad_rows_change_nothing_for_good_ones(model) -> None:
 
 
 def test_chunks_do_not_matter(model, monkeypatch) -> None:
-    from molscore.screening.rank import Ranking
-
     whole = rank(model, list(tiny.LIBRARY))
-    monkeypatch.setitem(Ranking.__iter__.__globals__, "CHUNK_ROWS", 4)
+    monkeypatch.setattr("molscore.screening.rank.CHUNK_ROWS", 4)
     assert np.allclose(numbers(rank(model, list(tiny.LIBRARY))), numbers(whole), atol=1e-3)
 
 
 def test_worker_processes_give_the_same_bytes(model, monkeypatch) -> None:
-    from molscore.screening.rank import Ranking
-
     smiles = [*tiny.LIBRARY, "CC(=O)O.C=O"]
     here = rank(model, smiles, workers=1)
-    monkeypatch.setitem(Ranking.__iter__.__globals__, "POOL_ROWS", 1)
+    monkeypatch.setattr("molscore.screening.pooled.POOL_ROWS", 1)
     there = rank(model, smiles, workers=2)
     assert here.to_csv() == there.to_csv()
     assert here["status"].tolist()[-1] == "no_conformer"

@@ -1,0 +1,97 @@
+"""What a ranking is made from: everything that its rows depend on, and how two such jobs differ."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from molscore import __version__
+from molscore.errors import InputError
+from molscore.molecules.atomic import reason_of
+from molscore.molecules.chem import RDKIT_VERSION
+from molscore.molecules.files import Scan, scan
+from molscore.molecules.files.source import format_of
+from molscore.screening.columns import output_name
+from molscore.screening.rank import CHUNK_ROWS
+from molscore.screening.scorer import Scorer
+
+__all__ = ["Job", "differences"]
+
+_CHANGED = {"input": "the input has changed", "model": "the weights of the model are others"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to judge and how."""
+
+    scorer: Scorer
+    path: str
+    """The file, ``-`` for standard input."""
+    smiles_column: str | None = None
+    shapes: bool = False
+    """Whether geometries that are made here are kept."""
+    part_rows: int = CHUNK_ROWS
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the input can be read again."""
+        return self.path != "-"
+
+    @property
+    def optional(self) -> bool:
+        """Whether a row of the input may lack a column, which is not the same as an empty value there."""
+        return self.repeatable and format_of(self.path)[0] in ("sdf", "xyz")
+
+    def scan(self) -> Scan:
+        """The rows of the input."""
+        return scan(self.path, self.smiles_column)
+
+    @cached_property
+    def types(self) -> dict[str, pa.DataType]:
+        """Type of each column of the output that the input has a type for; the others are text."""
+        if not self.repeatable or format_of(self.path)[0] != "parquet":
+            return {}
+        return {output_name(field.name): field.type for field in pq.read_schema(self.path)}
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Everything that the rows depend on, by name.
+
+        The input is known by its content, not by its time: jobs on other machines see other times for the same file,
+        and a copy or a touch changes nothing. Reading it once more costs little beside judging it.
+        """
+        model = self.scorer.model
+        options = {field.name.replace("_", " "): getattr(self.scorer, field.name) for field in fields(Scorer)}
+        return {
+            **options,
+            "model": model.weights,
+            "distribution": model.distribution.name,
+            "input": _digest(self.path) if self.repeatable else "-",
+            "SMILES column": self.smiles_column,
+            "geometries": "kept" if self.shapes else "not kept",
+            "rows a part": self.part_rows,
+            "molscore": __version__,
+            "rdkit": RDKIT_VERSION,
+            "torch": torch.__version__,
+        }
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """What sets two identities apart, in words."""
+    for name in dict.fromkeys((*before, *now)):
+        if before.get(name) != now.get(name):
+            yield _CHANGED.get(name, f"{name} was {before.get(name)} and is {now.get(name)}")
+
+
+def _digest(path: str) -> str:
+    try:
+        with Path(path).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None

@@ -1,0 +1,137 @@
+"""Parts as one table: duplicates found, rows in the order of the input or best first, with DuckDB, out of core."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from molscore.errors import InputError, OutputError
+from molscore.molecules.files.parquet import common_schema
+from molscore.screening.duplicates import DUPLICATE, same_as
+from molscore.screening.library.parts import KEY, ROW, read_part
+from molscore.screening.pooled import cores
+
+__all__ = ["Merge"]
+
+_MEMORY = "1GB"  # what DuckDB may take before it writes to disk
+_BATCH_ROWS = 8192
+_FIRST = "molscore_first"
+
+
+class Merge:
+    """All parts of a job, in order, for the length of a ``with`` block.
+
+    What does not fit into memory goes to the folder for temporary files (``TMPDIR``).
+    """
+
+    def __init__(self, parts: Sequence[Path]) -> None:
+        self.parts = parts
+        self._relation = f"read_parquet({_listed(parts)}, union_by_name = true)"
+        self._folder = tempfile.TemporaryDirectory(prefix="molscore-")
+        settings = {"memory_limit": _MEMORY, "temp_directory": self._folder.name, "threads": cores()}
+        self._database = duckdb.connect(config=settings)
+
+    def __enter__(self) -> "Merge":
+        known = f"SELECT {ROW} AS row, {KEY} AS key FROM {self._relation} WHERE status = 'ok' AND {KEY} IS NOT NULL"
+        self._run(
+            f"CREATE TEMP TABLE repeated AS WITH known AS ({known}), firsts AS (SELECT key, min(row) AS first FROM known "
+            "GROUP BY key HAVING count(*) > 1) "
+            "SELECT row, first FROM known JOIN firsts USING (key) WHERE row > first ORDER BY row"
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._database.close()
+        self._folder.cleanup()
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return sum(pq.read_metadata(path).num_rows for path in self.parts)
+
+    def in_order(self) -> Iterator[pa.Table]:
+        """The parts one by one, duplicates marked."""
+        for path in self.parts:
+            table = read_part(path)
+            if not len(table):
+                continue
+            start = table[ROW][0].as_py()
+            found = self._run(
+                f"SELECT row, first FROM repeated WHERE row >= {start} AND row < {start + len(table)}"
+            ).fetchnumpy()
+            first = np.full(len(table), -1)
+            first[np.asarray(found["row"]) - start] = found["first"]
+            yield _marked(table, pa.array(first, pa.int64(), mask=first < 0))
+
+    def sorted(self, by: str) -> Iterator[pa.Table]:
+        """Best first; ties by log-likelihood, then in order; then duplicates likewise, then rows without a number."""
+        group = f'CASE WHEN "{by}" IS NULL THEN 2 WHEN {_FIRST} IS NOT NULL THEN 1 ELSE 0 END'
+        yield from self._select(f'ORDER BY {group}, "{by}" DESC NULLS LAST, {_BREAK_TIES}')
+
+    def best(self, by: str, n: int) -> Iterator[pa.Table]:
+        """The first n of `sorted`, without duplicates and rows that could not be judged."""
+        fine = f"WHERE status = 'ok' AND {_FIRST} IS NULL AND \"{by}\" IS NOT NULL"
+        yield from self._select(f'{fine} ORDER BY "{by}" DESC, {_BREAK_TIES} LIMIT {int(n)}')
+
+    def require(self, by: str) -> None:
+        """Raise `InputError` unless there are numbers of that name to order by."""
+        schema = pq.read_schema(self.parts[0])
+        if by not in schema.names or schema.field(by).type != pa.float64():
+            names = [f.name for f in schema if f.type == pa.float64() and f.name != "resolution"]
+            raise InputError(f"these rows cannot be ordered by {by!r}; they have {', '.join(names)}")
+
+    def _select(self, rest: str) -> Iterator[pa.Table]:
+        schema = common_schema(pq.read_schema(path).remove_metadata() for path in self.parts)
+        joined = f"SELECT p.*, r.first AS {_FIRST} FROM {self._relation} p LEFT JOIN repeated r ON p.{ROW} = r.row"
+        for batch in self._batches(f"SELECT * FROM ({joined}) {rest}"):
+            table = pa.Table.from_batches([batch])
+            plain = pa.table([table[field.name].cast(field.type) for field in schema], schema=schema)
+            yield _marked(plain, table[_FIRST].combine_chunks())
+
+    def _batches(self, query: str) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._database.sql(query).to_arrow_reader(_BATCH_ROWS)
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise OutputError(_reason(error)) from None
+
+    def _run(self, query: str) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._database.execute(query)
+        except duckdb.Error as error:
+            raise OutputError(_reason(error)) from None
+
+
+_BREAK_TIES = f"log_likelihood DESC NULLS LAST, {ROW}"
+
+
+def _marked(table: pa.Table, first: pa.Array) -> pa.Table:
+    """The table with what duplicates say; `first` is null, or the row that had the molecule before."""
+    if first.null_count == len(first):
+        return table
+    repeated = pc.is_valid(first)
+    told = pa.array([None if row is None else same_as(row) for row in first.to_pylist()], pa.string())
+    for name, value in (("status", DUPLICATE), ("error", told)):
+        table = table.set_column(table.column_names.index(name), name, pc.if_else(repeated, value, table[name]))
+    return table
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    """The files as a list of SQL strings in which nothing is a pattern or ends the string."""
+    return "[" + ", ".join("'" + _literal(os.fspath(path)) + "'" for path in paths) + "]"
+
+
+def _literal(path: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in path).replace("'", "''")
+
+
+def _reason(error: Exception) -> str:
+    return f"the parts cannot be merged: {str(error).strip().splitlines()[0]}"

@@ -1,0 +1,49 @@
+"""The result of parts that shards have made: all rows, or the best."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from molscore.errors import InputError
+from molscore.molecules.files import write
+from molscore.screening.library.folder import Manifest, complete_parts, read_manifest
+from molscore.screening.library.job import differences
+from molscore.screening.library.merge import Merge
+from molscore.screening.library.parts import rows_of
+from molscore.screening.library.summary import Summary
+from molscore.screening.report import ranking_summary
+
+__all__ = ["merged"]
+
+
+def merged(
+    folders: Sequence[Path], output: str, by: str | None = None, sort: bool = False, n: int | None = None
+) -> list[str]:
+    """Write the rows of all parts: in the order of the input, best first, or the best n alone. Says what was written.
+
+    Provenance is that of the ranking. Raises `InputError` for folders that are of several jobs or not complete.
+    """
+    manifest = _manifest(folders)
+    by = by or manifest["by"]
+    resolution = manifest["identity"]["resolution"]
+    with Merge(complete_parts(list(folders))) as merge:
+        if sort or n is not None:
+            merge.require(by)
+        tables = merge.in_order() if n is None and not sort else merge.sorted(by) if n is None else merge.best(by, n)
+        summary = Summary()
+        rows = (row for table in summary.counting(tables) for row in rows_of(table, manifest["optional"]))
+        count = write(output, rows, manifest["provenance"])
+    if n is not None:
+        return [f"the best {count} of {merge.n_rows} rows by {by}, at a resolution of {resolution:g} Å"]
+    return ranking_summary(summary.statuses, summary.renamed, by, resolution)
+
+
+def _manifest(folders: Sequence[Path]) -> Manifest:
+    """What the parts are of; raises `InputError` unless all folders agree."""
+    found = []
+    for folder in folders:
+        if (manifest := read_manifest(folder)) is None:
+            raise InputError(f"{folder} holds no parts of a ranking (there is no manifest.json in it)")
+        found.append(manifest)
+        if others := list(differences(found[0]["identity"], manifest["identity"])):
+            raise InputError(f"{folders[0]} and {folder} are of two jobs: {'; '.join(others)}")
+    return found[0]

@@ -1,0 +1,116 @@
+"""Ranking a file: parts by an engine in a folder that outlives a crash, then one result, and the folder is gone.
+
+The rows of a part depend on nothing but the job, so that a run that was killed and resumed, one in shards, and one by
+another engine give the same bytes.
+"""
+
+import os
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from molscore.errors import InputError, OutputError
+from molscore.molecules.files import write
+from molscore.molecules.files.source import format_of
+from molscore.screening.library.folder import PartFolder, complete_parts
+from molscore.screening.library.here import judge_here
+from molscore.screening.library.job import Job
+from molscore.screening.library.merge import Merge
+from molscore.screening.library.parts import read_part, rows_of
+from molscore.screening.library.shard import WHOLE, Shard
+from molscore.screening.library.summary import Summary
+from molscore.screening.library.with_ray import judge_with_ray
+
+__all__ = ["ENGINES", "Plan", "run"]
+
+ENGINES = {"local": judge_here, "ray": judge_with_ray}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a job is done, which its rows do not depend on; raises `InputError` for what does not go together."""
+
+    output: str = "-"
+    """A file, ``-`` for CSV on standard output, or a folder (its name ends in a slash, or it is there) for the parts."""
+    sort: bool = False
+    resume: bool = False
+    shard: Shard = WHOLE
+    engine: str = "local"
+    workers: int | None = None
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        if self.sort and self.is_folder:
+            raise InputError("a folder keeps the order of the input: sort when it is merged (molscore merge --sort)")
+        if self.resume and self.output == "-":
+            raise InputError("what goes to standard output cannot be resumed: name a file or a folder with -o")
+        if self.shard != WHOLE and not self.is_folder:
+            raise InputError(f"a shard writes its parts into a folder: -o {self.output.rstrip('/-') or 'ranked'}/")
+        if not self.is_folder and self.output != "-":
+            _check_file(Path(self.output))
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the parts themselves are the result."""
+        return self.output != "-" and (self.output.endswith(("/", os.sep)) or Path(self.output).is_dir())
+
+    @property
+    def keeps_shapes(self) -> bool:
+        """Whether geometries made here are part of the result; a table of SMILES is not made larger by them."""
+        return not self.is_folder and self.output != "-" and format_of(self.output)[0] in ("sdf", "xyz")
+
+
+def run(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Summary:
+    """Do the job; says what became of the rows, for a shard as far as that is known before shards are merged.
+
+    Raises `InputError` for an input or a folder that cannot be used, `OutputError` for what cannot be written.
+    """
+    if not job.repeatable and (plan.resume or plan.shard != WHOLE):
+        raise InputError("standard input cannot be read twice: resume and share out a file")
+    with _folder(job, plan, provenance) as folder:
+        extent = ENGINES[plan.engine](job, folder, plan.workers, plan.progress)
+        folder.finish(*extent)
+        summary = Summary()
+        if plan.shard != WHOLE:
+            numbers = range(plan.shard.index - 1, extent.parts, plan.shard.of)
+            deque(summary.counting(read_part(folder.part(number)) for number in numbers), maxlen=0)
+            return summary
+        with Merge(complete_parts([folder.path])) as merge:
+            if plan.is_folder:
+                for number, table in enumerate(summary.counting(merge.in_order())):
+                    folder.mend(number, table)
+            else:
+                tables = summary.counting(merge.sorted(job.scorer.by) if plan.sort else merge.in_order())
+                write(plan.output, (row for table in tables for row in rows_of(table, job.optional)), provenance)
+                folder.remove()
+    return summary
+
+
+@contextmanager
+def _folder(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Iterator[PartFolder]:
+    """The output itself, one beside it, or one for the time being where there is nothing to resume."""
+    if plan.is_folder:
+        yield PartFolder(Path(plan.output), job, provenance, plan.resume, plan.shard)
+    elif job.repeatable and plan.output != "-":
+        yield PartFolder(Path(f"{plan.output}.parts"), job, provenance, plan.resume)
+    else:
+        with tempfile.TemporaryDirectory(prefix="molscore-") as folder:
+            yield PartFolder(Path(folder), job, provenance)
+
+
+def _check_file(path: Path) -> None:
+    """Raise `OutputError` for a file that cannot be written, before any work is done."""
+    try:
+        format_of(str(path))
+    except InputError as error:
+        raise OutputError(str(error)) from None
+    parent = path.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        reason = "permission denied" if parent.is_dir() else "there is no such folder"
+        raise OutputError(f"{path}: cannot be written ({reason})")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path}: cannot be written (it is not a regular file)")

@@ -1,0 +1,29 @@
+"""What became of the rows of a ranking, counted."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from molscore.screening.columns import given_name
+from molscore.screening.library.parts import HIDDEN
+
+__all__ = ["Summary"]
+
+
+@dataclass
+class Summary:
+    """Rows by status, and the input columns that have another name in the output."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    renamed: dict[str, str] = field(default_factory=dict)
+
+    def counting(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """The same tables, counted as they pass."""
+        for table in tables:
+            for counted in table["status"].value_counts().to_pylist():
+                self.statuses[counted["values"]] += counted["counts"]
+            names = [name for name in table.column_names if name not in HIDDEN and given_name(name) != name]
+            self.renamed |= {given_name(name): name for name in names}
+            yield table

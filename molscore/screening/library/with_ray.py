@@ -1,0 +1,107 @@
+"""The engine for many processes or machines: Ray Data maps the scorer over shares of the parts.
+
+The machines need to see the input under the same path; parts come back to the one that started the job. The address of
+a cluster is taken from ``RAY_ADDRESS``; without it, Ray runs on this machine alone.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from molscore.errors import InputError
+from molscore.screening.library.folder import PartFolder
+from molscore.screening.library.here import Extent, chunks_of, part_of
+from molscore.screening.library.job import Job
+from molscore.screening.library.progress import Progress
+from molscore.screening.library.shard import Shard
+from molscore.screening.pooled import PooledScorer, cores
+
+__all__ = ["judge_with_ray"]
+
+_SHARES_A_WORKER = 4  # so that a worker that is done early finds more to do
+
+
+class _Worker:
+    """A scorer in a process of Ray's: the number of a share in, its parts out, one by one."""
+
+    def __init__(self, job: Job, shares: int, wanted: frozenset[int]) -> None:
+        self.job, self.shares, self.wanted = job, shares, wanted
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[dict[str, Any]]:
+        for index in batch["id"].tolist():
+            share = Shard(index + 1, self.shares)
+            with PooledScorer(self.job.scorer, 1) as judge:
+                for chunk in chunks_of(self.job.scan(), self.job.part_rows):
+                    if share.owns(chunk.number) and chunk.number in self.wanted:
+                        yield _packed(chunk.number, part_of(chunk, self.job, judge))
+
+
+def judge_with_ray(job: Job, folder: PartFolder, workers: int | None, progress: bool) -> Extent:
+    """Make the parts of the folder's share that are not there, on `workers` processes: one a core unless given."""
+    try:
+        import ray
+        from ray.data import ActorPoolStrategy, DataContext
+    except ImportError:
+        raise InputError('the engine ray needs the ray package: pip install "molscore-discoformer[ray]"') from None
+    if job.path == "-":
+        raise InputError("standard input is read by one process: give the engine ray a file")
+    job = replace(job, path=str(Path(job.path).resolve()))
+    rows = sum(1 for _ in job.scan().rows)
+    if not rows:
+        raise InputError(f"{job.path} holds no molecules")
+    extent = Extent(rows, -(-rows // job.part_rows))
+    done = folder.done()
+    wanted = frozenset(number for number in range(extent.parts) if folder.shard.owns(number) and number not in done)
+    if not wanted:
+        return extent
+    started = not ray.is_initialized()
+    if started:
+        _start(ray, workers)
+    try:
+        size = min(len(wanted), workers or max(1, int(ray.cluster_resources().get("CPU", 1))))
+        shares = min(extent.parts, _SHARES_A_WORKER * size)
+        context = DataContext.get_current()
+        context.enable_progress_bars = False
+        # a block for each share, made here: tasks that read would wait for a core that the scorers hold
+        listed = ray.data.from_arrow([pa.table({"id": [index]}) for index in range(shares)])
+        mapped = listed.map_batches(
+            _Worker,
+            fn_constructor_args=(job, shares, wanted),
+            batch_size=1,
+            num_cpus=1,
+            compute=ActorPoolStrategy(size=size),
+        )
+        with Progress(progress, len(wanted) * job.part_rows) as bar:
+            for row in mapped.iter_rows():
+                table = _unpacked(row["table"])
+                folder.save(int(row["number"]), table)
+                bar.advance(len(table), True)
+    finally:
+        if started:
+            ray.shutdown()
+    return extent
+
+
+def _start(ray: Any, workers: int | None) -> None:
+    """A cluster's driver, or Ray on this machine, without its log."""
+    local = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers or cores(), "include_dashboard": False}
+    ray.init(log_to_driver=False, logging_level=logging.ERROR, **local)
+
+
+def _packed(number: int, table: pa.Table) -> dict[str, Any]:
+    """A part as a row of bytes, which Ray passes on as they are."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return {"number": np.array([number]), "table": np.array([sink.getvalue().to_pybytes()], dtype=object)}
+
+
+def _unpacked(content: bytes) -> pa.Table:
+    with pa.ipc.open_stream(content) as reader:
+        return reader.read_all()

@@ -1,0 +1,176 @@
+"""Rows in, rows out, whatever happens on the way: the folder of parts leaves no trace in the result."""
+
+import os
+import resource
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from molscore.errors import InputError, OutputError
+from molscore.molecules.files import read, write
+from molscore.screening.columns import columns_of
+from molscore.screening.library import Plan, Shard, here, run
+from molscore.screening.library.folder import PartFolder
+from molscore.screening.library.result import merged
+from molscore.screening.rank import Ranking, sort_scored
+from tests.screening.library.conftest import PART_ROWS, PROVENANCE, ROWS
+
+
+def result(job, path: Path, **options) -> bytes:
+    """Bytes of what a run writes."""
+    run(job, Plan(str(path), workers=1, **options), PROVENANCE)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".sdf", ".parquet", ".xyz", ".csv.gz"])
+@pytest.mark.parametrize("sort", [False, True])
+def test_the_result_is_that_of_a_ranking_in_memory(job, tmp_path, monkeypatch, suffix, sort) -> None:
+    made = job(".sdf" if suffix == ".sdf" else ".parquet")
+    monkeypatch.setattr("molscore.screening.rank.CHUNK_ROWS", PART_ROWS)
+    judged = Ranking(made.scorer, made.path)
+    judged = sort_scored(judged, "percentile") if sort else judged
+    write(tmp_path / f"memory{suffix}", ((s.record.molecule, columns_of(s), None) for s in judged), PROVENANCE)
+    written = result(made, tmp_path / f"out{suffix}", sort=sort)
+    if not (sort and suffix == ".sdf"):  # where a sorted SDF file leaves an optional column out is not the same
+        assert written == (tmp_path / f"memory{suffix}").read_bytes()
+    assert not list(tmp_path.glob("*.parts"))
+    statuses = [r.columns["status"] for r in read(tmp_path / f"out{suffix}")]
+    assert len(statuses) == ROWS and statuses.count("unparsable") == 6 and statuses.count("duplicate") > 10
+
+
+def killed(job, path: Path, parts: int) -> None:
+    """Run in a process of its own that is killed by SIGKILL when so many parts are there."""
+    pid = os.fork()
+    if pid == 0:
+        slow = here.part_of
+        here.part_of = lambda *a: (time.sleep(0.02), slow(*a))[1]
+        try:
+            run(job, Plan(str(path), workers=1), PROVENANCE)
+        finally:
+            os._exit(0)
+    folder = Path(f"{path}.parts")
+    while len(list(folder.glob("part-*"))) < parts:
+        assert os.waitpid(pid, os.WNOHANG) == (0, 0)
+        time.sleep(0.001)
+    os.kill(pid, signal.SIGKILL)
+    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
+    assert not path.exists()
+
+
+def test_killed_and_resumed_is_as_never_killed(job, tmp_path, monkeypatch) -> None:
+    made, path = job(), tmp_path / "out.csv"
+    whole = result(made, tmp_path / "whole.csv")
+    for moment in (1, 3):
+        killed(made, path, moment)
+        with pytest.raises(InputError, match="--resume"):
+            run(made, Plan(str(path)), PROVENANCE)
+        judged = []
+        monkeypatch.setattr(here, "part_of", lambda chunk, *a, f=here.part_of: (judged.append(chunk.number), f(chunk, *a))[1])
+        assert result(made, path, resume=True) == whole
+        monkeypatch.undo()
+        assert 0 < len(judged) <= 6 - moment and 0 not in judged
+        assert not Path(f"{path}.parts").exists()
+
+
+def test_a_run_that_could_not_write_its_result_need_not_judge_again(job, tmp_path, monkeypatch) -> None:
+    made, path = job(), tmp_path / "out.csv"
+    whole = result(made, tmp_path / "whole.csv")
+
+    def full(*_: object) -> None:
+        raise OutputError("out.csv: cannot be written (no space left on device)")
+
+    monkeypatch.setattr("molscore.screening.library.run.write", full)
+    with pytest.raises(OutputError, match="no space"):
+        result(made, path)
+    monkeypatch.undo()
+    monkeypatch.setattr(here, "part_of", lambda *_: pytest.fail("judged what had been judged"))
+    assert result(made, path, resume=True) == whole
+
+
+def test_a_damaged_part_is_made_again(job, tmp_path) -> None:
+    made, kept = job(), tmp_path / "parts"
+    kept.mkdir()
+    run(made, Plan(str(kept)), PROVENANCE)
+    files = sorted(kept.glob("part-*"))
+    before = [file.read_bytes() for file in files]
+    flipped = bytearray(before[1])
+    flipped[len(flipped) // 3] ^= 0xFF
+    for file, content in zip(files, (before[0][:-40], bytes(flipped), before[3], b""), strict=False):
+        file.write_bytes(content)
+    run(made, Plan(str(kept), resume=True), PROVENANCE)
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_shards_together_are_the_whole(job, tmp_path) -> None:
+    made, folder = job(), tmp_path / "shards"
+    whole, ordered = result(made, tmp_path / "whole.csv"), result(made, tmp_path / "ordered.csv", sort=True)
+    for index in (3, 1):
+        run(made, Plan(f"{folder}/", shard=Shard(index, 3)), PROVENANCE)
+    with pytest.raises(InputError, match="2 of 6 parts of 46 rows are missing, those of shard 2/3"):
+        merged([folder], str(tmp_path / "merged.csv"))
+    run(made, Plan(f"{folder}/", shard=Shard(2, 3)), PROVENANCE)
+    merged([folder], str(tmp_path / "merged.csv"))
+    merged([folder], str(tmp_path / "sorted.csv"), sort=True)
+    assert (tmp_path / "merged.csv").read_bytes() == whole
+    assert (tmp_path / "sorted.csv").read_bytes() == ordered
+    with pytest.raises(InputError, match="of shard 2/3 already"):
+        run(made, Plan(f"{folder}/", shard=Shard(2, 3)), PROVENANCE)
+
+
+def test_what_is_not_the_same_job_is_refused(job, tmp_path) -> None:
+    folder = tmp_path / "parts"
+    run(job(n=9), Plan(f"{folder}/"), PROVENANCE)
+    plan = Plan(f"{folder}/", resume=True)
+    for other, words in ((job(seed=1), "seed was 0 and is 1"), (job(by="difference"), "by was percentile")):
+        with pytest.raises(InputError, match=words):
+            run(other, plan, PROVENANCE)
+    path = Path(job().path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"2")
+    with pytest.raises(InputError, match="the input has changed"):
+        run(job(), plan, PROVENANCE)
+    path.unlink()
+    path.write_bytes(content)  # the same content at another time is the same input
+    run(job(), plan, PROVENANCE)
+
+
+def test_a_full_disk_is_one_clear_line(job, tmp_path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1500, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"part-00000000\.parquet: cannot be written \(.*file too large"):
+            run(job(), Plan(str(tmp_path / "out.csv")), PROVENANCE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in (tmp_path / "out.csv.parts").iterdir()] == ["manifest.json"]
+
+
+def test_plans_that_cannot_be(tmp_path) -> None:
+    (tmp_path / "file").touch()
+    for options in (
+        {"output": "-", "resume": True},
+        {"output": "out.csv", "shard": Shard(1, 2)},
+        {"output": f"{tmp_path}/", "sort": True},
+        {"output": "out.pdf"},
+        {"output": f"{tmp_path}/gone/out.csv"},
+        {"output": f"{tmp_path}/file/out.csv"},
+    ):
+        with pytest.raises((InputError, OutputError)):
+            Plan(**options)
+
+
+def test_a_folder_that_cannot_be_made_is_named(job, tmp_path) -> None:
+    (tmp_path / "out.csv.parts").touch()
+    with pytest.raises((InputError, OutputError), match=r"out\.csv\.parts"):
+        run(job(), Plan(str(tmp_path / "out.csv")), PROVENANCE)
+
+
+def test_an_input_that_ends_early_leaves_what_was_done(job, tmp_path) -> None:
+    made = job(".csv.gz")
+    content = Path(made.path).read_bytes()
+    Path(made.path).write_bytes(content[:-30])
+    with pytest.raises(InputError, match=r"library\.csv\.gz: cannot be read"):
+        run(made, Plan(f"{tmp_path}/kept/"), PROVENANCE)
+    assert PartFolder(tmp_path / "kept", job(".csv.gz"), PROVENANCE, resume=True).done()
