@@ -81,4 +81,5 @@ def spreads(density: Density, x: Tensor, levels: NDArray[np.float64], seed: int)
 
 
 def _log_normal(step: Tensor, mask: Tensor, variance: float) -> Tensor:
-    return gaussian_log_density(step.double(), mask, torch.full((len(step),), variance, dtype=torch.float64))
+    step = step.double()
+    return gaussian_log_density(step, mask, step.new_full((len(step),), variance))

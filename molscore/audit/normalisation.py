@@ -87,9 +87,9 @@ def normalisation_part(
     verdicts += [_by_particles(particles, k, fine[k]) for k in at]
     note = (
         f"From data: {n} held-out molecules, Bennett's estimate between neighbouring levels from {levels[-1]:g} Å "
-        "down; it is log Ẑ less the Kullback-Leibler divergence from truth to model: the mean error of log-density over "
-        f"data. By particles: {PARTICLES} particles, {REPEATS} runs a formula; unbiased for Z, blind where the score "
-        "leads none."
+        "down; it is log Ẑ less the Kullback-Leibler divergence from truth to model: the mean error of log-density "
+        f"over data. By particles: {PARTICLES} particles, {REPEATS} runs a formula; unbiased for Z, blind where the "
+        "score leads none."
     )
     title = "Normalisation: does the density integrate to one at every noise level?"
     return Part("normalisation", title, tables, verdicts, note, [plot])

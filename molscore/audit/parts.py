@@ -31,9 +31,16 @@ Measure = Callable[[Model, MoleculeSet, Options], Part]
 PARTS: tuple[Measure, ...] = (time_score, heads, normalisation, referee, edm, usefulness, filtering, strain)
 
 
-def audit(model: Model, held_out: MoleculeSet, options: Options, parts: Sequence[Measure] = PARTS) -> Audit:
+def audit(
+    model: Model,
+    held_out: MoleculeSet,
+    options: Options,
+    parts: Sequence[Measure] = PARTS,
+    after: Callable[[Audit], object] = bool,
+) -> Audit:
     """Run the parts that `options.only` names (all by default) on held-out molecules that the model can judge.
 
+    `after` is told of what has been found so far, after each part.
     Raises `InputError` for a name that is no part's and where no molecule is left.
     """
     names = [part.__name__ for part in parts]
@@ -44,17 +51,18 @@ def audit(model: Model, held_out: MoleculeSet, options: Options, parts: Sequence
     if len(fit) < 2:
         raise InputError(f"model {model.name} can judge {len(fit)} of the held-out molecules; an audit needs two")
     wanted = [part for part in parts if not options.only or part.__name__ in options.only]
-    found = []
-    for part in tqdm(wanted, desc="audit", unit="part", file=sys.stderr):
-        started = time.perf_counter()
-        result = part(model, fit, options)
-        found.append(replace(result, seconds=time.perf_counter() - started))
     provenance = {
         "version": __version__, "model": model.name, "weights": model.weights,
         "distribution": model.distribution.name, "held_out": len(fit),
         "options": {name: str(value) for name, value in asdict(options).items()},
     }  # fmt: skip
-    return Audit(provenance, found)
+    found = Audit(provenance, ())
+    for part in tqdm(wanted, desc="audit", unit="part", file=sys.stderr):
+        started = time.perf_counter()
+        result = part(model, fit, options)
+        found = Audit(provenance, (*found.parts, replace(result, seconds=time.perf_counter() - started)))
+        after(found)
+    return found
 
 
 def _fits(molecule: Molecule, model: Model) -> bool:

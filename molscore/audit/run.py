@@ -1,4 +1,4 @@
-"""What `molscore audit` does: read the held-out molecules, measure, and keep every figure as JSON and pictures."""
+"""What `molscore audit` does: read the held-out molecules, measure, keep the figures of each part as JSON and pictures."""
 
 import json
 from collections.abc import Sequence
@@ -21,15 +21,19 @@ NO_PLOTS = 'no plots: matplotlib is not installed (pip install "molscore-discofo
 
 def run(model: Model, options: Options, parts: Sequence[Measure] = PARTS) -> tuple[Audit, str]:
     """The audit, and one line about what was written to `options.output`."""
-    held_out = held_out_of(options.data)
-    folder = options.output
+    held_out, folder = held_out_of(options.data), options.output
+    trained = model.checkpoint.info.get("config", {})
+    options = options.but(**{name: trained[name] for name in ("sigma_min", "sigma_max") if name in trained})
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made ({reason_of(error)})") from None
-    found = audit(model, held_out, options, parts)
     path = folder / "audit.json"
-    write_text(path, json.dumps(_with_earlier(found.to_dict(), path), indent=1, ensure_ascii=False) + "\n")
+
+    def keep(found: Audit) -> None:
+        write_text(path, json.dumps(_with_earlier(found.to_dict(), path), indent=1, ensure_ascii=False) + "\n")
+
+    found = audit(model, held_out, options, parts, keep)
     pictures = draw_all(found.parts, folder)
     drawn = f"{len(pictures)} plots" if available() else NO_PLOTS
     return found, f"written: {path}; {drawn}"

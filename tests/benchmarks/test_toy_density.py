@@ -1,12 +1,15 @@
 """The toy of known density is measured rightly, and its training runs."""
 
+import json
+from argparse import Namespace
 from dataclasses import replace
 
 import pytest
 import torch
 
-from benchmarks.toy_density import COLUMNS, SMALL, errors, molecules, trained
-from molscore.diffusion import SymmetrisedMixture
+from benchmarks.readme import table
+from benchmarks.toy_density import SMALL, errors, passes, record, referee_errors, rows_of, trained
+from benchmarks.toy_targets import TARGETS, Target, shapes
 from molscore.nn import DiScoFormer, Estimate
 from molscore.training import TrainConfig
 
@@ -14,15 +17,15 @@ TINY = replace(SMALL, dim=16, vectors=4, heads=2, fine_blocks=1, pair_dim=8, bas
 
 
 @pytest.fixture
-def mixture() -> SymmetrisedMixture:
-    return molecules(modes=2)
+def target() -> Target:
+    return shapes("two shapes", (1, 0, 0, 0, 2), modes=2)
 
 
 class Oracle:
     """The truth, with an error for each mode."""
 
-    def __init__(self, mixture: SymmetrisedMixture, by_mode: list[float]) -> None:
-        self.mixture, self.by_mode = mixture, torch.tensor(by_mode, dtype=torch.float64)
+    def __init__(self, target: Target, by_mode: list[float]) -> None:
+        self.mixture, self.by_mode = target.mixture, torch.tensor(by_mode, dtype=torch.float64)
 
     def __call__(self, y: torch.Tensor, *others: torch.Tensor) -> Estimate:
         sigma = others[2][0]
@@ -30,19 +33,45 @@ class Oracle:
         return Estimate(y, self.mixture.log_density(y, sigma) + self.by_mode[mode])
 
 
-def test_errors_are_measured(mixture: SymmetrisedMixture) -> None:
-    rmse, bias, spread, weight, _ = errors(Oracle(mixture, [0.0, 0.0]), mixture, 0.05, 300, 0)
-    assert max(rmse, abs(bias), spread, weight) < 0.01
-    rmse, bias, spread, weight, _ = errors(Oracle(mixture, [2.0, 0.5]), mixture, 0.05, 300, 0)
+def test_errors_are_measured(target: Target) -> None:
+    rmse, bias, weight, deviation = errors(Oracle(target, [0.0, 0.0]), target, 0.05, 300, 0)
+    assert max(rmse, abs(bias), weight) < 0.01
+    assert passes(target.d, rmse, bias, weight)
+    rmse, bias, weight, deviation = errors(Oracle(target, [2.0, 0.5]), target, 0.05, 300, 0)
     assert bias == pytest.approx(2 / 3 + 1 / 3, abs=0.1)
     assert weight == pytest.approx(1.0, abs=0.1)
-    assert rmse**2 == pytest.approx(bias**2 + spread**2, rel=0.01)
+    assert not passes(target.d, rmse, bias, weight)
 
 
-def test_the_training_runs(mixture: SymmetrisedMixture) -> None:
+@pytest.mark.parametrize("figures", [(0.25, 0.0, 0.0), (0.1, -0.6, 0.0), (0.1, 0.0, 0.3)])
+def test_each_bound_can_fail(figures: tuple[float, float, float]) -> None:
+    assert passes(12, 0.23, 0.4, 0.1)
+    assert not passes(12, *figures)
+
+
+def test_the_referee_is_right_on_an_exact_score() -> None:
+    assert passes(12, *referee_errors(0.3, 6, 0)[:3])
+
+
+@pytest.mark.parametrize("key", TARGETS)
+def test_targets_are_what_their_names_say(key: str) -> None:
+    made = TARGETS[key]()
+    assert made.mixture.means.shape[1] == len(made.elements)
+    assert made.d == 3 * (len(made.elements) - 1)
+
+
+def test_the_training_runs(target: Target) -> None:
     config = TrainConfig(data="", out="", model=TINY, steps=3, batch=4, density_batch=4, density_start=1)
-    network = trained(mixture, config, "test")
+    network = trained(target, config, "test")
     assert isinstance(network, DiScoFormer)
-    found = errors(network, mixture, 0.1, 20, 0)
-    assert len(found) == len(COLUMNS) - 2
-    assert all(torch.tensor(found).isfinite())
+    assert all(torch.tensor(errors(network, target, 0.1, 20, 0)).isfinite())
+
+
+def test_results_are_recorded_run_by_run(tmp_path) -> None:
+    options = Namespace(steps=1, batch=1, density_start=0.1, ema=0.9, decay=0.5, weight_time=1.0, samples=9, seed=0)
+    path, found = tmp_path / "toy.json", {0.1: [0.1, 0.0, 0.0, 5.0]}
+    for name in ("a", "b", "a"):
+        record(path, list(rows_of(name, 12, "dual", found)), options)
+    result = json.loads(path.read_text())
+    assert sorted(row[0] for row in result["rows"]) == ["a", "b"]
+    assert "| a | 12 | dual |" in table(result)

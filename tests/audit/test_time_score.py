@@ -1,0 +1,51 @@
+"""The time-score test finds a density's drift with the noise, and nothing where there is none."""
+
+import numpy as np
+import pytest
+import torch
+
+from molscore.audit import Options
+from molscore.audit.time_score import residuals_of, time_score, time_score_part
+from molscore.datasets.store import MoleculeSet
+from tests import tiny
+from tests.audit.known import Known, shapes, water
+
+EDGES = np.log(np.geomspace(0.02, 20.0, 6))
+N = 400
+
+
+@pytest.mark.parametrize(("make", "n"), [(shapes, N), (lambda generator: water(), 60)])
+def test_a_true_density_passes(make, n: int, generator: torch.Generator) -> None:
+    mixture = make(generator)
+    x = mixture.sample(n, generator)[0]
+    part = time_score_part(residuals_of(Known(mixture, n), x, np.arange(n), EDGES, 0), EDGES)
+    assert part.verdicts[0].passed
+    assert part.verdicts[0].value < 3
+
+
+@pytest.mark.parametrize("slope", [1.0, -2.0])
+def test_a_drift_is_found(slope: float, generator: torch.Generator) -> None:
+    mixture = shapes(generator)
+    x = mixture.sample(N, generator)[0]
+    found = []
+    for error in (None, lambda y, sigma: slope * sigma.log()):
+        residual = residuals_of(Known(mixture, N, error), x, np.arange(N), EDGES, 0)
+        found.append((residual, time_score_part(residual, EDGES)))
+    assert found[1][1].verdicts[0].passed is False
+    np.testing.assert_allclose(found[1][0] - found[0][0], slope, atol=1e-9)
+
+
+def test_noise_is_a_molecules_own(generator: torch.Generator) -> None:
+    mixture = shapes(generator)
+    x = mixture.sample(8, generator)[0]
+    whole = residuals_of(Known(mixture, 8), x, np.arange(8), EDGES, 0)
+    half = residuals_of(Known(mixture, 4), x[4:], np.arange(4, 8), EDGES, 0)
+    np.testing.assert_allclose(whole[4:], half, atol=1e-9)
+    assert np.abs(residuals_of(Known(mixture, 4), x[4:], np.arange(4), EDGES, 0) - half).max() > 0.1
+
+
+def test_a_model_is_taken_through(rng) -> None:
+    held_out = MoleculeSet.from_molecules(tiny.geometries())
+    part = time_score(tiny.model(), held_out, Options(n=4, sigma_min=0.1, sigma_max=10.0))
+    assert len(part.tables[0].rows) == 10
+    assert np.isfinite([row[1] for row in part.tables[0].rows]).all()
