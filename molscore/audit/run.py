@@ -1,4 +1,4 @@
-"""What `molscore audit` does: read the held-out molecules, measure, keep the figures of each part as JSON and pictures."""
+"""What `molscore audit` does: read held-out molecules, measure, keep the figures of each part as JSON and pictures."""
 
 import json
 from collections.abc import Sequence
