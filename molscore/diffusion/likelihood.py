@@ -3,39 +3,52 @@
     dy/dln s = f(y, s) = -s^2 score(y, s),      d log p/dln s = -div f along the path
     log p_sigma(y) = log N(y_T; 0, sigma_T^2 + sigma_N^2) + integral of div f over ln s from ln sigma to ln sigma_T
 
-The trace is exact: one Jacobian-vector product for each coordinate. Hutchinson's estimate is unbiased for log p but
+The trace is exact: one vector-Jacobian product for each coordinate. Hutchinson's estimate is unbiased for log p but
 biases exp(log p), so it can referee no normalisation.
+
+A path costs little and a trace much, so that they have grids of their own: Runge and Kutta's fourth-order steps follow
+the path, and Gauss and Legendre's rule, which needs fewest traces, sums div f. Both are laid in t,
+
+    ln s = ln(sigma_N/3) + sinh(t)/5,
+
+which crowds them where the noise is a third of a molecule's size: there molecules take shape, and div f, which is flat
+elsewhere, falls by half of d within a few tenths of ln s.
+
 Source: Chen et al. 2018, arXiv 1806.07366; Song et al. 2021, arXiv 2011.13456, equation 39.
 """
 
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.func import jvp, vmap
+from torch.func import vjp, vmap
 
 from molscore.diffusion.gaussian import centre, gaussian_log_density
 from molscore.diffusion.sampling import ScoreFn
 
 __all__ = ["divergence", "flow_log_density"]
 
+WIDTH = 0.2  # of the crowded part of the grid, in ln s
+LEAST_STEPS = 48  # of the path
 
-def divergence(score_fn: ScoreFn, y: Tensor, sigma: Tensor, mask: Tensor, chunk: int = 16) -> tuple[Tensor, Tensor]:
+
+def divergence(score_fn: ScoreFn, y: Tensor, sigma: Tensor, mask: Tensor, chunk: int = 8) -> tuple[Tensor, Tensor]:
     """score (B, N, 3) and the exact trace of d score/d y on the centred subspace, (B,).
 
-    A score that is centred and blind to translation has the same trace over all 3N coordinates.
+    A score that is centred and blind to translation has the same trace over all 3N coordinates. `chunk` coordinates are
+    taken at a time.
     """
     B, N, _ = y.shape
     basis = torch.eye(3 * N, dtype=y.dtype, device=y.device).view(3 * N, 1, N, 3)
+    score, pull_back = vjp(lambda q: score_fn(q, sigma), y)
 
-    def directional(e: Tensor) -> tuple[Tensor, Tensor]:
+    def along(e: Tensor) -> Tensor:
         direction = centre(e.expand(B, N, 3), mask)
-        score, derivative = jvp(lambda q: score_fn(q, sigma), (y,), (direction,))
-        return score, (derivative * direction).sum((1, 2))
+        return (pull_back(direction)[0] * direction).sum((1, 2))
 
-    score, traces = vmap(directional, chunk_size=chunk)(basis)
-    return score[0], traces.sum(0)
+    return score, vmap(along, chunk_size=chunk)(basis).sum(0)
 
 
 def flow_log_density(
@@ -45,31 +58,49 @@ def flow_log_density(
     mask: Tensor,
     prior: Tensor,
     sigma_max: float = 50.0,
-    steps: int = 64,
-    chunk: int = 16,
+    nodes: int = 32,
+    chunk: int = 8,
     callback: Callable[[int], None] | None = None,
 ) -> Tensor:
-    """log p_sigma(y) in nats, (B,), by `steps` steps of Heun's method over ln s; two evaluations a step.
+    """log p_sigma(y) in nats, (B,), with `nodes` exact traces.
 
     Args:
         y: (B, N, 3) Å, centred.
         sigma: resolution in Å; sigma_max: where p_s is taken to be Gaussian.
-        prior: (B,) Å, the data's deviation sigma_N per degree of freedom.
+        prior: (B,) Å, the data's deviation sigma_N per degree of freedom; its mean over the batch places the grid.
     """
-    ln_s = torch.linspace(math.log(sigma), math.log(sigma_max), steps + 1, dtype=torch.float64).tolist()
+    middle = math.log(float(prior.mean()) / 3)
+    first, last = (math.asinh((math.log(s) - middle) / WIDTH) for s in (sigma, sigma_max))
+    places, weights = np.polynomial.legendre.leggauss(nodes)
+    ts = (first + (last - first) * (places + 1) / 2).tolist()
+    substeps = math.ceil(LEAST_STEPS / (nodes + 1))
 
-    def slope(y: Tensor, ln_s: float) -> tuple[Tensor, Tensor]:
-        s = math.exp(ln_s)
-        score, trace = divergence(score_fn, y, y.new_full((len(y),), s), mask, chunk)
-        return -s * s * score, -s * s * trace
+    def f(y: Tensor, t: float) -> Tensor:
+        """dy/dt."""
+        s = math.exp(middle + WIDTH * math.sinh(t))
+        return -s * s * WIDTH * math.cosh(t) * score_fn(y, y.new_full((len(y),), s))
 
     log_p = torch.zeros(len(y), dtype=torch.float64, device=y.device)
-    for i in range(steps):
-        h = ln_s[i + 1] - ln_s[i]
-        f, div_f = slope(y, ln_s[i])
-        g, div_g = slope(y + h * f, ln_s[i + 1])
-        y = y + h / 2 * (f + g)
-        log_p += h / 2 * (div_f + div_g).double()
+    t = first
+    for i, (node, weight) in enumerate(zip(ts, weights.tolist(), strict=True)):
+        y, t = _runge_kutta(f, y, t, node, substeps), node
+        s = math.exp(middle + WIDTH * math.sinh(t))
+        trace = divergence(score_fn, y, y.new_full((len(y),), s), mask, chunk)[1]
+        log_p += weight * (last - first) / 2 * WIDTH * math.cosh(t) * -s * s * trace.double()
         if callback:
             callback(i)
+    y = _runge_kutta(f, y, t, last, substeps)
     return log_p + gaussian_log_density(y, mask, sigma_max**2 + prior.square()).double()
+
+
+def _runge_kutta(f: Callable[[Tensor, float], Tensor], y: Tensor, start: float, end: float, steps: int) -> Tensor:
+    """y at `end`, by equal steps of the classical method of fourth order."""
+    h = (end - start) / steps
+    for i in range(steps):
+        t = start + i * h
+        a = f(y, t)
+        b = f(y + h / 2 * a, t + h / 2)
+        c = f(y + h / 2 * b, t + h / 2)
+        d = f(y + h * c, t + h)
+        y = y + h / 6 * (a + 2 * b + 2 * c + d)
+    return y
