@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from molscore.pipelines.estimator import DensityEstimator
     from molscore.pipelines.transform import AddLogLikelihood
     from molscore.screening.candidate import Candidate
+    from molscore.screening.explain import explain
     from molscore.screening.model import Model, load
     from molscore.screening.rank import rank
     from molscore.screening.scorer import Scorer
@@ -41,6 +42,7 @@ _HOMES = {
     "Molecule": "molscore.molecules.molecule",
     "Scorer": "molscore.screening.scorer",
     "evaluate": "molscore.evaluation.metrics",
+    "explain": "molscore.screening.explain",
     "load": "molscore.screening.model",
     "rank": "molscore.screening.rank",
     "read": "molscore.molecules.files",
@@ -84,6 +86,7 @@ __all__ = [
     "SizeError",
     "__version__",
     "evaluate",
+    "explain",
     "load",
     "rank",
     "read",

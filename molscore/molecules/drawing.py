@@ -1,4 +1,4 @@
-"""Pictures of molecules as PNG: a grid, and one molecule with a weight on every atom."""
+"""Pictures of molecules, SVG by suffix, else PNG: a grid, and one molecule with a weight on every atom."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ def draw_grid(
     per_row: int = 5,
     cell: tuple[int, int] = (240, 220),
 ) -> None:
-    """PNG of molecules (or RDKit molecules, or SMILES) side by side, `cell` pixels each, a legend under each.
+    """Molecules (or RDKit molecules, or SMILES) side by side, `cell` pixels each, a legend under each.
 
     A molecule without readable bonds is shown as a note that says so. Raises `OutputError` when the picture
     cannot be drawn or written.
@@ -36,7 +36,7 @@ def draw_grid(
     graphs = [_flat(mol) for mol in mols]
     columns = min(per_row, len(graphs))
     rows = -(-len(graphs) // columns)
-    canvas = _canvas(columns * cell[0], rows * cell[1], cell)
+    canvas = _canvas(path, columns * cell[0], rows * cell[1], cell)
     with rdBase.BlockLogs():
         canvas.DrawMolecules(graphs, legends=[" ".join(str(legend).split()) for legend in legends])
     _save(canvas, path)
@@ -48,11 +48,13 @@ def draw_weights(
     path: str | Path,
     legend: str = "",
     size: tuple[int, int] = (480, 400),
+    full: float | None = None,
 ) -> None:
-    """PNG of one molecule with atoms coloured by weight: red above zero, blue below, white at zero.
+    """One molecule with atoms coloured by weight: red above zero, blue below, white at zero.
 
     `weights` has one value an atom, in the order of `mol`; those of hydrogens that are not drawn are added to their
-    neighbour. Raises `InputError` for another number of weights, `ParseError` when no bonds can be read.
+    neighbour. `full` is the weight from which on a colour is full; None takes the largest of this molecule.
+    Raises `InputError` for another number of weights, `ParseError` when no bonds can be read.
     """
     graph = _graph(mol)
     values = np.array(weights, dtype=np.float64)
@@ -65,9 +67,9 @@ def draw_weights(
     for hidden in set(range(len(values))) - set(drawn):
         values[graph.GetAtomWithIdx(hidden).GetNeighbors()[0].GetIdx()] += values[hidden]
     kept = values[drawn]
-    shades = kept / max(np.abs(kept).max(initial=0.0), 1e-12)
+    shades = np.clip(kept / (full or max(np.abs(kept).max(initial=0.0), 1e-12)), -1.0, 1.0)
     colours = {i: tuple((1 + abs(s) * ((_RED if s > 0 else _BLUE) - 1)).tolist()) for i, s in enumerate(shades)}
-    canvas = _canvas(*size, size)
+    canvas = _canvas(path, *size, size)
     canvas.drawOptions().continuousHighlight = False
     canvas.drawOptions().fillHighlights = True
     canvas.DrawMolecule(
@@ -100,18 +102,20 @@ def _flat(mol: Molecule | Chem.Mol | str) -> Chem.Mol:
     return flat
 
 
-def _canvas(width: int, height: int, cell: tuple[int, int]) -> Any:
-    """RDKit's PNG canvas, which needs the system's X11 client libraries though no display."""
+def _canvas(path: str | Path, width: int, height: int, cell: tuple[int, int]) -> Any:
+    """RDKit's canvas for a file, which needs the system's X11 client libraries though no display."""
     try:
         from rdkit.Chem.Draw import rdMolDraw2D
     except ImportError as error:
         raise OutputError(f"no pictures without the system libraries libX11 and libXrender ({error})") from None
-    canvas = rdMolDraw2D.MolDraw2DCairo(width, height, *cell)
+    kind = rdMolDraw2D.MolDraw2DSVG if Path(path).suffix.lower() == ".svg" else rdMolDraw2D.MolDraw2DCairo
+    canvas = kind(width, height, *cell)
     canvas.drawOptions().legendFontSize = 14
     return canvas
 
 
 def _save(canvas: Any, path: str | Path) -> None:
     canvas.FinishDrawing()
+    drawn = canvas.GetDrawingText()
     with replacing(path) as fresh:
-        fresh.write_bytes(canvas.GetDrawingText())
+        fresh.write_bytes(drawn.encode() if isinstance(drawn, str) else drawn)

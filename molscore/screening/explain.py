@@ -1,0 +1,108 @@
+"""Which atoms make a molecule unlikely: each atom's share in the log-density, beside what is usual for such an atom."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molscore.errors import InputError
+from molscore.molecules.drawing import draw_weights
+from molscore.molecules.files import read
+from molscore.molecules.files.source import format_of
+from molscore.molecules.molecule import Molecule
+from molscore.screening.model import DEFAULT_SIGMA, Model
+
+__all__ = ["FULL_COLOUR", "Explanation", "explain", "first_of"]
+
+FULL_COLOUR = 5.0  # nats less likely than usual: full red, so that pictures compare
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """A molecule's log-density atom by atom."""
+
+    molecule: Molecule
+    resolution: float
+    """Å."""
+    shares: NDArray[np.float64]
+    """(N,) nats; their sum is the log-density."""
+    usual: NDArray[np.float64]
+    """(N,) nats: mean share of atoms of this element with as many neighbours, in held-out molecules."""
+    deviation: NDArray[np.float64]
+    """(N,) nats: its standard deviation."""
+
+    @property
+    def missing(self) -> NDArray[np.float64]:
+        """(N,) nats below what is usual: positive for atoms that make the molecule unlikely."""
+        return self.usual - self.shares
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The facts of each atom by name, in the order of the molecule."""
+        columns = {
+            "log_density": self.shares.round(3),
+            "usual": self.usual.round(3),
+            "missing": self.missing.round(3),
+            "deviations": (self.missing / self.deviation).round(2),
+        }
+        return [
+            {"atom": row, "element": symbol} | {name: float(values[row]) for name, values in columns.items()}
+            for row, symbol in enumerate(self.molecule.symbols)
+        ]
+
+    def to_text(self) -> str:
+        """One line an atom, those that make the molecule most unlikely first, then the sums."""
+        lines = [f"{'atom':>4} {'':2} {'log-density':>11} {'usual':>8} {'missing':>8} nats {'deviations':>10}"]
+        for row in sorted(self.rows(), key=lambda row: -row["missing"]):
+            lines.append(
+                f"{row['atom']:4} {row['element']:2} {row['log_density']:11.2f} {row['usual']:8.2f} "
+                f"{row['missing']:8.2f}      {row['deviations']:10.1f}"
+            )
+        total, usual = self.shares.sum(), self.usual.sum()
+        lines.append(f"{'sum':>4} {'':2} {total:11.2f} {usual:8.2f} {usual - total:8.2f} at {self.resolution:g} Å")
+        return "\n".join(lines)
+
+    def draw(self, path: str | Path) -> None:
+        """SVG or PNG by suffix: red atoms make the molecule unlikely, blue ones fit better than usual.
+
+        The colour is full at `FULL_COLOUR` nats; hydrogens count with the atom that they are bonded to.
+        """
+        legend = f"red: less likely than usual for such an atom, full at {FULL_COLOUR:g} nats; at {self.resolution:g} Å"
+        draw_weights(self.molecule, self.missing, path, legend, full=FULL_COLOUR)
+
+
+def explain(model: Model, molecule: Any, resolution: float = DEFAULT_SIGMA) -> Explanation:
+    """The log-density of one molecule atom by atom, beside what is usual in geometries of its kind.
+
+    Raises `InputError` for more molecules than one and for a model that does not hold what is usual.
+    """
+    found = model.molecules(molecule)
+    if len(found) != 1:
+        raise InputError(f"one molecule is explained at a time, not {len(found)}")
+    tables = model.references_etkdg if "force_field" in found[0].properties else model.references
+    if tables.atoms is None:
+        raise InputError(f"model {model.name} does not hold what is usual for an atom; make its tables again")
+    usual, deviation = tables.atoms.at(found[0], resolution)
+    return Explanation(found[0], resolution, model.atom_contributions(found, resolution)[0], usual, deviation)
+
+
+def first_of(text: str) -> Molecule | str:
+    """The first molecule of a file, ``-`` being standard input; else the text itself, a SMILES string.
+
+    Raises `InputError` for a file that cannot be read or whose first row is no molecule.
+    """
+    if text != "-" and not _names_a_file(text):
+        return text
+    record = next(read(text))
+    if not record.ok:
+        raise InputError(f"{text}: its first row is no molecule: {record.error}")
+    return record.smiles if record.molecule is None else record.molecule
+
+
+def _names_a_file(text: str) -> bool:
+    try:
+        format_of(text)
+    except InputError:
+        return False
+    return True
