@@ -1,18 +1,28 @@
-"""Every error a user can cause, typed; the message names the row or field and what to do."""
+"""Every error a user can cause, typed; the message names the row or field and what to do.
+
+docs/pipelines.md lists what each status means for a row.
+"""
 
 __all__ = [
+    "ChargeError",
     "CheckpointError",
     "ConformerError",
     "DistributionError",
     "ElementError",
     "FormulaError",
+    "FragmentError",
     "InputError",
     "LimitError",
     "MolscoreError",
     "OutputError",
+    "OvertimeError",
     "ParseError",
+    "PatternError",
     "PositionError",
+    "RadicalError",
     "SizeError",
+    "TooLargeError",
+    "TooSmallError",
 ]
 
 
@@ -43,6 +53,12 @@ class ParseError(MolscoreError):
     status = "unparsable"
 
 
+class PatternError(ParseError):
+    """Dummy atoms, R-groups or queries: a pattern that many molecules fit, and not one molecule."""
+
+    status = "pattern"
+
+
 class PositionError(MolscoreError):
     """Positions that are missing, not finite, or of the wrong shape."""
 
@@ -56,9 +72,21 @@ class ElementError(MolscoreError):
 
 
 class SizeError(MolscoreError):
-    """A molecule with too few or too many atoms for the model."""
+    """A number of atoms that no molecule here can have."""
 
     status = "bad_size"
+
+
+class TooSmallError(SizeError):
+    """Fewer than two atoms: there is no geometry to judge."""
+
+    status = "too_small"
+
+
+class TooLargeError(SizeError):
+    """More atoms than the model has seen, or so many characters, atoms or rings that RDKit is not troubled with them."""
+
+    status = "too_large"
 
 
 class FormulaError(MolscoreError):
@@ -67,10 +95,34 @@ class FormulaError(MolscoreError):
     status = "bad_formula"
 
 
+class ChargeError(FormulaError):
+    """A net charge; zwitterions have none."""
+
+    status = "charged"
+
+
+class RadicalError(FormulaError):
+    """Unpaired electrons."""
+
+    status = "radical"
+
+
 class ConformerError(MolscoreError):
-    """No conformer could be made in the time allowed."""
+    """No conformer could be made."""
 
     status = "no_conformer"
+
+
+class FragmentError(ConformerError):
+    """Several pieces that no bond joins, such as a salt: there is no geometry for them together."""
+
+    status = "fragments"
+
+
+class OvertimeError(ConformerError):
+    """No conformer could be made in the time allowed."""
+
+    status = "timed_out"
 
 
 class DistributionError(MolscoreError):

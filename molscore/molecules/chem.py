@@ -1,12 +1,15 @@
 """The gate to RDKit: SMILES to graph, geometry to bonds, bonds to SMILES, and what can be said of a graph."""
 
 from rdkit import Chem, rdBase
+from rdkit import __version__ as RDKIT_VERSION
 
 from molscore.errors import ParseError, PositionError
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.perception import perceive_bonds
+from molscore.molecules.smiles import check_bonds, from_smiles
 
 __all__ = [
+    "RDKIT_VERSION",
     "atomic_numbers",
     "bare_mol",
     "charge",
@@ -17,55 +20,18 @@ __all__ = [
     "missing_hydrogens",
     "mol_from_molecule",
     "molecule_from_mol",
+    "radicals",
     "sanitises",
     "smiles_of",
 ]
 
-_MAX_SMILES_LENGTH = 10_000
 _ORDERS = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
-
-
-def from_smiles(smiles: str) -> Chem.Mol:
-    """Sanitised molecular graph without explicit hydrogens; raises `ParseError` that says what is wrong."""
-    text = smiles.strip()
-    head, _, tail = text.partition(" ")
-    if not head:
-        raise ParseError("the SMILES string is empty")
-    if len(text) > _MAX_SMILES_LENGTH:
-        raise ParseError(f"a SMILES string of {len(text)} characters is too long to be a molecule")
-    if not (head.isascii() and head.isprintable()):  # RDKit skips control characters at the beginning
-        raise ParseError(f"{text!r} is not a SMILES string: it has a character that none has")
-    if tail and not tail.lstrip().startswith("|"):
-        raise ParseError(f"{text!r} is not a SMILES string: there is a space in it")
-    with rdBase.BlockLogs():
-        try:
-            mol = Chem.MolFromSmiles(text)
-            if mol is None:
-                raise ParseError(f"{text!r} is not a molecule: {_fault(text)}")
-        except (UnicodeError, RuntimeError, ValueError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise ParseError(f"{text!r} is not a SMILES string: {reason}") from None
-    if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
-        raise ParseError(f"{text!r} is not a molecule: it has a dummy atom")
-    return mol
 
 
 def atomic_numbers(smiles_or_mol: str | Chem.Mol) -> list[int]:
     """Atomic numbers with the hydrogens that the valences ask for, those last; raises `ParseError` for a bad SMILES."""
     mol = from_smiles(smiles_or_mol) if isinstance(smiles_or_mol, str) else smiles_or_mol
     return [atom.GetAtomicNum() for atom in mol.GetAtoms()] + [1] * missing_hydrogens(mol)
-
-
-def _fault(smiles: str) -> str:
-    """Why RDKit refuses a SMILES string."""
-    mol = Chem.MolFromSmiles(smiles, sanitize=False)
-    if mol is None:
-        return "the SMILES does not parse"
-    try:
-        Chem.SanitizeMol(mol)
-    except Chem.MolSanitizeException as error:
-        return str(error).strip()
-    return "RDKit refuses it"
 
 
 def mol_from_molecule(molecule: Molecule, max_iterations: int = 10_000, time_limit: float = 5.0) -> Chem.Mol:
@@ -127,17 +93,20 @@ def has_geometry(mol: Chem.Mol, conformer: int = -1) -> bool:
 
 def missing_hydrogens(mol: Chem.Mol) -> int:
     """Number of hydrogens that the valences ask for and that are not atoms of the graph."""
-    counted = Chem.Mol(mol)
-    counted.UpdatePropertyCache(strict=False)
-    return sum(atom.GetTotalNumHs() for atom in counted.GetAtoms())
+    counted = mol
+    if mol.NeedsUpdatePropertyCache():
+        counted = Chem.Mol(mol)
+        counted.UpdatePropertyCache(strict=False)
+    return counted.GetNumAtoms(onlyExplicit=False) - counted.GetNumAtoms()
 
 
 def smiles_of(mol: Chem.Mol | Molecule, stereo: bool = True) -> str:
     """Canonical SMILES with hydrogens implicit; bonds of a `Molecule` are perceived first.
 
-    Raises `ParseError` when there is no such string.
+    Raises `ParseError` when there is no such string, `TooLargeError` when it would take minutes.
     """
     graph = mol_from_molecule(mol) if isinstance(mol, Molecule) else Chem.Mol(mol)
+    check_bonds(graph)
     with rdBase.BlockLogs():
         try:
             if not stereo:  # before the hydrogens go: a stereo bond would hold on to its hydrogen
@@ -163,6 +132,11 @@ def connected(mol: Chem.Mol) -> bool:
 def charge(mol: Chem.Mol) -> int:
     """Net formal charge in elementary charges."""
     return Chem.GetFormalCharge(mol)
+
+
+def radicals(mol: Chem.Mol) -> int:
+    """Number of unpaired electrons."""
+    return sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
 
 
 def sanitises(mol: Chem.Mol) -> bool:

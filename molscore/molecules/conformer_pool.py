@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from molscore import errors
-from molscore.errors import ConformerError, InputError, MolscoreError
+from molscore.errors import ConformerError, InputError, MolscoreError, OvertimeError
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["ConformerPool"]
@@ -72,19 +72,23 @@ class ConformerPool:
         workers: number of processes.
         seed: of the geometries; the same seed gives the geometries of `molscore.molecules.conformers.embed`.
         time_limit: seconds a molecule. A process that overstays twice that is killed, and started again.
+        conformers: of each molecule.
     """
 
-    def __init__(self, workers: int, seed: int = 0, time_limit: float = 30.0) -> None:
-        if workers < 1 or not time_limit > 0:
-            raise InputError(f"a pool needs a worker and a time limit above zero, not {workers} and {time_limit}")
-        self.workers, self.seed, self.time_limit = workers, seed, time_limit
+    def __init__(self, workers: int, seed: int = 0, time_limit: float = 30.0, conformers: int = 1) -> None:
+        if workers < 1 or not time_limit > 0 or conformers < 1:
+            raise InputError(
+                "a pool needs a worker, a time limit above zero and a conformer at least, "
+                f"not {workers}, {time_limit} and {conformers}"
+            )
+        self.workers, self.seed, self.time_limit, self.conformers = workers, seed, time_limit, conformers
         self._running: list[_Worker] = []
 
     def embed(
         self, smiles: Sequence[str], progress: Callable[[], None] = lambda: None
-    ) -> list[Molecule | MolscoreError]:
-        """One geometry, or the error that says why there is none, for each SMILES string, in order."""
-        results: list[Molecule | MolscoreError | None] = [None] * len(smiles)
+    ) -> list[list[Molecule] | MolscoreError]:
+        """Geometries as `embed` gives them, or why there are none, for each SMILES string, in order."""
+        results: list[list[Molecule] | MolscoreError | None] = [None] * len(smiles)
         waiting = list(range(len(smiles)))[::-1]
         done = 0
         while done < len(smiles):
@@ -104,7 +108,12 @@ class ConformerPool:
                     return
                 self._running.append(idle := _Worker())
             task = waiting.pop()
-            request = {"smiles": smiles[task], "seed": self.seed, "time_limit": self.time_limit}
+            request = {
+                "smiles": smiles[task],
+                "conformers": self.conformers,
+                "seed": self.seed,
+                "time_limit": self.time_limit,
+            }
             idle.give(task, json.dumps(request), 2 * self.time_limit)
 
     def _ready(self) -> list[_Worker]:
@@ -117,19 +126,23 @@ class ConformerPool:
             found = [key.data for key, _ in selector.select(wait)]
         return found or [worker for worker in busy if worker.deadline <= time.monotonic()]
 
-    def _answer(self, worker: _Worker, smiles: str) -> Molecule | MolscoreError:
+    def _answer(self, worker: _Worker, smiles: str) -> list[Molecule] | MolscoreError:
         """Reply of a worker, which is removed where it gives none."""
         late = worker.deadline <= time.monotonic()
         line = "" if late else worker.process.stdout.readline()
         if not line.endswith("\n"):
             self._running.remove(worker)
             worker.kill()
-            reason = f"no conformer found within {self.time_limit:g} s" if late else "RDKit crashed"
-            return ConformerError(f"{smiles!r}: {reason}")
+            if late:
+                return OvertimeError(f"{smiles!r}: no conformer was found within {self.time_limit:g} s")
+            return ConformerError(f"{smiles!r}: RDKit crashed")
         reply = json.loads(line)
         if "kind" in reply:
             return getattr(errors, reply["kind"])(reply["error"])
-        return Molecule(reply["numbers"], reply["positions"], reply["name"], reply["properties"])
+        return [
+            Molecule(reply["numbers"], found["positions"], reply["name"], found["properties"])
+            for found in reply["conformers"]
+        ]
 
     def close(self) -> None:
         """Stop the processes."""

@@ -1,8 +1,9 @@
 """A small program that makes conformers, one SMILES string after another, run as a process that can be killed.
 
-Request on standard input: one line of JSON with ``smiles``, ``seed`` and ``time_limit`` (seconds). Reply on standard
-output: one line of JSON with ``numbers`` (N,), ``positions`` (N, 3) in Å, ``name`` and ``properties``; or ``kind``, the
-name of an error class, and ``error``, its message. JSON spells floats so that they read back the same.
+Request on standard input: one line of JSON with ``smiles``, ``conformers`` (how many), ``seed`` and ``time_limit``
+(seconds). Reply on standard output: one line of JSON with ``numbers`` (N,), ``name`` and ``conformers``, a list of
+``positions`` (N, 3) in Å and ``properties``; or ``kind``, the name of an error class, and ``error``, its message. JSON
+spells floats so that they read back the same.
 """
 
 import json
@@ -24,14 +25,13 @@ def main(source: TextIO, sink: TextIO) -> None:
 
 def _reply(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        molecule = embed(request["smiles"], seed=request["seed"], time_limit=request["time_limit"])[0]
+        found = embed(request["smiles"], request["conformers"], request["seed"], request["time_limit"])
     except MolscoreError as error:
         return {"kind": type(error).__name__, "error": str(error)}
     return {
-        "numbers": molecule.numbers.tolist(),
-        "positions": molecule.positions.tolist(),
-        "name": molecule.name,
-        "properties": molecule.properties,
+        "numbers": found[0].numbers.tolist(),
+        "name": found[0].name,
+        "conformers": [{"positions": m.positions.tolist(), "properties": m.properties} for m in found],
     }
 
 

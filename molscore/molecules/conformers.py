@@ -10,7 +10,7 @@ import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
-from molscore.errors import ConformerError
+from molscore.errors import ConformerError, FragmentError, OvertimeError
 from molscore.molecules.chem import fragments, from_smiles
 from molscore.molecules.molecule import Molecule
 
@@ -19,6 +19,7 @@ __all__ = ["embed"]
 _STEPS_PER_ROUND = 200
 _ROUNDS = 10
 _SEEDS = 2**30
+_LONGEST = 10**6  # seconds that RDKit can count
 
 
 def embed(
@@ -27,44 +28,54 @@ def embed(
     """Up to `n_conformers` geometries with explicit hydrogens, lowest force-field energy first.
 
     ``properties`` hold ``energy`` (kcal/mol) and ``force_field``: MMFF94s, or UFF for atoms that MMFF94s does not know.
-    The same seed gives the same geometries. Raises `ParseError` for a bad SMILES string and `ConformerError` when no
-    geometry is found within `time_limit` seconds or the molecule is in several pieces.
+    The same seed gives the same geometries. They are fewer where some fail, or where the time is over before all are
+    relaxed. Raises `ParseError` or `TooLargeError` for a bad SMILES string, `FragmentError` for several pieces,
+    `OvertimeError` when no geometry is found within `time_limit` seconds and `ConformerError` when there is none.
+    RDKit looks at the clock in whole seconds and, above some 40 atoms, too late: only `ConformerPool` keeps to the time.
     """
     graph = from_smiles(smiles_or_mol) if isinstance(smiles_or_mol, str) else smiles_or_mol
     name = graph.GetProp("_Name") if graph.HasProp("_Name") else ""
     label = name or (smiles_or_mol if isinstance(smiles_or_mol, str) else Chem.MolToSmiles(graph))
     if (pieces := fragments(graph)) != 1:
-        raise ConformerError(f"{label!r} is in {pieces} pieces: there is no geometry for them together")
+        raise FragmentError(f"{label!r} is in {pieces} pieces: there is no geometry for them together")
     deadline = time.monotonic() + time_limit
     with rdBase.BlockLogs():
         try:
             mol = Chem.AddHs(Chem.Mol(graph))
-            found = _distance_geometry(mol, n_conformers, seed, time_limit)
+            found, late = _distance_geometry(mol, n_conformers, seed, time_limit, deadline)
             energies, force_field = _minimise(mol, found, deadline)
         except (RuntimeError, ValueError) as error:
             raise ConformerError(f"{label!r}: {str(error).strip()}") from None
     if not found:
-        late = time.monotonic() > deadline
-        reason = f"was found within {time_limit:g} s" if late else "fits its bonds and stereochemistry"
-        raise ConformerError(f"{label!r}: no conformer {reason}")
+        if late:
+            raise OvertimeError(f"{label!r}: no conformer was found within {time_limit:g} s")
+        raise ConformerError(f"{label!r}: no conformer fits its bonds and stereochemistry")
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
     return [
         Molecule(numbers, mol.GetConformer(i).GetPositions(), name, {"energy": energy, "force_field": force_field})
-        for energy, i in sorted(zip(energies, found, strict=True))
+        for energy, i in sorted(zip(energies, found, strict=False))
     ]
 
 
-def _distance_geometry(mol: Chem.Mol, n_conformers: int, seed: int, time_limit: float) -> list[int]:
-    """Conformer ids of ETKDGv3; strained cages succeed only from random coordinates."""
+def _distance_geometry(
+    mol: Chem.Mol, n_conformers: int, seed: int, time_limit: float, deadline: float
+) -> tuple[list[int], bool]:
+    """Conformer ids of ETKDGv3, and whether time ran out; strained cages succeed only from random coordinates."""
+    allowed, late = time_limit / 2, False
     for random_coordinates in (False, True):
         parameters = rdDistGeom.ETKDGv3()
         parameters.randomSeed = _mixed(seed)
         parameters.enableSequentialRandomSeeds = True
-        parameters.timeout = max(1, int(time_limit / 2))
+        parameters.timeout = max(1, round(min(allowed, _LONGEST)))
         parameters.useRandomCoords = random_coordinates
-        if found := list(rdDistGeom.EmbedMultipleConfs(mol, n_conformers, parameters)):
-            return found
-    return []
+        found = list(rdDistGeom.EmbedMultipleConfs(mol, n_conformers, parameters))
+        late = late or -1 in found  # for which time ran out
+        if conformers := [i for i in found if i >= 0]:
+            return conformers, late
+        allowed = deadline - time.monotonic()
+        if allowed <= 0:
+            break
+    return [], late
 
 
 def _mixed(seed: int) -> int:
@@ -73,10 +84,15 @@ def _mixed(seed: int) -> int:
 
 
 def _minimise(mol: Chem.Mol, conformers: list[int], deadline: float) -> tuple[list[float], str]:
-    """Relax the conformers in place; energies in kcal/mol and the name of the force field."""
+    """Relax the conformers in place; energies in kcal/mol and the name of the force field.
+
+    Once the time is over no further one is begun, so that there can be fewer energies than conformers.
+    """
     properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol, mmffVariant="MMFF94s")
     energies = []
     for conformer in conformers:
+        if energies and time.monotonic() > deadline:
+            break
         if properties is not None:
             field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties, confId=conformer)
         else:

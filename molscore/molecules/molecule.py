@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from molscore.errors import ElementError, PositionError, SizeError
+from molscore.errors import ElementError, PositionError, SizeError, TooSmallError
 from molscore.molecules.elements import SYMBOLS, hill_formula
 
 __all__ = ["Molecule"]
@@ -75,7 +75,8 @@ def _whole_numbers(values: Any, label: str) -> NDArray[np.int64]:
     """Atomic numbers as a fresh ``(N,)`` int64 array."""
     given = np.asarray(values)
     if given.ndim != 1 or given.size == 0:
-        raise SizeError(f"{label}: atomic numbers have shape {given.shape}, not (N,) with N of at least 1")
+        kind = TooSmallError if given.shape == (0,) else SizeError
+        raise kind(f"{label}: atomic numbers have shape {given.shape}, not (N,) with N of at least 1")
     if given.dtype.kind not in "iuf":
         raise ElementError(f"{label}: atomic numbers are of type {given.dtype}, not whole numbers")
     outside = ~((given >= 1) & (given < len(SYMBOLS)) & (given == np.floor(given)))

@@ -15,6 +15,7 @@ _resolution = click.option(
     "--resolution", type=float, default=0.05, help="Noise width in Å at which densities are read."
 )
 _seed = click.option("--seed", type=int, default=0, help="Of geometries for SMILES.")
+_conformers = click.option("--conformers", type=int, default=1, help="Of each SMILES, put together by log-mean-exp.")
 _workers = click.option("--workers", type=int, default=None, help="Processes for such geometries; one a core.")
 
 
@@ -25,8 +26,9 @@ _workers = click.option("--workers", type=int, default=None, help="Processes for
     default=None,
     help="The predictions; percentile where the model has it, else log_likelihood.",
 )
-@click.option("--time-limit", type=float, default=30.0, help="Seconds for the geometry of a molecule.")
+@click.option("--time-limit", type=float, default=30.0, help="Seconds for the geometries of a molecule.")
 @_seed
+@_conformers
 @_workers
 @_resolution
 @_model
@@ -35,6 +37,7 @@ def reinvent(
     by: str | None,
     time_limit: float,
     seed: int,
+    conformers: int,
     workers: int | None,
     resolution: float,
     model: str,
@@ -51,7 +54,7 @@ def reinvent(
         loaded = load(model, distribution)
         wanted = by or ("log_likelihood" if loaded.reference is None else "percentile")
         check_order(loaded, wanted, resolution)
-        scorer = Scorer(loaded, resolution, "log_likelihood", seed, time_limit)
+        scorer = Scorer(loaded, resolution, "log_likelihood", seed, time_limit, conformers)
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
         answer = answer_process(judge_lines(scorer, text, workers or cores()), wanted)
     click.echo(answer)
@@ -65,6 +68,7 @@ def reinvent(
 @click.option("--seconds", type=float, default=60.0, help="For a request, at most.")
 @click.option("--body-bytes", type=int, default=2_000_000, help="Of a request, at most.")
 @_seed
+@_conformers
 @_workers
 @_resolution
 @_model
@@ -73,6 +77,7 @@ def serve(
     host: str,
     port: int,
     seed: int,
+    conformers: int,
     workers: int | None,
     resolution: float,
     model: str,
@@ -89,5 +94,5 @@ def serve(
         from molscore.pipelines.server import serve as run
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name} is missing: pip install 'molscore-discoformer[serve]'") from None
-    service = Service(load(model, distribution), Limits(**limits), resolution, seed, workers or cores())
+    service = Service(load(model, distribution), Limits(**limits), resolution, seed, workers or cores(), conformers)
     run(service, host, port, lambda text: click.echo(text, err=True))

@@ -28,7 +28,8 @@ class DensityEstimator:
         distribution: one of the model's; None is its first.
         resolution: Å, at which densities are read.
         seed: of the geometries of molecules that have none.
-        time_limit: seconds for such a geometry.
+        time_limit: seconds for the geometries of one molecule.
+        conformers: of such a molecule, judged as one; see `molscore.screening.ensemble`.
         steps: network evaluations for each sample.
         sampler: langevin, heun or ode.
     """
@@ -41,6 +42,7 @@ class DensityEstimator:
         resolution: float = 0.05,
         seed: int = 0,
         time_limit: float = 30.0,
+        conformers: int = 1,
         steps: int = 50,
         sampler: str = "langevin",
     ) -> None:
@@ -49,6 +51,7 @@ class DensityEstimator:
         self.resolution = resolution
         self.seed = seed
         self.time_limit = time_limit
+        self.conformers = conformers
         self.steps = steps
         self.sampler = sampler
 
@@ -67,7 +70,8 @@ class DensityEstimator:
 
     def judge(self, X: Any) -> Judgements:
         """All that is said of each molecule: status, log-likelihood, log-density, percentile, size, error."""
-        return Scorer(self._model(), self.resolution, "log_likelihood", self.seed, self.time_limit).judge(_flat(X))
+        options = (self.resolution, "log_likelihood", self.seed, self.time_limit, self.conformers)
+        return Scorer(self._model(), *options).judge(_flat(X))
 
     def sample(self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None) -> list[Candidate]:
         """Molecules as drawn: none left out, none moved. None takes the seed from numpy's global generator."""

@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from molscore.errors import InputError
-from molscore.molecules.conformer_pool import ConformerPool
 from molscore.screening.judgements import Judgements
 from molscore.screening.scorer import Scorer
 
@@ -38,7 +37,7 @@ def read_lines(text: str) -> list[str]:
 
 def judge_lines(scorer: Scorer, text: str, workers: int) -> Judgements:
     """One judgement a line, geometries made in `workers` processes."""
-    with ConformerPool(workers, scorer.seed, scorer.time_limit) as pool:
+    with scorer.pool(workers) as pool:
         return scorer.judge(read_lines(text), pool.embed)
 
 

@@ -4,12 +4,11 @@ import json
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from molscore.errors import ConformerError, LimitError, MolscoreError
-from molscore.molecules.conformer_pool import ConformerPool
-from molscore.molecules.files.record import Record, bad_record, smiles_record
+from molscore.errors import LimitError, MolscoreError, OvertimeError
+from molscore.molecules.files.record import Record, bad_record
 from molscore.molecules.molecule import Molecule
 from molscore.pipelines.limits import Limits
 from molscore.screening.card import facts
@@ -50,11 +49,18 @@ class Service:
     """
 
     def __init__(
-        self, model: Model, limits: Limits | None = None, resolution: float = 0.05, seed: int = 0, workers: int = 1
+        self,
+        model: Model,
+        limits: Limits | None = None,
+        resolution: float = 0.05,
+        seed: int = 0,
+        workers: int = 1,
+        conformers: int = 1,
     ) -> None:
-        self.model, self.limits, self.seed = model, limits or Limits(), seed
-        self.resolution = check_sigma(resolution)
-        self._pool = ConformerPool(workers, seed, self.limits.conformer_seconds)
+        self.model, self.limits, self.resolution = model, limits or Limits(), check_sigma(resolution)
+        seconds = self.limits.conformer_seconds
+        self._scorer = Scorer(model, resolution, "log_likelihood", seed, seconds, conformers)
+        self._pool = self._scorer.pool(workers)
         self._closing = threading.Event()
 
     def info(self) -> dict[str, Any]:
@@ -67,7 +73,7 @@ class Service:
     ) -> list[dict[str, Any]]:
         """One row a molecule, in order, with the columns of `molscore.screening.scorer`; those out of time say so."""
         sigma = self.resolution if resolution is None else resolution
-        scorer = Scorer(self.model, sigma, "log_likelihood", self.seed, self.limits.conformer_seconds)
+        scorer = replace(self._scorer, resolution=sigma)
         rows: list[dict[str, Any]] = []
         for start in range(0, len(molecules), _CHUNK):
             chunk = molecules[start : start + _CHUNK]
@@ -109,14 +115,14 @@ class Service:
                 raise LimitError(f"a SMILES string of {len(item)} characters; {self.limits.smiles_characters} at most")
         except MolscoreError as error:
             return bad_record(row, error)
-        return smiles_record(row, item, {})
+        return Record(row, None, item)
 
-    def _embed(self, smiles: Sequence[str], deadline: Deadline) -> list[Molecule | MolscoreError]:
+    def _embed(self, smiles: Sequence[str], deadline: Deadline) -> list[list[Molecule] | MolscoreError]:
         """Geometries, a handful at a time, until the time is over."""
-        found: list[Molecule | MolscoreError] = []
+        found: list[list[Molecule] | MolscoreError] = []
         while len(found) < len(smiles):
             if self._closing.is_set() or not deadline.left:
-                late = ConformerError(f"no geometry within the {deadline.seconds:g} s of the request")
+                late = OvertimeError(f"no geometry within the {deadline.seconds:g} s of the request")
                 return found + [late] * (len(smiles) - len(found))
             self._pool.time_limit = max(1.0, min(self.limits.conformer_seconds, deadline.left))
             found += self._pool.embed(smiles[len(found) : len(found) + self._pool.workers])

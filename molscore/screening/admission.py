@@ -1,33 +1,38 @@
 """Which molecules a model can judge: known elements, and two atoms up to the largest that its distribution has seen."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from molscore.errors import ElementError, MolscoreError, PositionError, SizeError
+from molscore.errors import ElementError, MolscoreError, PositionError, TooLargeError, TooSmallError
 from molscore.molecules.batch import element_index
 from molscore.molecules.distribution import Distribution
 from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["admissible", "admit", "admit_all", "check_extent", "element_counts"]
+__all__ = ["admissible", "admit", "admit_all", "admit_counts", "check_extent", "element_counts"]
 
 _MAX_EXTENT = 1000.0  # Å from the middle; no molecule of a model is so large, and squares of more lose all digits
 
 
 def admit(numbers: Sequence[int] | NDArray[np.integer], distribution: Distribution, label: str = "molecule") -> None:
-    """Raise `SizeError` or `ElementError` for atomic numbers (N,) that the distribution does not cover."""
-    size, largest = len(numbers), distribution.max_atoms
+    """`admit_counts` for atomic numbers (N,)."""
+    admit_counts(Counter(SYMBOLS[number] for number in np.asarray(numbers).tolist()), distribution, label)
+
+
+def admit_counts(counts: Mapping[str, int], distribution: Distribution, label: str = "molecule") -> None:
+    """Raise `SizeError` or `ElementError` for atoms of these elements, if the distribution does not cover them."""
+    size, largest = sum(counts.values()), distribution.max_atoms
     if size < 2:
-        raise SizeError(f"{label}: a single atom has no geometry to judge; molecules have 2 to {largest} atoms here")
+        raise TooSmallError(f"{label}: a single atom has no geometry to judge; molecules have 2 to {largest} atoms here")
     if size > largest:
-        raise SizeError(f"{label}: {size} atoms are more than {largest}, the most in {distribution.name}")
-    unknown = element_index(distribution.elements)[np.asarray(numbers)] < 0
-    if unknown.any():
-        symbol = SYMBOLS[int(np.asarray(numbers)[unknown.argmax()])]
-        known = ", ".join(distribution.elements)
-        raise ElementError(f"{label}: element {symbol} is not one of {known}, which {distribution.name} has")
+        raise TooLargeError(f"{label}: {size} atoms are more than {largest}, the most in {distribution.name}")
+    for symbol in counts:
+        if symbol not in distribution.elements:
+            known = ", ".join(distribution.elements)
+            raise ElementError(f"{label}: element {symbol} is not one of {known}, which {distribution.name} has")
 
 
 def admit_all(molecules: Sequence[Molecule], distribution: Distribution) -> None:

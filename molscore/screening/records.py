@@ -7,9 +7,10 @@ from typing import Any
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.chem import smiles_of
 from molscore.molecules.convert import as_molecule
-from molscore.molecules.files import Record, read
+from molscore.molecules.files import Record
 from molscore.molecules.files.columns import smiles_column as find_column
-from molscore.molecules.files.record import bad_record, smiles_record
+from molscore.molecules.files.reading import scan
+from molscore.molecules.files.record import bad_record
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["records_of"]
@@ -17,10 +18,11 @@ __all__ = ["records_of"]
 
 def records_of(source: Any, smiles_column: str | None = None) -> Iterator[Record]:
     """One record a row: of a file (a path, or ``-``), a DataFrame with a column of SMILES, or an iterable of SMILES
-    strings and RDKit, PyG, ASE and our molecules. A bad row is a record that says so; anything else is an `InputError`.
+    strings and RDKit, PyG, ASE and our molecules. A bad row is a record that says so, but SMILES strings are not looked
+    into; anything else is an `InputError`.
     """
     if isinstance(source, (str, os.PathLike)):
-        return read(source, smiles_column)
+        return (make() for make in scan(source, smiles_column).rows)
     if hasattr(source, "columns") and hasattr(source, "to_dict"):
         column = find_column([str(name) for name in source.columns], smiles_column, "the DataFrame")
         return _of_frame(source, column)
@@ -33,7 +35,7 @@ def _of_frame(frame: Any, column: str) -> Iterator[Record]:
     for row, columns in enumerate(frame.to_dict("records")):
         columns = {str(name): value for name, value in columns.items()}
         smiles = columns[column]
-        yield smiles_record(row, smiles if isinstance(smiles, str) else "", columns)
+        yield Record(row, None, smiles.strip() if isinstance(smiles, str) else "", columns)
 
 
 def _of_object(row: int, item: Any) -> Record:
@@ -43,11 +45,11 @@ def _of_object(row: int, item: Any) -> Record:
     if isinstance(item, Molecule):
         return Record(row, item, None, {"name": item.name} if item.name else {})
     if isinstance(item, str):
-        return smiles_record(row, item, {"smiles": item})
+        return Record(row, None, item.strip(), {"smiles": item})
     try:
         if hasattr(item, "GetNumConformers") and not (item.GetNumConformers() and item.GetConformer().Is3D()):
             smiles = smiles_of(item)
-            return smiles_record(row, smiles, {"smiles": smiles})
+            return Record(row, None, smiles, {"smiles": smiles})
         molecule = as_molecule(item)
     except MolscoreError as error:
         return bad_record(row, error)

@@ -10,21 +10,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from molscore.errors import FormulaError, MolscoreError, ParseError, PositionError
-from molscore.molecules.chem import atomic_numbers, charge, from_smiles
+from molscore.errors import InputError, MolscoreError, PositionError
+from molscore.molecules.conformer_pool import ConformerPool
 from molscore.molecules.conformers import embed
 from molscore.molecules.convert import as_list
-from molscore.molecules.elements import hill_formula, parse_formula
 from molscore.molecules.files.record import Record
-from molscore.molecules.formula import check_formula
-from molscore.molecules.identity import geometry_key, graph_key
 from molscore.molecules.molecule import Molecule
-from molscore.screening.admission import admit, check_extent
-from molscore.screening.criteria import DIGITS, ORDERS, Case, check_order, criterion
+from molscore.screening.criteria import DIGITS, ORDERS, check_order, criterion
+from molscore.screening.ensemble import together
 from molscore.screening.judgements import Judgements
 from molscore.screening.model import Model
 from molscore.screening.passes import check_sigma
 from molscore.screening.records import records_of
+from molscore.screening.triage import Triage, triage
 
 __all__ = ["COLUMNS", "Embed", "Scored", "Scorer"]
 
@@ -39,7 +37,12 @@ COLUMNS = (
     *(by for by in ORDERS if by not in ALWAYS),
 )
 
-Embed = Callable[[Sequence[str]], Sequence[Molecule | MolscoreError]]
+Embed = Callable[[Sequence[str]], Sequence[Sequence[Molecule] | MolscoreError]]
+"""Geometries of SMILES strings, or why there are none."""
+
+_MOST_CONFORMERS = 1000
+_SMALL = 40  # atoms of molecules over which RDKit keeps to its time limit by itself
+_SHORT = 0.5  # seconds; it counts whole ones
 
 
 class Scored(NamedTuple):
@@ -47,7 +50,7 @@ class Scored(NamedTuple):
 
     record: Record
     molecule: Molecule | None
-    """The geometry that was judged."""
+    """The geometry that was judged, the likeliest where there were several."""
     columns: dict[str, Any]
     """`COLUMNS` by name; of the last ones only what the order is by."""
     key: str = ""
@@ -59,42 +62,37 @@ class Scored(NamedTuple):
 class Scorer:
     """Judges records. A record that cannot be judged gets a status and an error; none is ever dropped or moved.
 
-    Raises `InputError` for a resolution or an order that the model does not have.
+    With several `conformers` the log-density of a molecule without geometry is that of `molscore.screening.ensemble`.
+    Raises `InputError` for a resolution or an order that the model does not have, and for numbers out of range.
     """
 
     model: Model
     resolution: float = 0.05  # Å
     by: str = "percentile"
     seed: int = 0  # of geometries for records that have none
-    time_limit: float = 30.0  # seconds for such a geometry
+    time_limit: float = 30.0  # seconds for those of one molecule
+    conformers: int = 1  # of such a molecule
 
     def __post_init__(self) -> None:
         check_sigma(self.resolution)
         check_order(self.model, self.by, self.resolution)
+        if not self.time_limit > 0:
+            raise InputError(f"the time limit of a molecule must be above zero, not {self.time_limit}")
+        if not 1 <= self.conformers <= _MOST_CONFORMERS:
+            raise InputError(f"a molecule is judged in 1 to {_MOST_CONFORMERS} conformers, not {self.conformers}")
 
     def __call__(self, records: Sequence[Record], embed_all: Embed | None = None) -> list[Scored]:
         """One judgement a record, in order; `embed_all` makes the geometries, here and now unless given."""
-        found: dict[int, Molecule | MolscoreError] = {}
-        sizes: dict[int, int] = {}
-        keys: dict[int, str] = {}
-        for row, record in enumerate(records):
-            if record.ok:
-                try:
-                    graph = None if record.molecule is not None else _graph(record)
-                    numbers = record.molecule.numbers.tolist() if graph is None else atomic_numbers(graph)
-                    sizes[row] = len(numbers)
-                    self._check(numbers, record)
-                    keys[row] = geometry_key(record.molecule) if graph is None else graph_key(graph)
-                except MolscoreError as error:
-                    found[row] = error
-        fine = [row for row, record in enumerate(records) if record.ok and row not in found]
+        known = [triage(record, self.model.distribution) if record.ok else Triage() for record in records]
+        fine = [row for row, record in enumerate(records) if record.ok and known[row].error is None]
         flat = [row for row in fine if records[row].molecule is None]
         geometries = (embed_all or self.embed_here)([records[row].smiles for row in flat])
+        found: dict[int, Sequence[Molecule] | MolscoreError] = {row: [records[row].molecule] for row in fine}
         found |= dict(zip(flat, geometries, strict=True))
-        found |= {row: records[row].molecule for row in fine if row not in found}
-        values = self._values({row: found[row] for row in fine if isinstance(found[row], Molecule)})
+        late = {row: held for row, held in found.items() if isinstance(held, MolscoreError)}
+        judged = self._judged({row: held for row, held in found.items() if row not in late})
         return [
-            self._scored(record, found.get(row), values.get(row), sizes.get(row), keys.get(row, ""))
+            self._scored(record, known[row], known[row].error or late.get(row), *judged.get(row, (None, {})))
             for row, record in enumerate(records)
         ]
 
@@ -106,69 +104,58 @@ class Scorer:
         source = molecules if hasattr(molecules, "to_dict") and hasattr(molecules, "columns") else as_list(molecules)
         return Judgements.of([scored.columns for scored in self(list(records_of(source)), embed_all)])
 
-    def embed_here(self, smiles: Sequence[str]) -> list[Molecule | MolscoreError]:
-        """Geometries made in this process."""
-        found: list[Molecule | MolscoreError] = []
+    def embed_here(self, smiles: Sequence[str]) -> list[list[Molecule] | MolscoreError]:
+        """Geometries made in this process, or in one that can be killed where RDKit may not keep to the time limit."""
+        if self.model.max_atoms > _SMALL or self.time_limit < _SHORT:
+            with self.pool(1) as pool:
+                return pool.embed(smiles)
+        found: list[list[Molecule] | MolscoreError] = []
         for text in smiles:
             try:
-                found.append(embed(text, seed=self.seed, time_limit=self.time_limit)[0])
+                found.append(embed(text, self.conformers, self.seed, self.time_limit))
             except MolscoreError as error:
                 found.append(error)
         return found
 
-    def _check(self, numbers: list[int], record: Record) -> None:
-        """Raise why the model cannot judge these atoms, before any geometry is made of them."""
-        admit(numbers, self.model.distribution, repr(record.smiles) if record.smiles else record.molecule.label)
-        if record.molecule is not None:
-            check_extent(record.molecule)
-        check_formula(parse_formula(hill_formula(numbers)))
+    def pool(self, workers: int) -> ConformerPool:
+        """Processes that make the geometries which `embed_here` makes; their ``embed`` is for `judge` and the rest."""
+        return ConformerPool(workers, self.seed, self.time_limit, self.conformers)
 
-    def _values(self, molecules: dict[int, Molecule]) -> dict[int, dict[str, Any]]:
-        """Numbers of the molecules that can be judged, by row."""
+    def _judged(self, molecules: dict[int, Sequence[Molecule]]) -> dict[int, tuple[Molecule, dict[str, Any]]]:
+        """Geometry and numbers of the molecules that can be judged, by row."""
         if not molecules:
             return {}
-        members = list(molecules.values())
-        case = Case(self.model, members, self.model.terms(members, self.resolution), self.resolution)
+        case = together(self.model, list(molecules.values()), self.resolution, self.by.startswith("difference"))
         reference = self.model.reference
         known = reference is not None and np.isclose(reference.resolutions, self.resolution, rtol=1e-4).any()
         names = [name for name in dict.fromkeys((*ALWAYS, self.by)) if known or name != "percentile"]
         numbers = {name: criterion(case, name).round(DIGITS.get(name, 2)).tolist() for name in names}
         rows = zip(*numbers.values(), strict=True)
-        return {row: dict(zip(names, values, strict=True)) for row, values in zip(molecules, rows, strict=True)}
+        values = [dict(zip(names, row, strict=True)) for row in rows]
+        return dict(zip(molecules, zip(case.molecules, values, strict=True), strict=True))
 
     def _scored(
         self,
         record: Record,
-        held: Molecule | MolscoreError | None,
-        values: dict[str, Any] | None,
-        n_atoms: int | None,
-        key: str,
+        known: Triage,
+        problem: MolscoreError | None,
+        molecule: Molecule | None,
+        values: dict[str, Any],
     ) -> Scored:
         status, error = record.status, record.error
-        if isinstance(held, MolscoreError):
-            status, error = held.status, str(held)
-        elif values is not None and not np.isfinite(values["log_density"]):
-            status, error, values = PositionError.status, "the log-density of this geometry is not finite", None
-        molecule = held if isinstance(held, Molecule) else None
+        if problem is not None:
+            status, error = problem.status, str(problem)
+        elif values and not np.isfinite(values["log_density"]):
+            status, error, values = PositionError.status, "the log-density of this geometry is not finite", {}
         geometry = None if molecule is None else "etkdg" if record.molecule is None else "given"
         columns = {
             "status": status,
-            **{name: (values or {}).get(name) for name in ALWAYS},
-            "n_atoms": n_atoms,
+            **{name: values.get(name) for name in ALWAYS},
+            "n_atoms": known.n_atoms,
             "resolution": self.resolution,
             "geometry": geometry,
             "error": " ".join(error.split()),
         }
         if self.by not in columns:
-            columns[self.by] = (values or {}).get(self.by)
-        return Scored(record, molecule, columns, key)
-
-
-def _graph(record: Record) -> Any:
-    """Graph of a record without geometry; raises for one with a charge or with nothing in it."""
-    if not record.smiles:
-        raise ParseError("the row has neither a geometry nor a SMILES string")
-    mol = from_smiles(record.smiles)
-    if net := charge(mol):
-        raise FormulaError(f"{record.smiles!r} has a net charge of {net:+d}: the model knows neutral molecules")
-    return mol
+            columns[self.by] = values.get(self.by)
+        return Scored(record, molecule, columns, known.key)

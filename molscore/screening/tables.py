@@ -31,7 +31,7 @@ def with_tables(
     extras = make_references(model, held_out, resolutions).to_extras(name)
     if smiles := list(held_out_smiles):
         with ConformerPool(cores()) as pool:
-            made = [molecule for molecule in pool.embed(smiles) if isinstance(molecule, Molecule)]
+            made = [found[0] for found in pool.embed(smiles) if isinstance(found, list)]
         extras |= make_references(model, made, resolutions).to_extras(name, ETKDG)
     if known := list(training_smiles):
         extras["known"] = torch.from_numpy(Known.make(known).hashes)

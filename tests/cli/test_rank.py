@@ -6,21 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from molscore.screening.criteria import DEFAULT
 from tests import tiny
 
-COLUMNS = ["status", "log_likelihood", "log_density", "percentile", "n_atoms", "resolution", "geometry", "error"]
+COLUMNS = [
+    "status", "log_likelihood", "log_density", "percentile", "n_atoms", "resolution", "geometry", "error", DEFAULT
+]  # fmt: skip
 BROKEN = {
     "C1CC": "unparsable",
     "": "unparsable",
     "lemon juice": "unparsable",
     "CC(C)(C)(C)C": "unparsable",
-    "*CC": "unparsable",
+    "*CC": "pattern",
     "ClCCl": "unknown_element",
-    "[He]": "bad_size",
-    "[NH4+]": "bad_formula",
-    "[CH3]": "bad_formula",
-    "CC(=O)O.C=O": "no_conformer",
-    "CCCCCCCCCC": "bad_size",
+    "[He]": "too_small",
+    "[NH4+]": "charged",
+    "[CH3]": "radical",
+    "CC(=O)O.C=O": "fragments",
+    "CCCCCCCCCC": "too_large",
 }
 
 
@@ -98,7 +101,7 @@ def test_given_geometries_are_kept(run, folder, tmp_path) -> None:
     Path("in.xyz").write_text(frame + "".join(broken) + frame)
     assert run("rank", "in.xyz", "--model", folder, "-o", "out.csv").exit_code == 0
     rows = table(tmp_path / "out.csv")
-    expected = ["ok", "bad_positions", "bad_size", "unparsable", "bad_positions", "ok"]
+    expected = ["ok", "bad_positions", "too_small", "unparsable", "bad_positions", "ok"]
     assert [row["status"] for row in rows] == expected
     assert rows[0]["geometry"] == "given"
     assert rows[0]["log_likelihood"] == rows[-1]["log_likelihood"]

@@ -82,7 +82,6 @@ def test_noise_within_reason_does_not_change_the_reading(library, rng) -> None:
         ("*", "dummy"),
         ("é", "a character that none has"),
         ("C\x00C", "a character that none has"), ("\x00CC", "a character that none has"),
-        ("C" * 20_000, "too long"),
     ],
 )
 def test_what_is_no_smiles_is_refused_with_the_reason(text, reason, capfd) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from molscore.errors import ConformerError, InputError, ParseError
+from molscore.errors import ConformerError, FragmentError, InputError, OvertimeError, ParseError
 from molscore.molecules import Molecule, conformer_pool
 from molscore.molecules.conformer_pool import ConformerPool
 from molscore.molecules.conformers import embed
@@ -16,24 +16,36 @@ def test_it_gives_what_embed_gives_in_order() -> None:
     smiles = ["CCO", "C1CC", "c1ccccc1", "CC.O", "C#N"]
     with ConformerPool(2, seed=5) as pool:
         found = pool.embed(smiles)
-    assert [type(item) for item in found] == [Molecule, ParseError, Molecule, ConformerError, Molecule]
+    assert [type(item) for item in found] == [list, ParseError, list, FragmentError, list]
     for text, item in zip(smiles, found, strict=True):
-        if isinstance(item, Molecule):
-            assert np.array_equal(item.positions, embed(text, seed=5)[0].positions)
-            assert not np.array_equal(item.positions, embed(text, seed=6)[0].positions)
+        if isinstance(item, list):
+            assert len(item) == 1 and np.array_equal(item[0].positions, embed(text, seed=5)[0].positions)
+            assert not np.array_equal(item[0].positions, embed(text, seed=6)[0].positions)
 
 
-@pytest.mark.parametrize(("program", "reason"), [(HANGS, "within"), (DIES, "crashed")])
-def test_a_stuck_or_dead_worker_costs_its_own_molecule(monkeypatch, program, reason) -> None:
+def test_it_gives_several_conformers_as_embed_does() -> None:
+    with ConformerPool(1, seed=5, conformers=3) as pool:
+        (found,) = pool.embed(["OCCO"])
+    expected = embed("OCCO", 3, seed=5)
+    assert len(found) == len(expected) == 3
+    for one, other in zip(found, expected, strict=True):
+        assert np.array_equal(one.positions, other.positions) and one.properties == other.properties
+    assert not np.array_equal(found[0].positions, found[1].positions)
+
+
+@pytest.mark.parametrize(
+    ("program", "kind", "reason"), [(HANGS, OvertimeError, "within"), (DIES, ConformerError, "crashed")]
+)
+def test_a_stuck_or_dead_worker_costs_its_own_molecule(monkeypatch, program, kind, reason) -> None:
     monkeypatch.setattr(conformer_pool, "_START_SECONDS", 0.3)
     with ConformerPool(2, time_limit=0.1) as pool:
         with monkeypatch.context() as patch:
             patch.setattr(conformer_pool, "_BOOT", program)
             broken = pool.embed(["CCO", "C"])
-        assert all(isinstance(item, ConformerError) and reason in str(item) for item in broken)
+        assert all(type(item) is kind and reason in str(item) for item in broken)
         monkeypatch.setattr(conformer_pool, "_START_SECONDS", 60.0)
         pool.time_limit = 30.0
-        assert isinstance(pool.embed(["CCO"])[0], Molecule)
+        assert isinstance(pool.embed(["CCO"])[0][0], Molecule)
 
 
 def test_nothing_is_started_for_nothing(monkeypatch) -> None:
@@ -42,7 +54,9 @@ def test_nothing_is_started_for_nothing(monkeypatch) -> None:
         assert pool.embed([]) == []
 
 
-@pytest.mark.parametrize(("workers", "time_limit"), [(0, 1.0), (1, 0.0), (1, float("nan"))])
-def test_a_pool_needs_workers_and_time(workers, time_limit) -> None:
+@pytest.mark.parametrize(
+    ("workers", "limit", "conformers"), [(0, 1.0, 1), (1, 0.0, 1), (1, float("nan"), 1), (1, 1.0, 0)]
+)
+def test_a_pool_needs_workers_time_and_conformers(workers, limit, conformers) -> None:
     with pytest.raises(InputError):
-        ConformerPool(workers, time_limit=time_limit)
+        ConformerPool(workers, time_limit=limit, conformers=conformers)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from molscore.errors import ConformerError, ParseError
+from molscore.errors import ConformerError, FragmentError, OvertimeError, ParseError
 from molscore.molecules.chem import from_smiles, smiles_of
+from molscore.molecules import conformers
 from molscore.molecules.conformers import embed
 
 
@@ -47,7 +48,7 @@ def test_elements_beyond_mmff_fall_back_to_uff() -> None:
 
 @pytest.mark.parametrize("smiles", ["C.C", "[Na+].[Cl-]"])
 def test_pieces_have_no_geometry_together(smiles) -> None:
-    with pytest.raises(ConformerError, match="2 pieces"):
+    with pytest.raises(FragmentError, match="2 pieces"):
         embed(smiles)
 
 
@@ -57,6 +58,32 @@ def test_a_graph_that_fits_into_no_space_is_an_error(capfd) -> None:
         embed("C[C@]12CC[C@@](F)(C1)O2")
     assert embed("C[C@]12CC[C@](F)(C1)O2")[0].n_atoms == 17
     assert capfd.readouterr() == ("", "")
+
+
+def test_time_that_runs_out_is_told_from_a_graph_that_fits_nowhere(monkeypatch) -> None:
+    """RDKit gives a conformer the number -1 when its time is over; none at all, the control, when it cannot be."""
+    tried = []
+
+    def out_of_time(mol, n, parameters):
+        tried.append(parameters.timeout)
+        return [-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(conformers.rdDistGeom, "EmbedMultipleConfs", out_of_time)
+        with pytest.raises(OvertimeError, match="within 8 s"):
+            embed("CCO", time_limit=8.0)
+        patch.setattr(conformers.rdDistGeom, "EmbedMultipleConfs", lambda *_: [])
+        with pytest.raises(ConformerError, match="fits") as found:
+            embed("CCO")
+    assert found.type is ConformerError
+    assert tried == [4, 8], "both ways of beginning are tried while there is time"
+
+
+def test_conformers_that_are_not_relaxed_in_time_are_left_out() -> None:
+    graph = from_smiles("OCC(O)CO")
+    one = embed(graph, 5, seed=3, time_limit=1e-9)
+    assert len(one) == 1 and len(embed(graph, 5, seed=3)) == 5
+    np.testing.assert_array_equal(one[0].positions, embed(graph, 1, seed=3)[0].positions)
 
 
 def test_what_is_no_smiles_is_a_parse_error() -> None:

@@ -60,6 +60,12 @@ def test_it_needs_no_fit_and_fit_changes_nothing(estimator, model) -> None:
     assert np.isnan(before).tolist() == [False, True, False, True, False]
 
 
+def test_several_conformers_are_judged_as_one(estimator, model) -> None:
+    found = estimator.set_params(conformers=2).score_samples(SMILES)
+    assert np.array_equal(found, Scorer(model, conformers=2).judge(SMILES).log_likelihood, equal_nan=True)
+    assert not np.array_equal(found, Scorer(model).judge(SMILES).log_likelihood, equal_nan=True)
+
+
 def test_score_is_the_sum(estimator) -> None:
     assert estimator.score(["CCO", "C"]) == estimator.score_samples(["CCO", "C"]).sum()
     assert np.isnan(estimator.score(SMILES))

@@ -74,5 +74,5 @@ def test_any_body_is_answered_below_500(anyone, path, body) -> None:
 
 
 def test_a_fault_would_be_seen(anyone, monkeypatch) -> None:
-    monkeypatch.setattr("molscore.pipelines.service.smiles_record", lambda *_: 1 / 0)
+    monkeypatch.setattr("molscore.pipelines.service.Record", lambda *_: 1 / 0)
     assert anyone.post("/log-likelihood", json={"molecules": ["C"]}).status_code == 500

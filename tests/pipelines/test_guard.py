@@ -13,6 +13,7 @@ from molscore.pipelines.guard import Guard
 from molscore.pipelines.limits import Limits
 from molscore.pipelines.service import Deadline, Service
 from molscore.screening.generate import Request
+from molscore.screening.scorer import Scorer
 from tests import tiny
 
 HEADERS = [(b"host", b"127.0.0.1:8000"), (b"content-type", b"application/json")]
@@ -154,11 +155,19 @@ def test_rows_that_are_out_of_time_say_so_and_the_rest_have_numbers(monkeypatch)
     assert [row["status"] for row in rows] == ["over_limit", "over_limit"]
     deadline = Deadline(30.0)
     monkeypatch.setattr(
-        service._pool, "embed", lambda smiles: (setattr(deadline, "_end", 0.0), list(tiny.geometries()[:1]))[1]
+        service._pool, "embed", lambda smiles: (setattr(deadline, "_end", 0.0), [list(tiny.geometries()[:1])])[1]
     )
     rows = service.judge([given, "O", "CCO"], None, deadline)
-    assert [row["status"] for row in rows] == ["ok", "ok", "no_conformer"]
+    assert [row["status"] for row in rows] == ["ok", "ok", "timed_out"]
     service.close()
+
+
+def test_a_service_can_judge_several_conformers_as_one() -> None:
+    service = Service(tiny.model(), conformers=2)
+    (row,) = service.judge(["CCCO"], None, Deadline(120.0))
+    service.close()
+    scorer = Scorer(tiny.model(), by="log_likelihood", time_limit=10.0, conformers=2)
+    assert row["log_density"] == scorer.judge(["CCCO"]).log_density[0]
 
 
 def test_drawing_ends_when_its_time_is_over_or_the_server_stops() -> None:

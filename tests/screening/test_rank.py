@@ -9,12 +9,12 @@ import pytest
 from molscore.errors import InputError
 from molscore.molecules.chem import from_smiles
 from molscore.screening import Scorer, load, rank
-from molscore.screening.criteria import choose_order
+from molscore.screening.criteria import DEFAULT, choose_order
 from molscore.screening.records import records_of
 from tests import tiny
 
 MIXED = ["CCO", "C1CC", "ClC", "C=C", "", "CC.O", "c1ccccc1", "[CH3]", "CCO"]
-EXPECTED = ["ok", "unparsable", "unknown_element", "ok", "unparsable", "bad_formula", "ok", "bad_formula", "ok"]
+EXPECTED = ["ok", "unparsable", "unknown_element", "ok", "unparsable", "fragments", "ok", "radical", "ok"]
 
 
 def numbers(frame: pd.DataFrame) -> np.ndarray:
@@ -29,7 +29,7 @@ def test_a_row_for_a_row_whatever_the_source(model, tmp_path) -> None:
         assert frame["status"].tolist() == EXPECTED
         assert frame["smiles"].fillna("").tolist() == MIXED
         assert np.allclose(numbers(frame), numbers(frames[0]), equal_nan=True)
-        assert frame.attrs["by"] == "percentile"
+        assert frame.attrs["by"] == DEFAULT
     assert frames[1]["input_status"].tolist() == list(range(len(MIXED)))
 
 
@@ -49,8 +49,10 @@ def test_bad_rows_change_nothing_for_good_ones(model) -> None:
 
 
 def test_chunks_do_not_matter(model, monkeypatch) -> None:
+    from molscore.screening.rank import Ranking
+
     whole = rank(model, list(tiny.LIBRARY))
-    monkeypatch.setattr("molscore.screening.rank.CHUNK_ROWS", 4)
+    monkeypatch.setitem(Ranking._judged.__globals__, "CHUNK_ROWS", 4)
     assert np.allclose(numbers(rank(model, list(tiny.LIBRARY))), numbers(whole), atol=1e-3)
 
 
@@ -60,7 +62,7 @@ def test_worker_processes_give_the_same_bytes(model, monkeypatch) -> None:
     monkeypatch.setattr("molscore.screening.pooled.POOL_ROWS", 1)
     there = rank(model, smiles, workers=2)
     assert here.to_csv() == there.to_csv()
-    assert here["status"].tolist()[-1] == "no_conformer"
+    assert here["status"].tolist()[-1] == "fragments"
 
 
 def test_sort_orders_and_nothing_else(model) -> None:
@@ -88,7 +90,7 @@ def test_a_scorer_survives_the_journey_to_a_worker(model, library) -> None:
 
 def test_the_order_is_percentile_where_there_are_percentiles(model) -> None:
     bare = type(model)(model.checkpoint._replace(extras={}))
-    assert choose_order(model, None, 0.05) == "percentile"
+    assert choose_order(model, None, 0.05) == DEFAULT
     assert choose_order(bare, None, 0.05) == "log_likelihood"
     assert rank(bare, ["CCO"])["percentile"].isna().all()
     for refused, resolution in ((bare, 0.05), (model, 0.07)):

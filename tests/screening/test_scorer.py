@@ -25,15 +25,15 @@ ODD = [
     ("", "unparsable"),
     ("\x00CC", "unparsable"),
     ("ClC", "unknown_element"),
-    ("[CH3]", "bad_formula"),
-    ("[NH4+]", "bad_formula"),
-    ("C" * 40, "bad_size"),
+    ("[CH3]", "radical"),
+    ("[NH4+]", "charged"),
+    ("C" * 40, "too_large"),
     (None, "bad_input"),
     (float("nan"), "bad_input"),
     (b"CCO", "bad_input"),
     (Data(z=[6, 1], pos=[[0, 0, 0], [0, 0, 1]]), "bad_input"),
     (Data(z=torch.tensor([6, 1]), pos=torch.zeros(2, 3)), "bad_positions"),
-    (ase.Atoms(), "bad_size"),
+    (ase.Atoms(), "too_small"),
 ]
 THERE = "import pickle, sys; print(pickle.load(sys.stdin.buffer).judge({smiles!r}).log_likelihood.tolist())"
 

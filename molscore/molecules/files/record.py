@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from molscore.errors import MolscoreError, ParseError
-from molscore.molecules.chem import from_smiles
+from molscore.errors import MolscoreError
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.smiles import Outline, outline
 
-__all__ = ["Make", "Record", "bad_record", "checked", "smiles_record"]
+__all__ = ["Make", "Record", "bad_record", "checked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Record:
     """``ok``, or the short reason why the row cannot be used."""
     error: str = ""
     """The reason in words."""
+    outline: Outline | None = None
+    """What the bonds and charges of a record with a geometry say, where it has them."""
 
     @property
     def ok(self) -> bool:
@@ -45,16 +47,11 @@ def bad_record(
     return Record(row, None, smiles, columns or {}, error.status, str(error))
 
 
-def smiles_record(row: int, smiles: str, columns: dict[str, Any]) -> Record:
-    """Record of a row with a SMILES string and no geometry."""
-    return checked(Record(row, None, smiles.strip(), columns))
-
-
 def checked(record: Record) -> Record:
     """The record, or one that says why its SMILES string is no molecule, where it has nothing else."""
     if record.ok and record.molecule is None:
         try:
-            from_smiles(record.smiles or "")
-        except ParseError as error:
+            outline(record.smiles or "")
+        except MolscoreError as error:
             return bad_record(record.row, error, record.columns, record.smiles)
     return record

@@ -7,12 +7,13 @@ from typing import Any
 
 from rdkit import Chem, rdBase
 
-from molscore.errors import ElementError, MolscoreError, ParseError
+from molscore.errors import MolscoreError, ParseError, PatternError, TooLargeError
 from molscore.molecules.chem import bare_mol, has_geometry, missing_hydrogens, mol_from_molecule, smiles_of
 from molscore.molecules.files.record import Make, Record, bad_record
 from molscore.molecules.files.row import Row, one_line, text_of
 from molscore.molecules.files.source import Lines
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.smiles import MAX_RINGS, check_bonds, outline_of
 
 __all__ = ["scan_sdf", "sdf_record"]
 
@@ -56,16 +57,22 @@ def _usable(row: int, text: str, name: str, columns: dict[str, Any]) -> Record:
         numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
         molecule = Molecule(numbers, mol.GetConformer().GetPositions(), name)
     if molecule is None and (bare or fault):
-        raise ParseError(fault or "the record has neither bonds nor 3D positions")
-    return Record(row, molecule, None if bare or fault else smiles_of(mol), columns)
+        raise fault or ParseError("the record has neither bonds nor 3D positions")
+    if bare or fault:
+        return Record(row, molecule, None, columns)
+    return Record(row, molecule, smiles_of(mol), columns, outline=outline_of(mol))
 
 
-def _parse(text: str) -> tuple[Chem.Mol, str]:
-    """Molecule of a molblock and why RDKit refuses its bonds, if it does; raises when there are not even atoms."""
-    fault = ""
+def _parse(text: str) -> tuple[Chem.Mol, MolscoreError | None]:
+    """Molecule of a molblock and why its bonds are of no use, if so; raises when there are not even atoms."""
     with rdBase.BlockLogs():
         try:
-            mol = Chem.MolFromMolBlock(text, removeHs=False)
+            mol, fault = None, None
+            if text.count("\n") > MAX_RINGS:  # each bond is a line
+                mol = Chem.MolFromMolBlock(text, sanitize=False, removeHs=False)
+                fault = None if mol is None else _too_large(mol)
+            if fault is None:
+                mol = Chem.MolFromMolBlock(text, removeHs=False)
             if mol is None:
                 mol = Chem.MolFromMolBlock(text, sanitize=False, removeHs=False)
                 fault = _fault(mol)
@@ -73,19 +80,28 @@ def _parse(text: str) -> tuple[Chem.Mol, str]:
             raise ParseError(f"the record does not parse: {str(error).strip()}") from None
     if mol is None or not mol.GetNumAtoms():
         raise ParseError("the record does not parse" if mol is None else "the record has no atoms")
-    if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
-        raise ElementError("the record has an atom that is no element")
+    if any(atom.GetAtomicNum() == 0 or atom.HasQuery() for atom in mol.GetAtoms()):
+        raise PatternError("the record has an atom that is no element, or any of several")
     return mol, fault
 
 
-def _fault(mol: Chem.Mol | None) -> str:
+def _too_large(mol: Chem.Mol) -> TooLargeError | None:
+    """What says that RDKit would take too long to make sense of the bonds of a record, if it would."""
+    try:
+        check_bonds(mol)
+    except TooLargeError as error:
+        return error
+    return None
+
+
+def _fault(mol: Chem.Mol | None) -> ParseError:
     """Why RDKit refuses the bonds of a record."""
     try:
         if mol is not None:
             Chem.SanitizeMol(Chem.Mol(mol))
     except (RuntimeError, ValueError) as error:
-        return f"the bonds are not a molecule: {str(error).strip()}"
-    return "the bonds are not a molecule"
+        return ParseError(f"the bonds are not a molecule: {str(error).strip()}")
+    return ParseError("the bonds are not a molecule")
 
 
 def _blocks(lines: Lines) -> Iterator[list[str]]:

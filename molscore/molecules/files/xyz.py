@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from molscore.errors import ElementError, MolscoreError, ParseError, SizeError
+from molscore.errors import ElementError, MolscoreError, ParseError, TooSmallError
 from molscore.molecules.elements import SYMBOLS, atomic_number
 from molscore.molecules.files.record import Make, Record, bad_record
 from molscore.molecules.files.row import Row, one_line, text_of
@@ -56,7 +56,7 @@ def _frame(row: int, n_atoms: int, lines: Lines) -> Make:
         found = f"only {len(symbols)}" if len(symbols) < n_atoms else "more"
         return partial(bad_record, row, ParseError(f"the frame says {n_atoms} atoms, {found} follow"), columns)
     if n_atoms == 0:
-        return partial(bad_record, row, SizeError("the frame has no atoms"), columns)
+        return partial(bad_record, row, TooSmallError("the frame has no atoms"), columns)
     return partial(_record, row, symbols, positions, name, columns)
 
 

@@ -55,7 +55,7 @@ def test_bad_geometries_are_bad_rows(tmp_path) -> None:
     numbers = [[8, 1], [8, 1], [8, 1], [8, 1], [], [8, 1]]
     pq.write_table(pa.table({"numbers": numbers, "positions": positions}), path)
     statuses = [r.status for r in read(path)]
-    assert statuses == ["ok", "bad_positions", "bad_positions", "unparsable", "bad_size", "bad_positions"]
+    assert statuses == ["ok", "bad_positions", "bad_positions", "unparsable", "too_small", "bad_positions"]
 
 
 def test_columns_that_are_not_lists_of_numbers(tmp_path) -> None:

@@ -133,7 +133,7 @@ def test_coordinates_that_are_no_numbers(records, value) -> None:
 
 def test_atoms_that_are_no_elements(records) -> None:
     rows = rows_of(records[1].replace(" O   0", " R#  0") + records[2])
-    assert [r.status for r in rows] == ["unknown_element", "ok"]
+    assert [r.status for r in rows] == ["pattern", "ok"]
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="$"), max_size=200))
@@ -151,3 +151,26 @@ def test_no_value_can_break_a_record(columns, name) -> None:
     molecule = Molecule([8, 1, 1], [[0, 0, 0.1], [0.76, 0, -0.48], [-0.76, 0, -0.48]], name)
     rows = rows_of(sdf_record(Row(molecule, columns), {}) * 2)
     assert [r.ok for r in rows] == [True, True]
+
+
+def test_bonds_that_would_take_minutes_are_left_alone() -> None:
+    """A geometry with too many bonds keeps its atoms; a flat record, the control, is too large."""
+    pairs = [(i, j) for i in range(1, 21) for j in range(i + 1, 21)]
+    atoms = [f"{x:10.4f}{x % 3:10.4f}{{z:10.4f}} U   0  0\n" for x in range(20)]
+    bonds = "".join(f"{i:3d}{j:3d}  1  0\n" for i, j in pairs)
+    whole = f"all\n     RDKit          {{d}}\n\n 20{len(pairs):3d}  0  0  0  0  0  0  0  0999 V2000\n"
+    block = whole + "".join(atoms) + bonds + "M  END\n$$$$\n"
+    solid, flat = rows_of(block.format(d="3D", z=1.5) + block.format(d="2D", z=0.0))
+    assert (solid.status, solid.molecule.n_atoms, solid.smiles) == ("ok", 20, None)
+    assert (flat.status, flat.molecule) == ("too_large", None) and "171 rings" in flat.error
+
+
+def test_the_bonds_of_a_geometry_say_what_its_atoms_cannot(library) -> None:
+    mol = Chem.AddHs(Chem.MolFromSmiles("C[NH3+]"))
+    conformer = Chem.Conformer(mol.GetNumAtoms())
+    conformer.SetPositions(np.random.default_rng(0).normal(size=(mol.GetNumAtoms(), 3)))
+    conformer.Set3D(True)
+    mol.AddConformer(conformer)
+    neutral, charged = rows_of(sdf_record(Row(library["CCO"], {}), {}) + Chem.MolToMolBlock(mol) + "$$$$\n")
+    assert (neutral.outline.charge, neutral.outline.pieces, neutral.outline.n_atoms) == (0, 1, 9)
+    assert (charged.outline.charge, charged.outline.pieces, charged.molecule.n_atoms) == (1, 1, 8)

@@ -60,7 +60,7 @@ def test_exponents_as_qm9_writes_them() -> None:
         (WATER.replace("O 0", "Qq 0"), "unknown_element", "'Qq'"),
         (WATER.replace("O 0", "999 0"), "unknown_element", "999"),
         (WATER.replace("O 0", "² 0"), "unparsable", "only 0 follow"),
-        ("0\n\n", "bad_size", "no atoms"),
+        ("0\n\n", "too_small", "no atoms"),
         ("-3\nx\n", "unparsable", "no atom count"),
         ("gibberish\n", "unparsable", "no atom count"),
         ("99999999\nhuge\n", "unparsable", "only 0 follow"),
