@@ -1,6 +1,7 @@
 """Real molecules that are not the model's: from a file, within its elements and sizes, unknown to its data set."""
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from molscore.audit.options import Options
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.chem import smiles_of
+from molscore.molecules.conformers import embed
 from molscore.molecules.files import read
 from molscore.molecules.formula import check_formula
 from molscore.molecules.known import Known
@@ -16,7 +18,7 @@ from molscore.molecules.molecule import Molecule
 from molscore.screening.admission import admissible
 from molscore.screening.model import Model
 
-__all__ = ["outside"]
+__all__ = ["embedded", "outside"]
 
 
 def outside(path: Path, model: Model, held_out: MoleculeSet, options: Options) -> list[Molecule]:
@@ -41,6 +43,17 @@ def outside(path: Path, model: Model, held_out: MoleculeSet, options: Options) -
                 break
     if not found:
         raise InputError(f"{path}: no molecule from outside the model's data ({dict(left_out)})")
+    return found
+
+
+def embedded(molecules: Iterable[Molecule], seed: int) -> list[Molecule]:
+    """Molecules in geometries made from their SMILES, as `rank` makes them; left out where that fails."""
+    found = []
+    for molecule in molecules:
+        try:
+            found += embed(smiles_of(molecule), seed=seed)
+        except MolscoreError:
+            continue
     return found
 
 

@@ -34,10 +34,10 @@ KINDS = {
     "conformers": "relaxed conformers (ETKDGv3, MMFF94s)",
 }
 NOTE = (
-    "Spearman's rank correlation between -log-density and the strain energy over the geometries of one molecule; mean "
-    "over molecules with a 95 % bootstrap interval. Å are root mean squares over coordinates. The control is the length "
-    "of the displacement in place of the density. QM9 is a set of minima, not an ensemble at some temperature: nothing "
-    "in its density obliges it to know how stiff a coordinate is, or which conformer lies lower."
+    "Spearman's rank correlation between -log-density and the strain energy over the geometries of one molecule; "
+    "mean over molecules with a 95 % bootstrap interval. Å are root mean squares over coordinates. The control is the "
+    "length of the displacement in place of the density. QM9 is a set of minima, not an ensemble at some temperature: "
+    "its density need not know how stiff a coordinate is, or which conformer lies lower."
 )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT", "DIGITS", "ORDERS", "Case", "check_order", "choose_order", "criterion", "has_tables"]
 
-DEFAULT = "percentile"  # of `rank` and `generate --keep`, for a model that has the tables
+DEFAULT = "difference_percentile"  # of `rank` and `generate --keep`, for a model that has the tables
 
 
 class Case(NamedTuple):

@@ -43,7 +43,7 @@ class Reference:
         table = self.quantiles[self.index_of(resolution)]
         rows = np.clip(np.asarray(n_atoms) - self.sizes[0], 0, len(self.sizes) - 1)
         pairs = zip(np.asarray(values, dtype=np.float64), rows, strict=True)
-        return np.array([np.interp(value, table[row], LEVELS) for value, row in pairs])
+        return np.array([_standing(float(value), table[row]) for value, row in pairs])
 
     def index_of(self, resolution: float) -> int:
         """Place of a resolution among those stored."""
@@ -84,6 +84,18 @@ def place(resolutions: NDArray[np.float64], resolution: float) -> int:
         stored = ", ".join(f"{value:g}" for value in resolutions)
         raise InputError(f"there are no percentiles at a resolution of {resolution:g} Å; there are at {stored} Å")
     return int(near[0])
+
+
+def _standing(value: float, quantiles: NDArray[np.float64]) -> float:
+    """Percentile of one value. Beyond 0.5 and 99.5 it nears the end exponentially, so that bad differs from worse."""
+    last, tenth = 1, 10  # places of the percentiles 0.5 and 5, counted from either end
+    for sign, ends in ((1.0, quantiles), (-1.0, -quantiles[::-1])):
+        beyond = ends[last] - sign * value
+        if beyond > 0:
+            scale = max((ends[tenth] - ends[last]) / np.log(LEVELS[tenth] / LEVELS[last]), 1e-12)
+            share = LEVELS[last] * np.exp(-beyond / scale)
+            return float(share if sign > 0 else 100.0 - share)
+    return float(np.interp(value, quantiles, LEVELS))
 
 
 def _names(distribution: str, geometry: str, quantity: str) -> list[str]:

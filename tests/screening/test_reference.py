@@ -46,6 +46,17 @@ def test_percentiles_rise_with_the_log_likelihood_and_end_at_0_and_100(reference
     assert reference.percentile([-np.inf], [7], 0.05) == 0.0
 
 
+def test_beyond_all_reference_molecules_bad_still_differs_from_worse(reference) -> None:
+    """Linear interpolation would call everything below the least one 0, and leave the order to chance."""
+    row = reference.quantiles[0, 7 - 2]
+    steps = np.arange(1, 5) * 3.0
+    below, above = (reference.percentile(ends, np.full(4, 7), 0.05) for ends in (row[0] - steps, row[-1] + steps))
+    assert (np.diff(below) < 0).all() and below[-1] > 0 and below[0] < 0.5
+    assert (np.diff(above) > 0).all() and above[-1] < 100 and above[0] > 99.5
+    near = reference.percentile([row[1] - 1e-9, row[1] + 1e-9, row[-2] - 1e-9, row[-2] + 1e-9], [7] * 4, 0.05)
+    assert np.allclose(near, [0.5, 0.5, 99.5, 99.5], atol=1e-6)
+
+
 def test_a_resolution_that_is_not_stored_is_refused_with_a_list(model) -> None:
     with pytest.raises(InputError, match=r"0\.07.*0\.02, 0\.05, 0\.1, 0\.2"):
         model.percentile(["CCO"], resolution=0.07)
@@ -89,9 +100,9 @@ def test_a_reference_needs_molecules(model) -> None:
 
 
 def test_made_geometries_are_compared_with_made_ones(model, library) -> None:
-    """Two tables that differ by 100 nats: the kind of geometry decides which is read."""
+    """Two tables that differ by 1e5 nats: the kind of geometry decides which is read."""
     reference = model.reference
-    moved = Reference(reference.resolutions, reference.sizes, reference.quantiles - 100.0)
+    moved = Reference(reference.resolutions, reference.sizes, reference.quantiles - 1e5)
     both = model.with_extras(moved.to_extras("tiny", ETKDG))
     given = [Molecule(m.numbers, m.positions) for m in library]
     assert np.allclose(both.percentile(given), model.percentile(given))

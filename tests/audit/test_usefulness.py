@@ -1,0 +1,78 @@
+"""The table of criteria: what is put in comes out, and a control stays out of the mean."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from molscore.audit import Options
+from molscore.audit import usefulness as part
+from molscore.audit.measures import measures
+from molscore.audit.outside import outside
+from molscore.audit.usefulness import Contrast, contrasts, usefulness
+from molscore.datasets.store import MoleculeSet
+from molscore.errors import InputError
+from molscore.molecules import Molecule
+from molscore.molecules.conformers import embed
+from molscore.molecules.files import write
+from molscore.screening.criteria import ORDERS
+from tests import tiny
+
+
+@pytest.fixture
+def held_out() -> MoleculeSet:
+    return MoleculeSet.from_molecules(tiny.geometries())
+
+
+def test_the_table_holds_every_criterion(held_out, tmp_path) -> None:
+    found = usefulness(tiny.model(), held_out, Options(n=24, drawn=0, resolution=0.1, output=tmp_path))
+    table = found.tables[0]
+    assert tuple(table.columns[1:]) == ORDERS
+    assert [row[0] for row in table.rows][:4] == [f"shaken by {width:g} Å" for width in (0.02, 0.05, 0.1, 0.2)]
+    assert len(found.tables) == 2 and found.verdicts[0].passed is not None
+    size = next(row for row in table.rows if str(row[0]).startswith("control"))
+    assert len(size) == len(table.columns)
+
+
+def test_the_mean_leaves_controls_out(monkeypatch) -> None:
+    """A criterion that is the number of atoms tells large from small, and nothing else."""
+    monkeypatch.setattr(part, "available", lambda model, resolution: ("atoms",))
+    sizes = lambda model, molecules, *rest: {"atoms": np.array([float(m.n_atoms) for m in molecules])}  # noqa: E731
+    monkeypatch.setattr(part, "measures", sizes)
+    small, large = [list(tiny.geometries()[first::9]) for first in (0, 8)]
+    groups = [Contrast("same", small, small), Contrast("size", large, small, control=True)]
+    table, means = part._table(None, groups, 0.1, 0)
+    assert means == {"atoms": pytest.approx(0.5)}
+    assert float(str(table.rows[1][1]).split()[0]) > 0.9
+    assert table.rows[-1][1] == "0.500"
+
+
+def test_parents_lend_their_probability_of_size_and_formula() -> None:
+    """Hydroxyl has an odd electron and no probability; with water as its parent it has water's."""
+    model, water = tiny.model(), tiny.geometries()[0]
+    hydroxyl = Molecule(water.numbers[:2], water.positions[:2])
+    alone = measures(model, [hydroxyl], 0.1)["log_likelihood"]
+    lent = measures(model, [hydroxyl], 0.1, [water])["log_likelihood"]
+    assert alone[0] == -np.inf
+    expected = model.terms([water], 0.1).log_composition + model.log_density([hydroxyl], 0.1)
+    assert lent == pytest.approx(expected, abs=1e-4)
+
+
+def test_contrasts_differ_by_seed_and_not_otherwise(held_out) -> None:
+    options = Options(n=8, drawn=0)
+    first, again = (next(contrasts(tiny.model(), held_out, options)).bad for _ in range(2))
+    other = next(contrasts(tiny.model(), held_out, options.but(seed=1))).bad
+    assert all(np.array_equal(a.positions, b.positions) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0].positions, other[0].positions)
+
+
+def test_outside_leaves_out_what_the_model_knows(held_out, tmp_path: Path) -> None:
+    model, path = tiny.model(), tmp_path / "others.xyz"
+    known, new, large = embed("O")[0], embed("CC(=O)N")[0], embed("CCCCCCC")[0]
+    radical = Molecule(known.numbers[:2], known.positions[:2], "hydroxyl")
+    write(path, [known, new, large, radical])
+    options = Options(n=8, drawn=0)
+    assert [molecule.formula for molecule in outside(path, model, held_out, options)] == ["C2H5NO"]
+    write(path, [known, large])
+    with pytest.raises(InputError, match="no molecule from outside"):
+        outside(path, model, held_out, options)
