@@ -21,7 +21,8 @@ _ORDERS = (  # those of `molscore.screening.criteria`, which is not loaded for a
     "percentile", "formula_percentile", "difference", "difference_percentile", "log_likelihood", "log_density",
     "per_degree",
 )  # fmt: skip
-_WITHOUT_EFFECT = ("output", "workers", "as_json", "resume", "engine", "shard")  # options that leave the rows of a result as they are
+# options that leave the rows of a result as they are
+_WITHOUT_EFFECT = ("output", "workers", "as_json", "resume", "engine", "shard")
 
 
 class Program(click.Group):
@@ -130,6 +131,7 @@ def generate(
 @click.option("--sort", is_flag=True, help="Best first; without it rows stay where they are.")
 @click.option("--seed", type=int, default=0, help="Of geometries for rows that have none.")
 @click.option("--workers", type=int, default=None, help="Processes for such geometries; one a core by default.")
+@click.option("--conformers", type=int, default=1, help="Of each such row, put together by log-mean-exp.")
 @click.option("--resume", is_flag=True, help="Carry on with a run that was cut short.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="ray: on a cluster, or all cores.")
 @click.option("--shard", default="1/1", help="i/n: judge the i-th of n shares, into the folder of -o; see merge, top.")
@@ -155,7 +157,8 @@ def rank(
     plan = {name: options[name] for name in ("sort", "resume", "engine", "workers")}
     plan = Plan(output, shard=Shard.parse(options["shard"]), progress=True, **plan)
     loaded, resolution, seed = load(model, distribution), options["resolution"], options["seed"]
-    scorer = Scorer(loaded, resolution, choose_order(loaded, options["by"], resolution), seed)
+    order = choose_order(loaded, options["by"], resolution)
+    scorer = Scorer(loaded, resolution, order, seed, conformers=options["conformers"])
     job = Job(scorer, library, options["smiles_column"], plan.keeps_shapes)
     found = run(job, plan, report.provenance(loaded, _command(context), seed, resolution))
     for line in report.ranking_summary(found.statuses, found.renamed, scorer.by, resolution):

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from molscore.errors import InputError
-from molscore.molecules.conformer_pool import ConformerPool
 from molscore.molecules.files.record import Record
 from molscore.screening.scorer import Scored, Scorer
 
@@ -27,7 +26,7 @@ class PooledScorer:
         if workers < 1:
             raise InputError(f"workers must be at least 1, not {workers}")
         self.scorer = scorer
-        self.pool = ConformerPool(workers, scorer.seed, scorer.time_limit)
+        self.pool = scorer.pool(workers)
 
     def __call__(self, records: Sequence[Record]) -> list[Scored]:
         """One judgement a record, in order."""

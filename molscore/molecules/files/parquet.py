@@ -25,7 +25,8 @@ _WRITE_ROWS = 10_000
 
 
 def scan_parquet(path: str, wanted: str | None) -> tuple[Iterator[Make], int]:
-    """The rows of a table and how many there are; a record is made from ``numbers`` (N,) and flat ``positions`` (3N,) Å where present, else from SMILES.
+    """The rows of a table and how many there are. A record is made from ``numbers`` (N,) and flat ``positions`` (3N,) Å
+    where present, else from SMILES.
 
     Raises `InputError` at once for a file that is no Parquet table or has neither kind of column.
     """

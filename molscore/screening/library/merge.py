@@ -40,9 +40,9 @@ class Merge:
 
     def __enter__(self) -> "Merge":
         known = f"SELECT {ROW} AS row, {KEY} AS key FROM {self._relation} WHERE status = 'ok' AND {KEY} IS NOT NULL"
+        firsts = "SELECT key, min(row) AS first FROM known GROUP BY key HAVING count(*) > 1"
         self._run(
-            f"CREATE TEMP TABLE repeated AS WITH known AS ({known}), firsts AS (SELECT key, min(row) AS first FROM known "
-            "GROUP BY key HAVING count(*) > 1) "
+            f"CREATE TEMP TABLE repeated AS WITH known AS ({known}), firsts AS ({firsts}) "
             "SELECT row, first FROM known JOIN firsts USING (key) WHERE row > first ORDER BY row"
         )
         return self

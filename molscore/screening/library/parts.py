@@ -41,19 +41,26 @@ def table_of(
     for name in dict.fromkeys(name for row in rows for name in row):
         kind = _TYPES.get(name, pa.float64()) if name in COLUMNS else (types or {}).get(name, pa.string())
         arrays[name] = array_of([row.get(name) for row in rows], kind)
-    held = [scored.molecule if shapes else scored.record.molecule for scored in judged]
+    held = [(scored.molecule if shapes else None) or scored.record.molecule for scored in judged]
     if any(molecule is not None for molecule in held):
         arrays[NUMBERS], arrays[POSITIONS] = geometry_arrays(held, np.float64)
     return pa.table(arrays)
 
 
-def rows_of(table: pa.Table, optional: bool = False) -> Iterator[tuple[Molecule | None, dict[str, Any], None]]:
-    """Rows to write, the input's columns before ours; where columns are `optional`, a row lacks those without value."""
+def rows_of(
+    table: pa.Table, optional: bool = False, shapes: bool = True
+) -> Iterator[tuple[Molecule | None, dict[str, Any], None]]:
+    """Rows to write, the input's columns before ours; where columns are `optional`, a row lacks those without value.
+
+    Geometries that were made are left out unless `shapes`; those of the input stay.
+    """
     names = [name for name in table.column_names if name not in HIDDEN]
     names.sort(key=lambda name: name in COLUMNS)
     for columns, molecule in zip(table.select(names).to_pylist(), _molecules(table), strict=True):
         if optional:
             columns = {name: value for name, value in columns.items() if value is not None or name in COLUMNS}
+        if not shapes and columns["geometry"] == "etkdg":
+            molecule = None
         if molecule is not None and isinstance(name := columns.get("name"), str):
             molecule = Molecule(molecule.numbers, molecule.positions, name)
         yield molecule, columns, None

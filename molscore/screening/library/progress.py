@@ -1,10 +1,11 @@
 """How far a ranking has come: rows a second and the time left, from the row count or the share of the file read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
+import pyarrow as pa
 from tqdm import tqdm
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "passing"]
 
 
 class Progress:
@@ -41,3 +42,11 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self.bar.close()
+
+
+def passing(tables: Iterable[pa.Table], total: int | None, shown: bool) -> Iterator[pa.Table]:
+    """The same tables, with a bar for their rows."""
+    with tqdm(unit="row", desc="write", total=total, disable=None if shown else True, leave=False) as bar:
+        for table in tables:
+            yield table
+            bar.update(len(table))

@@ -5,14 +5,16 @@ from pathlib import Path
 
 from molscore.errors import InputError
 from molscore.molecules.files import write
+from molscore.molecules.files.source import format_of
 from molscore.screening.library.folder import Manifest, complete_parts, read_manifest
 from molscore.screening.library.job import differences
 from molscore.screening.library.merge import Merge
 from molscore.screening.library.parts import rows_of
+from molscore.screening.library.progress import passing
 from molscore.screening.library.summary import Summary
 from molscore.screening.report import ranking_summary
 
-__all__ = ["merged"]
+__all__ = ["merged", "shows_shapes"]
 
 
 def merged(
@@ -30,11 +32,18 @@ def merged(
             merge.require(by)
         tables = merge.in_order() if n is None and not sort else merge.sorted(by) if n is None else merge.best(by, n)
         summary = Summary()
-        rows = (row for table in summary.counting(tables) for row in rows_of(table, manifest["optional"]))
+        optional, shapes = manifest["optional"], shows_shapes(output)
+        tables = passing(summary.counting(tables), merge.n_rows if n is None else n, shown=True)
+        rows = (row for table in tables for row in rows_of(table, optional, shapes))
         count = write(output, rows, manifest["provenance"])
     if n is not None:
         return [f"the best {count} of {merge.n_rows} rows by {by}, at a resolution of {resolution:g} Å"]
     return ranking_summary(summary.statuses, summary.renamed, by, resolution)
+
+
+def shows_shapes(output: str) -> bool:
+    """Whether a file's format is there to hold geometries; a table of SMILES is not made larger by them."""
+    return output != "-" and format_of(output)[0] in ("sdf", "xyz")
 
 
 def _manifest(folders: Sequence[Path]) -> Manifest:

@@ -21,6 +21,8 @@ from molscore.screening.library.here import judge_here
 from molscore.screening.library.job import Job
 from molscore.screening.library.merge import Merge
 from molscore.screening.library.parts import read_part, rows_of
+from molscore.screening.library.progress import passing
+from molscore.screening.library.result import shows_shapes
 from molscore.screening.library.shard import WHOLE, Shard
 from molscore.screening.library.summary import Summary
 from molscore.screening.library.with_ray import judge_with_ray
@@ -35,7 +37,7 @@ class Plan:
     """How a job is done, which its rows do not depend on; raises `InputError` for what does not go together."""
 
     output: str = "-"
-    """A file, ``-`` for CSV on standard output, or a folder (its name ends in a slash, or it is there) for the parts."""
+    """A file, ``-`` for CSV on standard output, or a folder (it is there, or its name ends in a slash) for parts."""
     sort: bool = False
     resume: bool = False
     shard: Shard = WHOLE
@@ -60,8 +62,8 @@ class Plan:
 
     @property
     def keeps_shapes(self) -> bool:
-        """Whether geometries made here are part of the result; a table of SMILES is not made larger by them."""
-        return not self.is_folder and self.output != "-" and format_of(self.output)[0] in ("sdf", "xyz")
+        """Whether parts hold the geometries that are made; a folder does for what it may be merged into."""
+        return self.is_folder or shows_shapes(self.output)
 
 
 def run(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Summary:
@@ -85,7 +87,9 @@ def run(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Summary:
                     folder.mend(number, table)
             else:
                 tables = summary.counting(merge.sorted(job.scorer.by) if plan.sort else merge.in_order())
-                write(plan.output, (row for table in tables for row in rows_of(table, job.optional)), provenance)
+                tables = passing(tables, extent.rows, plan.progress)
+                rows = (row for table in tables for row in rows_of(table, job.optional, job.shapes))
+                write(plan.output, rows, provenance)
                 folder.remove()
     return summary
 

@@ -28,7 +28,7 @@ def result(job, path: Path, **options) -> bytes:
 @pytest.mark.parametrize("sort", [False, True])
 def test_the_result_is_that_of_a_ranking_in_memory(job, tmp_path, monkeypatch, suffix, sort) -> None:
     made = job(".sdf" if suffix == ".sdf" else ".parquet")
-    monkeypatch.setattr("molscore.screening.rank.CHUNK_ROWS", PART_ROWS)
+    monkeypatch.setitem(Ranking._judged.__globals__, "CHUNK_ROWS", PART_ROWS)
     judged = Ranking(made.scorer, made.path)
     judged = sort_scored(judged, "percentile") if sort else judged
     write(tmp_path / f"memory{suffix}", ((s.record.molecule, columns_of(s), None) for s in judged), PROVENANCE)
@@ -62,16 +62,19 @@ def killed(job, path: Path, parts: int) -> None:
 def test_killed_and_resumed_is_as_never_killed(job, tmp_path, monkeypatch) -> None:
     made, path = job(), tmp_path / "out.csv"
     whole = result(made, tmp_path / "whole.csv")
+    judged: list[int] = []
+    judge = here.part_of
     for moment in (1, 3):
         killed(made, path, moment)
         with pytest.raises(InputError, match="--resume"):
             run(made, Plan(str(path)), PROVENANCE)
-        judged = []
-        monkeypatch.setattr(here, "part_of", lambda chunk, *a, f=here.part_of: (judged.append(chunk.number), f(chunk, *a))[1])
-        assert result(made, path, resume=True) == whole
-        monkeypatch.undo()
+        judged.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(here, "part_of", lambda chunk, *rest: judged.append(chunk.number) or judge(chunk, *rest))
+            assert result(made, path, resume=True) == whole
         assert 0 < len(judged) <= 6 - moment and 0 not in judged
         assert not Path(f"{path}.parts").exists()
+        path.unlink()
 
 
 def test_a_run_that_could_not_write_its_result_need_not_judge_again(job, tmp_path, monkeypatch) -> None:
@@ -81,7 +84,7 @@ def test_a_run_that_could_not_write_its_result_need_not_judge_again(job, tmp_pat
     def full(*_: object) -> None:
         raise OutputError("out.csv: cannot be written (no space left on device)")
 
-    monkeypatch.setattr("molscore.screening.library.run.write", full)
+    monkeypatch.setitem(run.__globals__, "write", full)
     with pytest.raises(OutputError, match="no space"):
         result(made, path)
     monkeypatch.undo()

@@ -1,0 +1,94 @@
+"""`molscore rank` in parts, `merge` and `top`: what a user types and is told."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from molscore.molecules.files import write
+from tests import tiny
+
+
+@pytest.fixture
+def library(tmp_path) -> Path:
+    """Rows with geometries, some twice, some without."""
+    held = tiny.geometries()
+    rows = [(held[i % 20], {"id": i}) for i in range(30)] + [(None, {"id": 30, "smiles": "C1CC"})]
+    write(tmp_path / "library.parquet", rows)
+    return tmp_path / "library.parquet"
+
+
+@pytest.fixture
+def small_parts(monkeypatch) -> None:
+    """Parts of four rows, so that a small library has many."""
+    from molscore.screening.library import Job
+
+    monkeypatch.setattr(Job.__init__, "__defaults__", (None, False, 4))
+
+
+def refused(done, *words: str) -> None:
+    assert done.exit_code == 2 and done.stderr.count("\n") == 1 and done.stderr.startswith("molscore: error: ")
+    assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_shards_are_merged_and_the_best_taken(run, folder, library, tmp_path, small_parts) -> None:
+    common = ("rank", library, "--model", folder)
+    assert run(*common, "-o", "whole.csv").exit_code == 0
+    assert run(*common, "-o", "ordered.csv", "--sort").exit_code == 0
+    assert "15 rows" in run(*common, "--shard", "2/2", "-o", "parts/").stderr
+    refused(run("merge", "parts", "-o", "merged.csv"), "4 of 8 parts", "shard 1/2")
+    refused(run(*common, "--shard", "2/2", "-o", "parts/"), "--resume")
+    assert run(*common, "--shard", "1/2", "-o", "parts/").exit_code == 0
+    done = run("merge", "parts", "-o", "merged.csv")
+    assert "31 rows, 20 judged" in done.stderr and "10 more of the same molecules" in done.stderr
+    for name in ("", ".provenance.json"):
+        assert Path(f"merged.csv{name}").read_bytes() == Path(f"whole.csv{name}").read_bytes()
+    assert run("top", "parts", "-n", 7, "-o", "best.csv").exit_code == 0
+    ordered, best = (list(csv.DictReader(Path(name).read_text().splitlines())) for name in ("ordered.csv", "best.csv"))
+    assert best == ordered[:7] and {row["status"] for row in best} == {"ok"}
+    assert run("top", "parts", "-n", 5, "--by", "log_likelihood", "-o", "likely.parquet").exit_code == 0
+    refused(run("top", "parts", "--by", "beauty"), "beauty", "percentile")
+    refused(run("top", tmp_path), "manifest.json")
+
+
+def test_a_folder_keeps_the_parts(run, folder, library, small_parts) -> None:
+    assert run("rank", library, "--model", folder, "-o", "ranked/").exit_code == 0
+    assert run("rank", library, "--model", folder, "-o", "whole.csv").exit_code == 0
+    assert run("merge", "ranked", "-o", "merged.csv").exit_code == 0
+    assert Path("merged.csv").read_bytes() == Path("whole.csv").read_bytes()
+    refused(run("rank", library, "--model", folder, "-o", "ranked/"), "ranked", "--resume")
+    assert run("rank", library, "--model", folder, "-o", "ranked/", "--resume").exit_code == 0
+    refused(run("rank", library, "--model", folder, "-o", "ranked/", "--resume", "--seed", 1), "seed was 0 and is 1")
+
+
+def test_what_is_left_of_a_run_is_not_overlooked(run, folder, library, small_parts, monkeypatch) -> None:
+    from molscore.screening.library import here
+
+    whole = ("rank", library, "--model", folder, "-o")
+    assert run(*whole, "whole.csv").exit_code == 0
+    judge, left = here.part_of, [3]
+
+    def interrupted(*arguments: object) -> object:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return judge(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(here, "part_of", interrupted)
+        assert run(*whole, "out.csv").exit_code == 130
+    assert len(list(Path("out.csv.parts").glob("part-*"))) == 3
+    refused(run(*whole, "out.csv"), "out.csv.parts holds parts", "--resume")
+    assert run(*whole, "out.csv", "--resume").exit_code == 0
+    assert Path("out.csv").read_bytes() == Path("whole.csv").read_bytes()
+    assert not Path("out.csv.parts").exists()
+
+
+def test_options_that_do_not_go_together(run, folder, library) -> None:
+    common = ("rank", library, "--model", folder)
+    refused(run(*common, "--resume"), "standard output")
+    refused(run(*common, "--shard", "1/2", "-o", "out.csv"), "folder")
+    refused(run(*common, "--shard", "0/2", "-o", "out/"), "1 to n")
+    refused(run(*common, "--sort", "-o", "out/"), "merge --sort")
+    refused(run("rank", "-", "--model", folder, "--resume", "-o", "out.csv", input="CCO\n"), "standard input")
+    assert [path.name for path in Path().iterdir()] == [library.name]

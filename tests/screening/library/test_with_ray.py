@@ -1,0 +1,41 @@
+"""Ray Data gives the rows that one process gives."""
+
+from pathlib import Path
+
+import pytest
+
+from molscore.errors import InputError
+from molscore.screening.library import Job, Plan, Shard, run
+from molscore.screening.library.result import merged
+from tests.screening.library.conftest import PROVENANCE
+
+
+def test_ray_gives_the_bytes_of_one_process(job, tmp_path, monkeypatch) -> None:
+    ray = pytest.importorskip("ray")
+    pytest.importorskip("ray.data")
+    # scorers run in processes that know the package, not this folder of tests
+    made = job()
+    run(made, Plan(str(tmp_path / "here.csv")), PROVENANCE)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    try:
+        run(made, Plan(f"{tmp_path}/parts/", shard=Shard(1, 2)), PROVENANCE)
+        run(made, Plan(f"{tmp_path}/parts/", shard=Shard(2, 2), engine="ray"), PROVENANCE)
+    finally:
+        ray.shutdown()
+    merged([tmp_path / "parts"], str(tmp_path / "merged.csv"))
+    assert (tmp_path / "merged.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+
+
+def test_standard_input_cannot_be_shared_out(job, tmp_path) -> None:
+    pytest.importorskip("ray")
+    made = Job(job().scorer, "-")
+    with pytest.raises(InputError, match="standard input"):
+        run(made, Plan(str(tmp_path / "out.csv"), engine="ray"), PROVENANCE)
+
+
+def test_without_ray_the_extra_is_named(job, tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(InputError, match=r"molscore-discoformer\[ray\]"):
+        run(job(), Plan(str(tmp_path / "out.csv"), engine="ray"), PROVENANCE)
+    assert not Path(tmp_path / "out.csv.parts").exists()
