@@ -49,8 +49,9 @@ def filtering(model: Model, held_out: MoleculeSet, options: Options) -> Part:
         for name, kept in (("all", np.ones(len(molecules), dtype=bool)), ("that pass the checks", passed)):
             if kept.sum() < 10:
                 continue
-            for by, numbers in values.items():
-                rows.append([temperature, name, int(kept.sum()), by, *_row(numbers[kept], stable[kept], options.seed)])
+            for by in values if name == "all" else (order, "chance"):
+                cells = _row(values[by][kept], stable[kept], options.seed)
+                rows.append([temperature, name, int(kept.sum()), by, *cells])
         plots.append(_plot(temperature, values[order], values["chance"], stable, options.seed))
         verdicts += _verdicts(values[order], stable, f"temperature {temperature:g}, kept by {order}", options.seed)
     title = "The filter: how many unstable molecules does the density turn down?"

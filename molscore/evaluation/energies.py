@@ -49,7 +49,9 @@ class ForceField:
 
     def gradient(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
         """kcal/mol/Å, ``(N, 3)``."""
-        return np.array(self._field.CalcGrad(positions.ravel().tolist())).reshape(-1, 3)
+        flat = positions.ravel().tolist()
+        self._field.CalcEnergy(flat)  # RDKit keeps distances, and only the energy renews them
+        return np.array(self._field.CalcGrad(flat)).reshape(-1, 3)
 
     @cached_property
     def modes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
