@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test data lint readme clean
+.PHONY: help demo test data lint readme pages clean
 
 help:  ## show this list
 	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "make %-7s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ lint: $(VENV)/.installed-lint  ## check the code with ruff
 
 readme:  ## write the generated parts of README.md: the file tree and the results
 	$(PYTHON) benchmarks/readme.py
+
+pages: $(VENV)/.installed  ## write the numbers of docs/likelihood.md from the shipped model
+	$(BIN)/python -m benchmarks.isomers
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist

@@ -58,25 +58,24 @@ def page(model: Model) -> str:
     rows = [f"| {label} | {_cells(found[name])} |" for name, label in LABELS.items() if name in found]
     gaps = {r: float(np.subtract(*found[f"at {r:g} Å"])) for r in RESOLUTIONS}
     likelier, gap = names[0 if gaps[RESOLUTION] > 0 else 1], abs(gaps[RESOLUTION])
-    ordered = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, found["log_likelihood"] - math.lgamma(n + 1)))
+    lost, sums = math.lgamma(n + 1), found["log_likelihood"]
+    ordered = ", ".join(f"{name} {value - lost:.2f}" for name, value in zip(names, sums, strict=True))
+    blurred = [f"| {r:g} | {_cells(found[f'at {r:g} Å'])} | {gaps[r]:+.2f} |" for r in RESOLUTIONS]
     text = [
-        f"Both are {molecules[0].formula}: {n} atoms, d = 3({n} − 1) = {3 * (n - 1)} degrees of freedom. So the terms for "
-        "size, formula and permutations are the same, and only the geometry tells them apart.",
+        f"Both are {molecules[0].formula}: {n} atoms, d = 3({n} − 1) = {3 * (n - 1)} degrees of freedom. So the terms "
+        "for size, formula and\npermutations are the same, and only the geometry tells them apart.",
         "\n".join(head + rows),
-        f"{likelier.capitalize()} is the likelier by {gap:.2f} nats: a density e^{gap:.2f} = {math.exp(gap):.3g} times as "
-        "high, averaged over a ball of about the resolution. That is a statement about how QM9's molecules look, not about "
-        "energy or how much of either is in a flask.",
+        f"{likelier.capitalize()} is the likelier by {gap:.2f} nats: a density e^{gap:.2f} = {math.exp(gap):.3g} times "
+        "as high, averaged over a ball\nof about the resolution. That is a statement about what QM9's molecules look "
+        "like, not about energy, nor about how\nmuch of either is in a flask.",
         "The same two geometries at other resolutions:",
-        "\n".join([
-            f"| resolution Å | {' | '.join(names)} | {names[0]} less {names[1]} |", "|---|---|---|---|",
-            *(f"| {r:g} | {_cells(found[f'at {r:g} Å'])} | {gaps[r]:+.2f} |" for r in RESOLUTIONS),
-        ]),
-        "Down a column the numbers say nothing about the molecule: the density of anything sharp grows as the blur shrinks. "
-        "Along a row they compare.",
-        f"In EDM's ordered convention both lose ln {n}! = {math.lgamma(n + 1):.2f} nats: {ordered}.",
-        f"<sub>Geometries by ETKDGv3 and MMFF94s from SMILES; model `{model.name}`, weights sha256 {model.weights[:12]}; "
-        "written by `make pages`.</sub>",
-    ]  # fmt: skip
+        "\n".join([f"| at Å | {' | '.join(names)} | {names[0]} less {names[1]} |", "|---|---|---|---|", *blurred]),
+        "Down a column the numbers say nothing about the molecule: the density of anything sharp grows as the blur "
+        "shrinks.\nAlong a row they compare.",
+        f"In EDM's ordered convention both lose ln {n}! = {lost:.2f} nats: {ordered}.",
+        "<sub>Geometries by ETKDGv3 and MMFF94s from SMILES; "
+        f"model `{model.name}`, weights sha256 {model.weights[:12]}; written by `make pages`.</sub>",
+    ]
     return "\n\n".join(text)
 
 

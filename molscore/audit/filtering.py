@@ -26,6 +26,7 @@ __all__ = ["filtering", "saved", "stable_share"]
 KEEPS = tuple(round(1.0 - 0.05 * k, 2) for k in range(15))  # 1.0 ... 0.3
 KEEP = 0.65
 GOAL = 35.0  # percent of inspections saved
+RESAMPLES = 1000  # of the bootstrap; a fifth for each point of the curve
 COLUMNS = ["drawn at temperature", "molecules", "n", "kept by", "stable, all %", f"stable, kept {KEEP:.0%}",
            "gain, points", "inspected fewer %", "at best %"]  # fmt: skip
 NOTE = (
@@ -61,7 +62,7 @@ def filtering(model: Model, held_out: MoleculeSet, options: Options) -> Part:
 def _verdicts(values: NDArray[np.float64], stable: NDArray[np.bool_], what: str, seed: int) -> list[Verdict]:
     """Whether stability rises for certain, and whether as many inspections are saved as is the goal."""
     gain, fewer = _figures(values, stable)
-    low, _ = bootstrap_interval(lambda rows: _figures(values[rows], stable[rows])[0], len(stable), 1000, seed)
+    low, _ = bootstrap_interval(lambda rows: _figures(values[rows], stable[rows])[0], len(stable), RESAMPLES, seed)
     best = _at_best(stable)
     why = "" if best > GOAL else f"at best {best:.1f} with these molecules"
     return [
@@ -91,7 +92,7 @@ def _row(values: NDArray[np.float64], stable: NDArray[np.bool_], seed: int) -> l
     before, after = float(stable.mean()), stable_share(values, stable, KEEP)
     cells: list[str | float] = [f"{100 * before:.1f}", f"{100 * after:.1f}"]
     for k, figure in enumerate(_figures(values, stable)):
-        low, high = bootstrap_interval(lambda r, k=k: _figures(values[r], stable[r])[k], len(stable), 1000, seed)
+        low, high = bootstrap_interval(lambda r, k=k: _figures(values[r], stable[r])[k], len(stable), RESAMPLES, seed)
         cells.append(f"{figure:.1f} [{low:.1f}, {high:.1f}]")
     return [*cells, f"{_at_best(stable):.1f}"]
 
@@ -133,5 +134,6 @@ def _plot(
 
 def _half(values: NDArray[np.float64], stable: NDArray[np.bool_], keep: float, seed: int) -> float:
     """Half the length of the interval of the stable share, in points."""
-    low, high = bootstrap_interval(lambda rows: stable_share(values[rows], stable[rows], keep), len(stable), 200, seed)
+    n, share = len(stable), RESAMPLES // 5
+    low, high = bootstrap_interval(lambda rows: stable_share(values[rows], stable[rows], keep), n, share, seed)
     return 50 * (high - low)

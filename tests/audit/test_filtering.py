@@ -49,6 +49,7 @@ def test_the_part_has_a_row_for_each_criterion(monkeypatch, tmp_path, rng) -> No
     whole = list(tiny.geometries())[:12]
     torn = [Molecule(m.numbers, m.positions * 1.4) for m in whole]
     monkeypatch.setattr(filtering, "drawn", lambda *given: whole + torn)
+    monkeypatch.setattr(filtering, "RESAMPLES", 20)
     held = MoleculeSet.from_molecules(whole)
     found = measure(tiny.model(), held, Options(drawn=24, resolution=0.1, output=tmp_path))
     table = found.tables[0]
