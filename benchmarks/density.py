@@ -71,6 +71,8 @@ def main() -> None:
     provenance, parts = audit["provenance"], audit["parts"]
     settings = provenance["options"]
     words = " ".join(f"--{name} {settings[name]}" for name in NUMBERS)
+    if settings["outside"] != "None":
+        words += f" --outside {Path(settings['outside']).name}"
     facts = {
         "machine": {**describe(), "threads": torch.get_num_threads()},
         "command": f"python -m benchmarks.density {words}",

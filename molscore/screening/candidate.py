@@ -67,7 +67,10 @@ class Candidate(Molecule):
 
     def columns(self) -> dict[str, Any]:
         """The facts by name, as files show them; log-probabilities to four decimals, percentiles to two."""
-        measure = {} if hasattr(self, self.by) else {self.by: round(self.measure, DIGITS.get(self.by, 2))}
+        measure = {}
+        if not hasattr(self, self.by):
+            known = self.measure == self.measure  # NaN is not
+            measure[self.by] = round(self.measure, DIGITS.get(self.by, 2)) if known else None
         return {
             "smiles": self.smiles,
             "formula": self.formula,

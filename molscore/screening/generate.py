@@ -82,7 +82,7 @@ def judge(
     model: "Model", candidates: Sequence[Candidate], resolution: float, by: str = "percentile"
 ) -> list[Candidate]:
     """The candidates with log-likelihood, log-density, percentile and the criterion `by`, where positions allow it."""
-    judged = list(candidates)
+    judged = [replace(candidate, by=by) for candidate in candidates]
     rows = [row for row, candidate in enumerate(candidates) if _has_extent(candidate)]
     if not rows:
         return judged

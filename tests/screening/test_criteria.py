@@ -7,6 +7,7 @@ import pytest
 
 from molscore import cli
 from molscore.errors import InputError
+from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
 from molscore.screening import Scorer, criteria, rank
 from molscore.screening.candidate import inspect
@@ -56,7 +57,13 @@ def test_the_default_is_chosen_in_one_place(model, monkeypatch) -> None:
         assert choose_order(model, None, 0.05) == by
         assert rank(model, ["CCO"]).attrs["by"] == by
         candidate = model.generate(2, steps=2)[0]
-        assert candidate.by in (by, "percentile")  # the latter where it could not be judged
+        assert candidate.by == by and by in candidate.columns()
+
+
+def test_what_cannot_be_judged_has_the_column_and_no_number(model) -> None:
+    point = inspect(Molecule([8, 1, 1], np.zeros((3, 3))), 0)
+    columns = judge(model, [point], 0.05, "per_degree")[0].columns()
+    assert columns["per_degree"] is None and columns["percentile"] is None
 
 
 def test_a_checkpoint_with_fewer_tables_falls_back(model, monkeypatch) -> None:
