@@ -71,7 +71,7 @@ def main() -> None:
     provenance, parts = audit["provenance"], audit["parts"]
     settings = provenance["options"]
     words = " ".join(f"--{name} {settings[name]}" for name in NUMBERS)
-    if settings["outside"] != "None":
+    if settings.get("outside", "None") != "None":
         words += f" --outside {Path(settings['outside']).name}"
     facts = {
         "machine": {**describe(), "threads": torch.get_num_threads()},

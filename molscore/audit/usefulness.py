@@ -33,9 +33,9 @@ NOTE = (
     "same one drawn together. A swapped element or a missing hydrogen leaves an odd number of electrons, which `rank` "
     "and `generate` refuse by formula: here the density alone must tell, so that the molecule keeps the probability of "
     "size and formula of the one it was made from; after a missing hydrogen percentiles are within the smaller size. "
-    "`difference` is between the resolution and one four times coarser, for each degree of freedom. Controls, which the "
-    "mean leaves out: within held-out molecules nothing is wrong with either size, so that 0.5 is right; where small "
-    "strangers are compared with large held-out molecules, less than 0.5 is the likelihood paradox."
+    "`difference` is between the resolution and one four times coarser, for each degree of freedom. Controls, which "
+    "the mean leaves out: within held-out molecules nothing is wrong with either size, so that 0.5 is right; where "
+    "small strangers are compared with large held-out molecules, less than 0.5 is the likelihood paradox."
 )
 
 
