@@ -18,10 +18,10 @@ def estimate(
     return levels, offsets(climb(density, x, levels, spreads(density, x, levels, 0), generator))
 
 
-@pytest.mark.parametrize(("make", "n"), [(shapes, 300), (lambda generator: water(), 100)])
+@pytest.mark.parametrize(("make", "n"), [(shapes, 300), (lambda generator: water(), 40)])
 def test_a_true_density_is_normalised(make, n: int, generator: torch.Generator) -> None:
     _, found = estimate(make(generator), None, generator, n)
-    assert np.abs(found.offset).max() < 0.25
+    assert np.abs(found.offset).max() < 0.3
     assert np.abs(found.offset / found.error).max() < 4
     assert found.overlap.min() > 0.5
 

@@ -1,5 +1,7 @@
 """The referee's work survives a kill, is shared without overlap, and what it says is summed up rightly."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from molscore.audit.judged import Judged, Notebook, read_all
 from molscore.audit.referee import by_formula, judge
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
+from molscore.evaluation.bootstrap import bootstrap_interval
 from tests import tiny
 
 
@@ -74,7 +77,9 @@ def judged(model: np.ndarray, truth: np.ndarray, formulas: list[str]) -> list[Ju
     return [Judged(k, name, 9, a, b, 0.001, 1.0) for k, (a, b, name) in enumerate(rows)]
 
 
-def test_agreement_is_summed_up_and_bounds_hold(rng: np.random.Generator) -> None:
+def test_agreement_is_summed_up_and_bounds_hold(rng: np.random.Generator, monkeypatch) -> None:
+    quick = partial(bootstrap_interval, resamples=100)
+    monkeypatch.setattr("molscore.audit.agreement.bootstrap_interval", quick)
     truth, formulas = rng.normal(0, 7, 200), [f"C{k % 10}" for k in range(200)]
     good = agreement_part(judged(truth + rng.normal(0.5, 0.5, 200), truth, formulas), 0.05)
     assert [verdict.passed for verdict in good.verdicts] == [True] * 4

@@ -46,6 +46,6 @@ def test_noise_is_a_molecules_own(generator: torch.Generator) -> None:
 
 def test_a_model_is_taken_through(rng) -> None:
     held_out = MoleculeSet.from_molecules(tiny.geometries())
-    part = time_score(tiny.model(), held_out, Options(n=4, sigma_min=0.1, sigma_max=10.0))
+    part = time_score(tiny.model(), held_out, Options(n=4, resolution=0.2, sigma_min=0.1, sigma_max=10.0))
     assert len(part.tables[0].rows) == 10
     assert np.isfinite([row[1] for row in part.tables[0].rows]).all()
