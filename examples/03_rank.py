@@ -10,4 +10,4 @@ frame = molscore.rank(sys.argv[1] if len(sys.argv) > 1 else "qm9", library, smil
 print("order:", frame.attrs["by"])
 print(frame["status"].value_counts().to_string())
 best = frame.sort_values(frame.attrs["by"], ascending=False).head(10)
-print(best[["name", "smiles", "log_likelihood", "percentile"]].to_string(index=False))
+print(best[["name", "smiles", "log_likelihood", frame.attrs["by"]]].to_string(index=False))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import molscore
 from molscore.molecules.drawing import draw_grid
-from molscore.screening.candidate import Candidate
+from molscore.screening.candidate import Candidate, standing
 from molscore.screening.report import candidate_rows, candidate_summary, provenance
 
 SHOWN = 20
@@ -18,11 +18,12 @@ SHOWN = 20
 
 def table(candidates: list[Candidate]) -> str:
     """The first candidates, one a line."""
-    lines = [f"{'rank':>4} {'percentile':>10} {'log p':>8}  {'new':3}  {'formula':10} SMILES"]
+    by = candidates[0].by if candidates else "order"
+    lines = [f"{'rank':>4} {by:>21} {'log p':>8}  {'new':3}  {'formula':10} SMILES"]
     for rank, c in enumerate(candidates, start=1):
-        percentile = "-" if c.percentile is None else f"{c.percentile:.1f}"
+        value, log_likelihood = standing(c)
         novel = "?" if c.novel is None else "yes" if c.novel else "no"
-        lines.append(f"{rank:>4} {percentile:>10} {c.log_likelihood:>8.1f}  {novel:3}  {c.formula:10} {c.smiles}")
+        lines.append(f"{rank:>4} {value:>21.1f} {log_likelihood:>8.1f}  {novel:3}  {c.formula:10} {c.smiles}")
     return "\n".join(lines)
 
 

@@ -74,3 +74,15 @@ def test_missing_system_libraries_are_named(tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "rdkit.Chem.Draw", None)
     with pytest.raises(OutputError, match="libX11"):
         draw_grid(["C"], ["a"], tmp_path / "x.png")
+
+
+def test_a_full_colour_is_full_and_stays_so(library, tmp_path) -> None:
+    """Pictures compare when they share `full`: a weight beyond it looks the same, one below it paler."""
+
+    def drawn(weight: float, full: float | None) -> str:
+        draw_weights(library["CCO"], weight * np.eye(9)[0], tmp_path / "x.svg", full=full)
+        return (tmp_path / "x.svg").read_text()
+
+    assert drawn(1.0, 1.0) == drawn(5.0, 1.0) == drawn(0.1, None)
+    assert drawn(1.0, 2.0) != drawn(1.0, 1.0)
+    assert drawn(1.0, 1.0).lstrip().startswith("<?xml")
