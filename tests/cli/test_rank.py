@@ -101,7 +101,7 @@ def test_given_geometries_are_kept(run, folder, tmp_path) -> None:
     Path("in.xyz").write_text(frame + "".join(broken) + frame)
     assert run("rank", "in.xyz", "--model", folder, "-o", "out.csv").exit_code == 0
     rows = table(tmp_path / "out.csv")
-    expected = ["ok", "bad_positions", "too_small", "unparsable", "bad_positions", "ok"]
+    expected = ["ok", "bad_positions", "too_small", "unparsable", "bad_positions", "duplicate"]
     assert [row["status"] for row in rows] == expected
     assert rows[0]["geometry"] == "given"
     assert rows[0]["log_likelihood"] == rows[-1]["log_likelihood"]

@@ -12,7 +12,7 @@ from molscore.screening.scorer import Scorer
 def test_few_rows_start_no_process_and_many_do(model, monkeypatch) -> None:
     records = list(records_of(["CCO", "C1CC", "CO"]))
     found = []
-    for least in (3, 2):
+    for least in (4, 2):
         monkeypatch.setattr(pooled, "POOL_ROWS", least)
         with PooledScorer(Scorer(model), workers=1) as judge:
             found.append([scored.columns for scored in judge(records)])

@@ -14,7 +14,7 @@ from molscore.screening.records import records_of
 from tests import tiny
 
 MIXED = ["CCO", "C1CC", "ClC", "C=C", "", "CC.O", "c1ccccc1", "[CH3]", "CCO"]
-EXPECTED = ["ok", "unparsable", "unknown_element", "ok", "unparsable", "fragments", "ok", "radical", "ok"]
+EXPECTED = ["ok", "unparsable", "unknown_element", "ok", "unparsable", "fragments", "ok", "radical", "duplicate"]
 
 
 def numbers(frame: pd.DataFrame) -> np.ndarray:
@@ -67,7 +67,8 @@ def test_worker_processes_give_the_same_bytes(model, monkeypatch) -> None:
 
 def test_sort_orders_and_nothing_else(model) -> None:
     plain, ordered = rank(model, MIXED), rank(model, MIXED, by="log_likelihood", sort=True)
-    values = ordered["log_likelihood"].dropna().tolist()
+    values = ordered["log_likelihood"][ordered["status"] == "ok"].tolist()
+    assert ordered["status"].tolist()[: len(values) + 1] == ["ok"] * len(values) + ["duplicate"]
     assert values == sorted(values, reverse=True)
     assert ordered["log_likelihood"].isna().tolist() == [False] * 4 + [True] * 5
     assert sorted(plain["smiles"]) == sorted(ordered["smiles"])

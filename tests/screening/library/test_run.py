@@ -140,11 +140,11 @@ def test_what_is_not_the_same_job_is_refused(job, tmp_path) -> None:
 
 
 def test_a_full_disk_is_one_clear_line(job, tmp_path) -> None:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    made, before = job(), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1500, before[1]))
     try:
         with pytest.raises(OutputError, match=r"part-00000000\.parquet: cannot be written \(.*file too large"):
-            run(job(), Plan(str(tmp_path / "out.csv")), PROVENANCE)
+            run(made, Plan(str(tmp_path / "out.csv")), PROVENANCE)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [path.name for path in (tmp_path / "out.csv.parts").iterdir()] == ["manifest.json"]
