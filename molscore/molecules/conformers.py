@@ -31,7 +31,7 @@ def embed(
     The same seed gives the same geometries. They are fewer where some fail, or where the time is over before all are
     relaxed. Raises `ParseError` or `TooLargeError` for a bad SMILES string, `FragmentError` for several pieces,
     `OvertimeError` when no geometry is found within `time_limit` seconds and `ConformerError` when there is none.
-    RDKit looks at the clock in whole seconds and, above some 40 atoms, too late: only `ConformerPool` keeps to the time.
+    RDKit looks at the clock in whole seconds and, above 40 atoms or so, too late: only `ConformerPool` keeps the time.
     """
     graph = from_smiles(smiles_or_mol) if isinstance(smiles_or_mol, str) else smiles_or_mol
     name = graph.GetProp("_Name") if graph.HasProp("_Name") else ""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from molscore.errors import InputError
@@ -42,7 +43,7 @@ class Distribution:
         if missing:
             raise InputError(f"distribution {self.name!r}: no σ_N for N = {missing[0]}")
 
-    @property
+    @cached_property
     def max_atoms(self) -> int:
         """Atoms in the largest molecule."""
         return max((sum(formula) for formula in self.formula_counts), default=0)

@@ -1,7 +1,7 @@
 """SMILES strings in: a whole graph, or only the outline that shows whether the graph is worth making.
 
-RDKit's search for rings grows with the cube of their number and cannot be interrupted: 1,000 rings take minutes. Strings
-that are too long and graphs with too many rings are therefore refused before it begins, which gives the same answer on
+RDKit's search for rings grows with the cube of their number and cannot be interrupted: 1,000 rings take minutes. So
+strings that are too long and graphs with too many rings are refused before it begins, which gives the same answer on
 every machine. What is left takes well under a second, and ordinary molecules a tenth of a millisecond.
 """
 

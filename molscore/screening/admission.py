@@ -26,7 +26,9 @@ def admit_counts(counts: Mapping[str, int], distribution: Distribution, label: s
     """Raise `SizeError` or `ElementError` for atoms of these elements, if the distribution does not cover them."""
     size, largest = sum(counts.values()), distribution.max_atoms
     if size < 2:
-        raise TooSmallError(f"{label}: a single atom has no geometry to judge; molecules have 2 to {largest} atoms here")
+        raise TooSmallError(
+            f"{label}: a single atom has no geometry to judge; molecules have 2 to {largest} atoms here"
+        )
     if size > largest:
         raise TooLargeError(f"{label}: {size} atoms are more than {largest}, the most in {distribution.name}")
     for symbol in counts:

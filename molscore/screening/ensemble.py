@@ -4,10 +4,10 @@
 
 the logarithm of the mean density over k conformers as they were drawn: an estimate of the density that the molecule has
 on average over the conformers that ETKDGv3 and MMFF94s make of it. None is left out, also where several relax into one
-minimum: how often a minimum is found is its weight, and without them the mean would hang on a threshold of sameness. A
-mean, not a sum, so that more conformers do not make a molecule likelier, and the tables of percentiles, which are of one
-geometry a molecule, go on holding: between the mean and the largest of the single log-densities, and equal to the one
-where k = 1. As with any logarithm of a mean, few conformers give too little on average.
+minimum: how often a minimum is found is its weight, and without them the mean would hang on a threshold of sameness.
+It is a mean and no sum, so that more conformers do not make a molecule likelier, and the tables of percentiles, which
+are of one geometry a molecule, go on holding: it lies between the mean and the largest of the single log-densities, and
+is the one where k = 1. As with any logarithm of a mean, few conformers give too little on average.
 """
 
 from collections.abc import Sequence

@@ -81,7 +81,8 @@ def test_noise_within_reason_does_not_change_the_reading(library, rng) -> None:
         ("CCO ethanol", "space"),
         ("*", "dummy"),
         ("é", "a character that none has"),
-        ("C\x00C", "a character that none has"), ("\x00CC", "a character that none has"),
+        ("C\x00C", "a character that none has"),
+        ("\x00CC", "a character that none has"),
     ],
 )
 def test_what_is_no_smiles_is_refused_with_the_reason(text, reason, capfd) -> None:

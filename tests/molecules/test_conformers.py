@@ -5,8 +5,8 @@ import pytest
 from rdkit import Chem
 
 from molscore.errors import ConformerError, FragmentError, OvertimeError, ParseError
-from molscore.molecules.chem import from_smiles, smiles_of
 from molscore.molecules import conformers
+from molscore.molecules.chem import from_smiles, smiles_of
 from molscore.molecules.conformers import embed
 
 

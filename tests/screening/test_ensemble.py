@@ -17,7 +17,8 @@ def drawn():
     return [embed(text, n, seed=2) for text, n in zip(SMILES, (3, 2, 1, 3), strict=True)]
 
 
-def test_it_is_the_logarithm_of_the_mean(rng=np.random.default_rng(0)) -> None:
+def test_it_is_the_logarithm_of_the_mean() -> None:
+    rng = np.random.default_rng(0)
     sizes = np.array([1, 4, 2, 1, 7])
     values = 300 * rng.normal(size=sizes.sum())
     parts = np.split(values, np.cumsum(sizes)[:-1])
@@ -76,10 +77,13 @@ def test_the_geometry_reported_is_the_likeliest(model) -> None:
 
 
 def test_a_given_geometry_is_one_whatever_is_asked_for(model, library) -> None:
-    assert np.array_equal(Scorer(model, conformers=5).judge(library).log_density, Scorer(model).judge(library).log_density)
+    five, one = (Scorer(model, conformers=n).judge(library) for n in (5, 1))
+    assert np.array_equal(five.log_density, one.log_density)
 
 
-@pytest.mark.parametrize(("name", "value"), [("conformers", 0), ("conformers", 1001), ("time_limit", 0.0), ("time_limit", -1.0)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("conformers", 0), ("conformers", 1001), ("time_limit", 0.0), ("time_limit", -1.0)]
+)
 def test_numbers_out_of_range_are_refused(model, name, value) -> None:
     with pytest.raises(InputError):
         Scorer(model, **{name: value})
