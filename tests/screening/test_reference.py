@@ -42,7 +42,7 @@ def test_percentiles_rise_with_the_log_likelihood_and_end_at_0_and_100(reference
     values = np.linspace(-1000, 1000, 5001)
     found = reference.percentile(values, np.full(5001, 7), 0.05)
     assert (np.diff(found) >= 0).all()
-    assert (found[0], found[-1]) == (0.0, 100.0)
+    assert 0 <= found[0] < 1e-9 and found[-1] == 100.0
     assert reference.percentile([-np.inf], [7], 0.05) == 0.0
 
 
