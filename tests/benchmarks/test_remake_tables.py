@@ -1,0 +1,22 @@
+"""A model of an earlier version gets the tables that it lacks; its weights stay."""
+
+import numpy as np
+
+from benchmarks.remake_tables import remade
+from molscore.datasets.store import MoleculeSet
+from molscore.screening import Model
+from tests import tiny
+
+
+def test_the_tables_are_made_again(tmp_path) -> None:
+    molecules = MoleculeSet.from_molecules(tiny.geometries())
+    molecules.columns["smiles"] = np.array(tiny.LIBRARY, dtype=object)
+    molecules.columns["split"] = np.array(["valid", "train", "test"] * 9, dtype=object)
+    molecules.save(tmp_path / "data.parquet")
+    older = Model(tiny.checkpoint(), "older")
+    assert older.references.size is None
+    newer = remade(older, tmp_path / "data.parquet", held_out=5)
+    assert all(table is not None for table in (*newer.references, *newer.references_etkdg))
+    assert newer.known.contains(tiny.LIBRARY[1]) and not newer.known.contains(tiny.LIBRARY[0])
+    library = list(tiny.geometries())[:4]
+    assert np.array_equal(newer.log_density(library), older.log_density(library))
