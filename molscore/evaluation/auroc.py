@@ -30,7 +30,8 @@ class Auroc(NamedTuple):
 def auroc(larger: ArrayLike, smaller: ArrayLike, paired: bool = False, seed: int = 0, draws: int = DRAWS) -> Auroc:
     """AUROC of ``larger (M,)`` against ``smaller (L,)``; values may be infinite. 95 % percentile bootstrap interval.
 
-    `paired` resamples the pairs ``(larger[i], smaller[i])`` together, for groups made from the same molecules.
+    `paired` is for groups made from the same molecules: ``larger[i]`` and ``smaller[i]`` are drawn together, and not
+    compared with each other, so that the chance is that of independent members.
     Raises `InputError` for an empty group, for NaN, and for pairs of different numbers.
 
     References:
@@ -48,5 +49,10 @@ def auroc(larger: ArrayLike, smaller: ArrayLike, paired: bool = False, seed: int
     first = np.vstack([np.ones(n), rng.multinomial(n, np.full(n, 1 / n), draws)])
     second = first if paired else np.vstack([np.ones(m), rng.multinomial(m, np.full(m, 1 / m), draws)])
     passed = np.pad(np.cumsum(second[:, order], axis=1), ((0, 0), (1, 0)))
-    wins = (first * (passed[:, below] + passed[:, up_to])).sum(1) / (2 * n * m)
+    wins, pairs = (first * (passed[:, below] + passed[:, up_to])).sum(1), np.full(draws + 1, 2.0 * n * m)
+    if paired and n > 1:
+        own = np.square(first)
+        wins -= (own * (1 + np.sign(high - low))).sum(1)
+        pairs -= 2 * own.sum(1)
+    wins = wins[pairs > 0] / pairs[pairs > 0]
     return Auroc(float(wins[0]), *np.quantile(wins[1:], [0.025, 0.975]).tolist())

@@ -2,6 +2,8 @@
 
 All are such that the larger is the likelier. Raw numbers favour some sizes and simple molecules; percentiles, and the
 difference between two resolutions, do not: see docs/likelihood.md, and `molscore audit` for which tells good from bad.
+The difference is best at geometries that were shaken; made from SMILES, those of any molecule are as good, and only the
+percentile tells molecules that are not like the data.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT", "DIGITS", "ORDERS", "Case", "check_order", "choose_order", "criterion", "has_tables"]
 
-DEFAULT = "difference_percentile"  # of `rank` and `generate --keep`, for a model that has the tables
+DEFAULT = "percentile"  # of `rank` and `generate --keep`, for a model that has the tables
 
 
 class Case(NamedTuple):

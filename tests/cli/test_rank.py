@@ -10,7 +10,8 @@ from molscore.screening.criteria import DEFAULT
 from tests import tiny
 
 COLUMNS = [
-    "status", "log_likelihood", "log_density", "percentile", "n_atoms", "resolution", "geometry", "error", DEFAULT
+    "status", "log_likelihood", "log_density", "percentile", "n_atoms", "resolution", "geometry", "error",
+    *({DEFAULT} - {"log_likelihood", "log_density", "percentile"}),
 ]  # fmt: skip
 BROKEN = {
     "C1CC": "unparsable",
