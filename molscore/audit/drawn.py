@@ -13,6 +13,7 @@ from molscore.screening.model import Model
 __all__ = ["TEMPERATURES", "drawn", "stable_and_not"]
 
 TEMPERATURES = (0.6, 1.0)  # the default of `generate`, and the model's own density
+GUIDANCE = {0.6: 2.0, 1.0: 0.0}  # that goes with each
 STEPS = 50  # network evaluations
 
 
@@ -24,7 +25,10 @@ def drawn(model: Model, options: Options, temperature: float) -> list[Molecule]:
         found = MoleculeSet.load(path)
     else:
         counts = draw_formulas(model, options.drawn, options.seed, None, None)
-        made = draw_positions(model, counts, options.seed, STEPS, "langevin", True, temperature=temperature)
+        guidance = GUIDANCE[temperature]
+        made = draw_positions(
+            model, counts, options.seed, STEPS, "langevin", True, temperature=temperature, guidance=guidance
+        )
         found = MoleculeSet.from_molecules(made)
         path.parent.mkdir(parents=True, exist_ok=True)
         found.save(path)

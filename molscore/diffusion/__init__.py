@@ -1,7 +1,7 @@
 """Noise levels, samplers, the likelihood of a flow, and densities that are known: functions of `score_fn(y, sigma)`."""
 
 from molscore.diffusion.gaussian import centre, centred_noise, degrees_of_freedom, gaussian_log_density
-from molscore.diffusion.levels import karras_levels
+from molscore.diffusion.levels import noise_levels
 from molscore.diffusion.likelihood import divergence, flow_log_density
 from molscore.diffusion.mixture import GaussianMixture, SymmetrisedMixture
 from molscore.diffusion.rotations import log_rotation_average, random_rotations
@@ -18,7 +18,7 @@ __all__ = [
     "divergence",
     "flow_log_density",
     "gaussian_log_density",
-    "karras_levels",
+    "noise_levels",
     "log_rotation_average",
     "probability_flow",
     "random_rotations",

@@ -20,7 +20,6 @@ Source: Chen et al. 2018, arXiv 1806.07366; Song et al. 2021, arXiv 2011.13456, 
 import math
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.func import vjp, vmap
@@ -28,7 +27,7 @@ from torch.func import vjp, vmap
 from molscore.diffusion.gaussian import centre, gaussian_log_density
 from molscore.diffusion.sampling import ScoreFn
 
-__all__ = ["divergence", "flow_log_density"]
+__all__ = ["divergence", "flow_log_density", "gauss_legendre"]
 
 WIDTH = 0.2  # of the crowded part of the grid, in ln s
 LEAST_STEPS = 48  # of the path
@@ -71,7 +70,7 @@ def flow_log_density(
     """
     middle = math.log(float(prior.mean()) / 3)
     first, last = (math.asinh((math.log(s) - middle) / WIDTH) for s in (sigma, sigma_max))
-    places, weights = np.polynomial.legendre.leggauss(nodes)
+    places, weights = gauss_legendre(nodes)
     ts = (first + (last - first) * (places + 1) / 2).tolist()
     substeps = math.ceil(LEAST_STEPS / (nodes + 1))
 
@@ -91,6 +90,18 @@ def flow_log_density(
             callback(i)
     y = _runge_kutta(f, y, t, last, substeps)
     return log_p + gaussian_log_density(y, mask, sigma_max**2 + prior.square()).double()
+
+
+def gauss_legendre(n: int) -> tuple[Tensor, Tensor]:
+    """Places in (-1, 1) and weights, (n,) float64 each, exact for polynomials up to degree 2n - 1.
+
+    Source: Golub and Welsch 1969, Mathematics of Computation 23, 221: eigenvalues of the recurrence of Legendre's
+    polynomials, and the first components of its eigenvectors.
+    """
+    k = torch.arange(1, n, dtype=torch.float64)
+    coupling = torch.diag(k / (4 * k * k - 1).sqrt(), 1)
+    places, vectors = torch.linalg.eigh(coupling + coupling.T)
+    return places, 2 * vectors[0].square()
 
 
 def _runge_kutta(f: Callable[[Tensor, float], Tensor], y: Tensor, start: float, end: float, steps: int) -> Tensor:

@@ -33,6 +33,13 @@ class Denoised(NamedTuple):
     cls: Tensor  # (B, dim)
     c: Preconditioning
 
+    def guided(self, weight: float) -> Tensor:
+        """D moved away from the coarse half's guess, (B, N, 3) Å: fine + weight (fine - coarse).
+
+        Guidance by a worse version of oneself (Karras et al. 2024, arXiv 2406.02507), at the price of no further pass.
+        """
+        return self.fine + weight * (self.fine - self.coarse)
+
 
 class DiScoFormer(nn.Module):
     """Score and normalised log-density of centred positions given their elements, for several distributions.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from molscore.diffusion.levels import karras_levels
+from molscore.diffusion.levels import noise_levels
 from molscore.diffusion.sampling import annealed_langevin, probability_flow, stochastic_heun
 from molscore.errors import InputError, SizeError
 from molscore.molecules.batch import element_index, size_groups
@@ -69,11 +69,12 @@ def draw_positions(
     progress: bool = False,
     tick: Callable[[], object] = bool,
     temperature: float = 1.0,
+    guidance: float = 0.0,
 ) -> list[Molecule]:
     """Molecules of the given element counts (n, E), in order. What is not finite becomes all atoms at one point.
 
     `tick` is called before each evaluation of the network; what it raises ends the job. Of the samplers, Langevin's
-    alone has a `temperature`.
+    alone has a `temperature`; `guidance` is the weight of `Denoised.guided`.
     """
     order = sorted(range(counts.shape[1]), key=lambda k: _atom_order(model.distribution.elements[k]))
     symbols = np.array(model.distribution.elements)
@@ -88,7 +89,7 @@ def draw_positions(
             generator = _generator(model.network.sigma_N.device, seed, i)
             members = [compositions[row] for row in rows]
             positions = _sample(
-                model, members, steps, sampler, temperature, generator, lambda: (tick(), bar.update(1))
+                model, members, steps, sampler, temperature, guidance, generator, lambda: (tick(), bar.update(1))
             )
             for row, symbols_of_row, x in zip(rows, members, positions, strict=True):
                 numbers = [atomic_number(symbol) for symbol in symbols_of_row]
@@ -118,6 +119,7 @@ def _sample(
     steps: int,
     sampler: str,
     temperature: float,
+    guidance: float,
     generator: torch.Generator,
     tick: Callable[[], object],
 ) -> NDArray[np.float64]:
@@ -134,11 +136,11 @@ def _sample(
 
     def score_fn(y: Tensor, sigma: Tensor) -> Tensor:
         tick()
-        denoised = network.denoise(y, elements, mask, sigma, token).fine
+        denoised = network.denoise(y, elements, mask, sigma, token).guided(guidance)
         return (denoised - y) / sigma.square()[:, None, None]
 
     n_levels = steps if sampler == "langevin" else (steps + 1) // 2
-    levels = karras_levels(n_levels, SIGMA_MIN, SIGMA_MAX)
+    levels = noise_levels(n_levels, SIGMA_MIN, SIGMA_MAX)
     options = {"temperature": temperature} if sampler == "langevin" else {}
     y = SAMPLERS[sampler](score_fn, mask, levels, network.sigma_N[token, sizes], generator, **options)
     return y.cpu().double().numpy()

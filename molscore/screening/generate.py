@@ -30,6 +30,7 @@ class Request:
     steps: int = 50  # network evaluations
     sampler: str = "langevin"  # langevin, heun or ode
     temperature: float = 0.6  # of the noise that langevin adds: 1 samples the model's density, less its likely part
+    guidance: float = 2.0  # away from the coarse half's guess, `Denoised.guided`; 0 follows the model's own score
     keep: float = 1.0  # share, most likely first, of the candidates that pass the checks
     by: str | None = None  # what most likely means: one of `criteria.ORDERS`; None is the model's default
     novel: bool = False  # turn down molecules of the training data
@@ -44,6 +45,8 @@ class Request:
             raise InputError(f"seed must be at least 0, not {self.seed}")
         if not 0 <= self.temperature <= 1:
             raise InputError(f"temperature lies between 0 and 1, not at {self.temperature}")
+        if not 0 <= self.guidance <= 10:
+            raise InputError(f"guidance lies between 0 and 10, not at {self.guidance}")
         if not 0 < self.keep <= 1:
             raise InputError(f"keep is a share above 0 and up to 1, not {self.keep}")
         if self.sampler not in SAMPLERS:
@@ -65,7 +68,7 @@ def generate(
         raise InputError(f"model {model.name} holds no list of its training molecules to tell novel ones by")
     counts = draw_formulas(model, request.n, request.seed, request.formula, request.n_atoms)
     settings = (request.seed, request.steps, request.sampler)
-    drawn = draw_positions(model, counts, *settings, progress, tick, request.temperature)
+    drawn = draw_positions(model, counts, *settings, progress, tick, request.temperature, request.guidance)
     candidates = []
     for index, molecule in enumerate(drawn):
         tick()

@@ -85,3 +85,12 @@ def test_the_callback_counts_steps(plain: GaussianMixture, generator: torch.Gene
     mask = torch.ones(1, 4, dtype=torch.bool)
     flow_log_density(plain.score, y, SIGMA, mask, torch.ones(1), 2.0, 3, callback=seen.append)
     assert seen == [0, 1, 2]
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 32])
+def test_the_quadrature_is_exact_for_polynomials_and_no_further(n: int) -> None:
+    places, weights = likelihood.gauss_legendre(n)
+    for power in range(2 * n):
+        assert float((weights * places**power).sum()) == pytest.approx(2 / (power + 1) * (power % 2 == 0), abs=1e-12)
+    if n < 8:  # the error beyond falls as 4^-n
+        assert abs(float((weights * places ** (2 * n)).sum()) - 2 / (2 * n + 1)) > 1e-5

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from molscore.diffusion.levels import karras_levels
+from molscore.diffusion.levels import noise_levels
 from molscore.diffusion.mixture import GaussianMixture
 from molscore.diffusion.sampling import annealed_langevin, probability_flow, stochastic_heun
 
@@ -43,7 +43,7 @@ def modes(generator: torch.Generator) -> GaussianMixture:
 
 def draw(sampler: str, score_fn: ScoreFn, prior: float, generator: torch.Generator, n: int = N_SAMPLES) -> Tensor:
     mask = torch.ones(n, 3, dtype=torch.bool)
-    levels = karras_levels(LEVELS[sampler], 0.02, 20.0, 3.0)
+    levels = noise_levels(LEVELS[sampler], 0.02, 20.0, width=2.0)
     return SAMPLERS[sampler](score_fn, mask, levels, torch.full((n,), prior), generator, dtype=torch.float64)
 
 
@@ -111,7 +111,7 @@ def test_padding_stays_zero_and_the_rest_is_centred(sampler: str, generator: tor
     mask = torch.arange(5) < torch.tensor([2, 5, 4])[:, None]
     atoms = mask[..., None].float()
     score_fn = lambda y, sigma: -y / (1 + sigma**2)[:, None, None] * atoms  # noqa: E731
-    y = SAMPLERS[sampler](score_fn, mask, karras_levels(20, 0.01, 10.0), torch.ones(3), generator)
+    y = SAMPLERS[sampler](score_fn, mask, noise_levels(20, 0.01, 10.0), torch.ones(3), generator)
     assert y.dtype == torch.float32
     assert (y[~mask] == 0).all()
     assert y.sum(1).abs().max() < 1e-5
@@ -127,7 +127,7 @@ def test_levels_and_evaluations_are_counted(
         calls.append(float(sigma[0]))
         return gaussian.score(y, sigma)
 
-    mask, levels = torch.ones(2, 3, dtype=torch.bool), karras_levels(20, 0.01, 10.0)
+    mask, levels = torch.ones(2, 3, dtype=torch.bool), noise_levels(20, 0.01, 10.0)
     SAMPLERS[name](score_fn, mask, levels, torch.ones(2), generator, callback=lambda step, y: seen.append(step))
     assert seen == list(range(20))
     assert len(calls) == evaluations

@@ -202,3 +202,14 @@ def test_weights_are_a_function_of_the_seed(randomised: Callable, inputs: Callab
     first, again, other = (randomised(seed=seed)(*x).log_density for seed in (1, 1, 2))
     assert (first == again).all()
     assert (first != other).all()
+
+
+def test_guidance_extends_the_step_from_the_coarse_guess(
+    randomised: Callable, inputs: Callable[..., Inputs]
+) -> None:
+    x = inputs()
+    found = randomised().denoise(*x)
+    torch.testing.assert_close(found.guided(0.0), found.fine, rtol=0, atol=0)
+    torch.testing.assert_close(found.guided(-1.0), found.coarse)
+    assert (found.guided(1.0) - found.fine).abs().max() > 1e-4
+    torch.testing.assert_close(found.guided(2.0) - found.fine, 2 * (found.guided(1.0) - found.fine))

@@ -96,7 +96,7 @@ def test_a_network_that_knows_the_molecule_draws_it(model, monkeypatch, sampler)
     x = torch.tensor(molecule.positions[order] - molecule.positions.mean(0), dtype=torch.float32)
 
     def denoise(self: object, y: torch.Tensor, *_: object) -> SimpleNamespace:
-        return SimpleNamespace(fine=x.expand_as(y))
+        return SimpleNamespace(guided=lambda weight: x.expand_as(y))
 
     counts = np.array([molecule.symbols.count(symbol) for symbol in tiny.ELEMENTS])
     with monkeypatch.context() as patch:
@@ -109,7 +109,7 @@ def test_a_network_that_knows_the_molecule_draws_it(model, monkeypatch, sampler)
 
 def test_positions_that_are_not_finite_are_turned_down(model, monkeypatch) -> None:
     def denoise(self: object, y: torch.Tensor, *_: object) -> SimpleNamespace:
-        return SimpleNamespace(fine=y * torch.nan)
+        return SimpleNamespace(guided=lambda weight: y * torch.nan)
 
     with monkeypatch.context() as patch:
         patch.setattr(type(model.network), "denoise", denoise)
