@@ -15,7 +15,7 @@ from molscore.screening.model import load
 __all__ = ["tables_of", "verdicts_of"]
 
 RESULTS = Path(__file__).parent / "results"
-NUMBERS = ("n", "referee", "drawn", "strained", "resolution")
+NUMBERS = ("n", "referee", "nodes", "drawn", "strained", "resolution")
 WORDS = {True: "yes", False: "no", None: "cannot be told"}
 Result = dict[str, Any]
 
@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--model", default="qm9")
     parser.add_argument("--n", type=int, default=1000)
     parser.add_argument("--referee", type=int, default=1000)
+    parser.add_argument("--nodes", type=int, default=32, help="exact traces of the referee along a path")
     parser.add_argument("--drawn", type=int, default=200, help="molecules to draw at each temperature")
     parser.add_argument("--strained", type=int, default=50, help="molecules whose geometries are strained")
     parser.add_argument("--outside", type=Path, default=None, help="real molecules that are not of the data set")

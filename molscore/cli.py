@@ -229,6 +229,7 @@ def _stability_of(checkpoint: Any) -> dict[str, float]:
 @main.command()
 @click.option("--n", "-n", type=int, default=1000, help="Held-out molecules for what takes a pass or a few.")
 @click.option("--referee", type=int, default=100, help="Held-out molecules for the referee, seconds each.")
+@click.option("--nodes", type=int, default=32, help="Exact traces of the referee along the path of a molecule.")
 @click.option("--drawn", type=int, default=200, help="Molecules to draw at each of two temperatures.")
 @click.option("--strained", type=int, default=50, help="Held-out molecules to strain, seconds each.")
 @click.option("--outside", default=None, help="File of real molecules that are not of the data set, for usefulness.")

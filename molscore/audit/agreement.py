@@ -17,7 +17,7 @@ RMSE, MEAN, WITHIN, FASTER = 2.0, 1.0, 0.95, 300.0
 LEAST = 3  # members of a formula whose ranks count
 
 
-def agreement_part(judged: Sequence[Judged], resolution: float) -> Part:
+def agreement_part(judged: Sequence[Judged], resolution: float, nodes: int) -> Part:
     """Table, plot and verdicts."""
     title = "Referee: does log-density agree with the probability-flow ODE?"
     if len(judged) < 2:
@@ -51,7 +51,7 @@ def agreement_part(judged: Sequence[Judged], resolution: float) -> Part:
     plot = Plot("referee", heading, "referee (nats)", "model (nats)", [points], diagonal=True)
     note = (
         f"{n} held-out molecules of {len(set(formulas))} formulas, those with most members, with noise of "
-        f"{resolution:g} Å added; brackets are 95 % bootstrap intervals, over formulas for the correlation within them."
+        f"{resolution:g} Å added; {nodes} exact traces a molecule; brackets are 95 % bootstrap intervals, over formulas for the correlation within them."
     )
     table = Table("", ["figure", "value", "95 % from", "to"], rows)
     return Part("referee", title, [table], verdicts, note, [plot])

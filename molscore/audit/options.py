@@ -19,6 +19,7 @@ class Options:
 
     n: int = 1000  # held-out molecules for what takes one pass a molecule
     referee: int = 100  # held-out molecules for the referee, which takes thousands
+    nodes: int = 32  # exact traces of the referee along a path
     drawn: int = 200  # molecules to draw at each temperature; 0: leave out what needs them
     strained: int = 50  # held-out molecules whose geometries are strained
     outside: Path | None = None  # real molecules that are not of the data set
@@ -34,6 +35,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.n < 2 or self.referee < 0:
             raise InputError(f"an audit needs n >= 2 and referee >= 0, not {self.n} and {self.referee}")
+        if self.nodes < 2:
+            raise InputError(f"the referee needs two traces or more along a path, not {self.nodes}")
         if self.drawn < 0 or self.strained < 2:
             raise InputError(f"an audit needs drawn >= 0 and strained >= 2, not {self.drawn} and {self.strained}")
         if not 1 <= self.share[0] <= self.share[1]:

@@ -6,6 +6,8 @@ formula, and goes to disk: an interrupted audit carries on, and several processe
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from hashlib import sha256
 
 import numpy as np
 import torch
@@ -20,6 +22,7 @@ from molscore.audit.options import Options
 from molscore.audit.record import Part
 from molscore.datasets.store import MoleculeSet
 from molscore.diffusion.likelihood import flow_log_density
+from molscore.nn.discoformer import DiScoFormer
 from molscore.screening.model import Model
 
 __all__ = ["by_formula", "judge", "referee"]
@@ -28,18 +31,26 @@ BATCH, PASSES = 8, 3  # molecules judged at a time; passes of the model that are
 Referee = Callable[[ModelDensity, Tensor, float], Tensor]
 
 
-def flow(density: ModelDensity, y: Tensor, sigma: float) -> Tensor:
+def flow(density: ModelDensity, y: Tensor, sigma: float, nodes: int) -> Tensor:
     """The referee's log-density of y (B, N, 3), (B,) nats."""
     with torch.no_grad():
-        return flow_log_density(density.score, y, sigma, density.mask, density.prior)
+        return flow_log_density(density.score, y, sigma, density.mask, density.prior, nodes=nodes)
+
+
+def digest(network: DiScoFormer) -> str:
+    """Names the weights alone: tables that are made later change nothing that the referee says."""
+    found = sha256()
+    for _, weights in sorted(network.state_dict().items()):
+        found.update(weights.cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()[:12]
 
 
 def referee(model: Model, held_out: MoleculeSet, options: Options) -> Part:
     """Judge this process's share of `options.referee` molecules, then report on what all shares have judged."""
-    key = f"{model.weights[:12]}-{options.resolution:g}-{options.seed}"
+    key = f"{digest(model.network)}-{options.resolution:g}-{options.nodes}-{options.seed}"
     notebook = Notebook(options.output, key, options.share)
-    judge(model, held_out, options, notebook, flow)
-    return agreement_part(read_all(options.output, key), options.resolution)
+    judge(model, held_out, options, notebook, partial(flow, nodes=options.nodes))
+    return agreement_part(read_all(options.output, key), options.resolution, options.nodes)
 
 
 def judge(model: Model, held_out: MoleculeSet, options: Options, notebook: Notebook, referee: Referee) -> None:

@@ -81,14 +81,14 @@ def test_agreement_is_summed_up_and_bounds_hold(rng: np.random.Generator, monkey
     quick = partial(bootstrap_interval, resamples=100)
     monkeypatch.setattr("molscore.audit.agreement.bootstrap_interval", quick)
     truth, formulas = rng.normal(0, 7, 200), [f"C{k % 10}" for k in range(200)]
-    good = agreement_part(judged(truth + rng.normal(0.5, 0.5, 200), truth, formulas), 0.05)
+    good = agreement_part(judged(truth + rng.normal(0.5, 0.5, 200), truth, formulas), 0.05, 32)
     assert [verdict.passed for verdict in good.verdicts] == [True] * 4
     rmse, mean, spread = (row for row in good.tables[0].rows[:3])
     assert rmse[1] ** 2 == pytest.approx(mean[1] ** 2 + spread[1] ** 2)
     assert mean[2] < 0.5 < mean[3]
-    biased = agreement_part(judged(truth + 3.0, truth, formulas), 0.05)
+    biased = agreement_part(judged(truth + 3.0, truth, formulas), 0.05, 32)
     assert [verdict.passed for verdict in biased.verdicts] == [False, False, True, True]
-    noisy = agreement_part(judged(truth + rng.normal(0, 7, 200), truth, formulas), 0.05)
+    noisy = agreement_part(judged(truth + rng.normal(0, 7, 200), truth, formulas), 0.05, 32)
     assert [verdict.passed for verdict in noisy.verdicts] == [False, True, False, True]
 
 
@@ -103,4 +103,4 @@ def test_ranks_within_a_formula_are_blind_to_what_formulas_differ_by(rng: np.ran
 
 
 def test_nothing_judged_is_said() -> None:
-    assert agreement_part([], 0.05).verdicts[0].passed is None
+    assert agreement_part([], 0.05, 32).verdicts[0].passed is None
