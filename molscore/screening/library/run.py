@@ -52,8 +52,8 @@ class Plan:
             raise InputError("what goes to standard output cannot be resumed: name a file or a folder with -o")
         if self.shard != WHOLE and not self.is_folder:
             raise InputError(f"a shard writes its parts into a folder: -o {self.output.rstrip('/-') or 'ranked'}/")
-        if not self.is_folder and self.output != "-":
-            _check_file(Path(self.output))
+        if self.output != "-":
+            _check_place(Path(self.output), self.is_folder)
 
     @property
     def is_folder(self) -> bool:
@@ -106,15 +106,16 @@ def _folder(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Iterator[Par
             yield PartFolder(Path(folder), job, provenance)
 
 
-def _check_file(path: Path) -> None:
-    """Raise `OutputError` for a file that cannot be written, before any work is done."""
-    try:
-        format_of(str(path))
-    except InputError as error:
-        raise OutputError(str(error)) from None
+def _check_place(path: Path, is_folder: bool) -> None:
+    """Raise `OutputError` for a file or folder that cannot be written, before any work is done."""
+    if not is_folder:
+        try:
+            format_of(str(path))
+        except InputError as error:
+            raise OutputError(str(error)) from None
     parent = path.parent
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         reason = "permission denied" if parent.is_dir() else "there is no such folder"
         raise OutputError(f"{path}: cannot be written ({reason})")
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path}: cannot be written (it is not a regular file)")
+    if path.exists() and not (path.is_dir() if is_folder else path.is_file()):
+        raise OutputError(f"{path}: cannot be written (it is not a {'folder' if is_folder else 'regular file'})")

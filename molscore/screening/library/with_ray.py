@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from molscore.errors import InputError
+from molscore.errors import InputError, MolscoreError
 from molscore.screening.library.folder import PartFolder
 from molscore.screening.library.here import Extent, chunks_of, part_of
 from molscore.screening.library.job import Job
@@ -46,7 +46,7 @@ def judge_with_ray(job: Job, folder: PartFolder, workers: int | None, progress: 
     """Make the parts of the folder's share that are not there, on `workers` processes: one a core unless given."""
     try:
         import ray
-        from ray.data import ActorPoolStrategy, DataContext
+        import ray.data
     except ImportError:
         raise InputError('the engine ray needs the ray package: pip install "molscore-discoformer[ray]"') from None
     if job.path == "-":
@@ -58,29 +58,13 @@ def judge_with_ray(job: Job, folder: PartFolder, workers: int | None, progress: 
     extent = Extent(rows, -(-rows // job.part_rows))
     done = folder.done()
     wanted = frozenset(number for number in range(extent.parts) if folder.shard.owns(number) and number not in done)
-    if not wanted:
-        return extent
-    started = not ray.is_initialized()
+    started = bool(wanted) and not ray.is_initialized()
     if started:
         _start(ray, workers)
     try:
-        size = min(len(wanted), workers or max(1, int(ray.cluster_resources().get("CPU", 1))))
-        shares = min(extent.parts, _SHARES_A_WORKER * size)
-        context = DataContext.get_current()
-        context.enable_progress_bars = False
-        # a block for each share, made here: tasks that read would wait for a core that the scorers hold
-        listed = ray.data.from_arrow([pa.table({"id": [index]}) for index in range(shares)])
-        mapped = listed.map_batches(
-            _Worker,
-            fn_constructor_args=(job, shares, wanted),
-            batch_size=1,
-            num_cpus=1,
-            compute=ActorPoolStrategy(size=size),
-        )
         with Progress(progress, len(wanted) * job.part_rows) as bar:
-            for row in mapped.iter_rows():
-                table = _unpacked(row["table"])
-                folder.save(int(row["number"]), table)
+            for number, table in _mapped(ray, job, wanted, workers):
+                folder.save(number, table)
                 bar.advance(len(table), True)
     finally:
         if started:
@@ -88,10 +72,51 @@ def judge_with_ray(job: Job, folder: PartFolder, workers: int | None, progress: 
     return extent
 
 
+def _mapped(ray: Any, job: Job, wanted: frozenset[int], workers: int | None) -> Iterator[tuple[int, pa.Table]]:
+    """The parts, as they come."""
+    if not wanted:
+        return
+    size = min(len(wanted), workers or max(1, int(ray.cluster_resources().get("CPU", 1))))
+    shares = min(max(wanted) + 1, _SHARES_A_WORKER * size)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    # a block for each share, made here: tasks that read would wait for a core that the scorers hold
+    listed = ray.data.from_arrow([pa.table({"id": [index]}) for index in range(shares)])
+    mapped = listed.map_batches(
+        _Worker,
+        fn_constructor_args=(job, shares, wanted),
+        batch_size=1,
+        num_cpus=1,
+        compute=ray.data.ActorPoolStrategy(size=size),
+    )
+    try:
+        for row in mapped.iter_rows():
+            yield int(row["number"]), _unpacked(row["table"])
+    except ray.exceptions.RayError as error:
+        raise _cause(error) from None
+
+
 def _start(ray: Any, workers: int | None) -> None:
     """A cluster's driver, or Ray on this machine, without its log."""
     local = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers or cores(), "include_dashboard": False}
-    ray.init(log_to_driver=False, logging_level=logging.ERROR, **local)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **local)
+    except Exception as error:  # Ray raises bare ones
+        raise InputError(f"Ray cannot be started ({_first_line(error)})") from None
+
+
+def _cause(error: BaseException | None) -> MolscoreError:
+    """What went wrong in a worker: our own error where there is one."""
+    told = InputError(f"Ray cannot go on ({_first_line(error)})")
+    while error is not None:
+        if isinstance(error, MolscoreError):
+            return error
+        error = getattr(error, "cause", None) or error.__cause__
+    return told
+
+
+def _first_line(error: BaseException | None) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _packed(number: int, table: pa.Table) -> dict[str, Any]:

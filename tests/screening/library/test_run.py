@@ -159,6 +159,8 @@ def test_plans_that_cannot_be(tmp_path) -> None:
         {"output": "out.pdf"},
         {"output": f"{tmp_path}/gone/out.csv"},
         {"output": f"{tmp_path}/file/out.csv"},
+        {"output": f"{tmp_path}/file/"},
+        {"output": f"{tmp_path}/gone/out/"},
     ):
         with pytest.raises((InputError, OutputError)):
             Plan(**options)

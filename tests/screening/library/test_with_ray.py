@@ -7,6 +7,7 @@ import pytest
 from molscore.errors import InputError
 from molscore.screening.library import Job, Plan, Shard, run
 from molscore.screening.library.result import merged
+from molscore.screening.library.with_ray import _cause
 from tests.screening.library.conftest import PROVENANCE
 
 
@@ -25,6 +26,13 @@ def test_ray_gives_the_bytes_of_one_process(job, tmp_path, monkeypatch) -> None:
         ray.shutdown()
     merged([tmp_path / "parts"], str(tmp_path / "merged.csv"))
     assert (tmp_path / "merged.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+
+
+def test_an_error_of_ours_comes_through_what_ray_wraps_it_in() -> None:
+    ours, wrapped, outer = InputError("library.csv: damaged"), RuntimeError("user code"), RuntimeError("task\ntrace")
+    wrapped.__cause__, outer.cause = ours, wrapped
+    assert _cause(outer) is ours
+    assert str(_cause(RuntimeError("lost\nworker"))) == "Ray cannot go on (lost)"
 
 
 def test_standard_input_cannot_be_shared_out(job, tmp_path) -> None:
