@@ -48,7 +48,7 @@ def reinvent(
         from molscore.pipelines.reinvent import answer_process, judge_lines
         from molscore.screening.criteria import check_order
         from molscore.screening.model import load
-        from molscore.screening.rank import cores
+        from molscore.screening.pooled import cores
         from molscore.screening.scorer import Scorer
 
         loaded = load(model, distribution)
@@ -88,7 +88,7 @@ def serve(
     from molscore.pipelines.limits import Limits
     from molscore.pipelines.service import Service
     from molscore.screening.model import load
-    from molscore.screening.rank import cores
+    from molscore.screening.pooled import cores
 
     try:
         from molscore.pipelines.server import serve as run

@@ -13,14 +13,14 @@ from molscore.screening.columns import columns_of
 from molscore.screening.criteria import choose_order
 from molscore.screening.duplicates import DUPLICATE, mark_duplicates
 from molscore.screening.model import Model, load
-from molscore.screening.pooled import PooledScorer, cores
+from molscore.screening.pooled import PooledScorer
 from molscore.screening.records import records_of
 from molscore.screening.scorer import Scored, Scorer
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CHUNK_ROWS", "Ranking", "cores", "rank", "sort_scored"]
+__all__ = ["CHUNK_ROWS", "Ranking", "rank", "sort_scored"]
 
 CHUNK_ROWS = 2048  # judged at a time: enough molecules of each size to fill the batches of the network
 

@@ -8,7 +8,7 @@ from molscore.molecules.conformer_pool import ConformerPool
 from molscore.molecules.known import Known
 from molscore.molecules.molecule import Molecule
 from molscore.screening.model import Model
-from molscore.screening.rank import cores
+from molscore.screening.pooled import cores
 from molscore.screening.reference import ETKDG
 from molscore.screening.references import RESOLUTIONS, make_references
 
