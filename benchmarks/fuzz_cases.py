@@ -9,6 +9,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pyarrow
 from fastapi.testclient import TestClient
 from pyarrow import parquet
 
+from molscore import errors
 from molscore.errors import MolscoreError
 from molscore.molecules.conformers import embed
 from molscore.molecules.files import read, write
@@ -32,7 +34,10 @@ __all__ = ["KINDS", "READERS", "Cases", "damaged", "kind_of", "spoilt"]
 READERS = (".smi", ".csv", ".csv.gz", ".sdf", ".sdf.gz", ".xyz", ".extxyz", ".parquet")
 KINDS = (*READERS, "reinvent", "server")
 TURNS = (*READERS, "reinvent", *("server",) * 5)  # the kinds of cases one after another
-SMILES = ("CCO", "CC(=O)O", "c1ccccc1", "C[C@H](O)C#N", "C1CC1", "O", "N#N", "F/C=C/F", "C1CC", "[NH4+]", "ClCCl", "")
+SMILES = (
+    *("CCO", "CC(=O)O", "c1ccccc1", "C[C@H](O)C#N", "C1CC1", "O", "N#N", "F/C=C/F", "C1CC", "[NH4+]", "ClCCl", ""),
+    *("CC.O", "[CH3]", "*CC", "C" * 60, "[He]", "[13CH4]", "[NH3+]CC(=O)[O-]", "C~C", "C12C3C1C23", "c1ccc2ccccc2c1"),
+)
 NASTY = (
     *(b"\x00", b"\xff\xfe", b"\r", b"\n", b'"', b"'", b",", b"\t", b"\xe2\x80\xa8", b"|", b"[", b"../x", b"=1+1"),
     *(b"nan", b"1e999", b"-1", b"99999999999999999999", b"0x", b"999", b"%99", b"(" * 300, b"C" * 3000),
@@ -45,6 +50,8 @@ VALUES = (
 )
 FACTS = ("/info", "/health", "/openapi.json")
 PATHS = (*("/log-likelihood", "/generate", "/reinvent") * 4, *FACTS, "/nowhere")
+DUPLICATE = "duplicate"  # the one status that is no error and has numbers as `ok` has
+STATUSES = {"ok", DUPLICATE} | {getattr(errors, name).status for name in errors.__all__}
 RANKED = 0.1  # share of the files that are ranked as well as read
 LIMITS = Limits(body_bytes=30_000, rows=16, generated=2, steps=2, seconds=20.0, conformer_seconds=2.0)
 
@@ -104,6 +111,7 @@ class Cases:
     def __init__(self, model: Model, seed: int) -> None:
         self.model, self.seed = model, seed
         self.scorer = Scorer(model, by="log_likelihood", time_limit=5.0)
+        self.ensembles = replace(self.scorer, conformers=2)
         self.folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
         molecules = [embed(smiles)[0] for smiles in SMILES[:6]]
         rows = [(molecule, {"id": i, "smiles": SMILES[i]}, None) for i, molecule in enumerate(molecules)]
@@ -136,8 +144,10 @@ class Cases:
                 return f"fault: record {row} is neither good nor bad: {record!r}"[:300]
         if rng.random() < RANKED:
             frame = rank(self.model, path, by="log_likelihood", workers=1)
-            if (frame["status"] == "ok").sum() != frame["log_likelihood"].notna().sum():
+            if (frame["status"].isin(("ok", DUPLICATE)) != frame["log_likelihood"].notna()).any():
                 return "fault: a row has a number without being ok, or the reverse"
+            if unknown := set(frame["status"]) - STATUSES:
+                return f"fault: the status {sorted(unknown)} is not known"
         return "answered"
 
     def _spoilt_file(self, suffix: str, rng: np.random.Generator) -> bytes:
@@ -158,11 +168,14 @@ class Cases:
         text = "\n".join(SMILES[i] for i in rng.integers(len(SMILES), size=rng.integers(1, 6)))
         text = damaged(text.encode(), rng).decode("utf-8", "replace")
         lines = read_lines(text)
-        judged = judge_lines(self.scorer, text, 1) if rng.random() < RANKED else self.scorer.judge(lines)
+        scorer = self.ensembles if rng.random() < RANKED else self.scorer
+        judged = judge_lines(scorer, text, 1) if rng.random() < RANKED else scorer.judge(lines)
         payload = json.loads(answer_process(judged, "log_likelihood"))["payload"]
         values = np.array(payload["predictions"], dtype=np.float64)
         if len(values) != len(lines) or (np.isnan(values) == (np.array(payload["status"]) == "ok")).any():
             return "fault: not a number or NaN for each line"
+        if unknown := set(payload["status"]) - STATUSES:
+            return f"fault: the status {sorted(unknown)} is not known"
         return "answered"
 
     def _server(self, rng: np.random.Generator) -> str:
@@ -178,6 +191,8 @@ class Cases:
             return f"fault: {answer.status_code}: {answer.text}"[:300]
         if answer.status_code >= 400:
             return "refused" if list(found) == ["error"] else f"fault: {answer.text}"[:300]
+        if isinstance(found, dict) and (unknown := {row["status"] for row in found.get("rows", ())} - STATUSES):
+            return f"fault: the status {sorted(unknown)} is not known"
         return "answered"
 
     def _request(self, path: str, rng: np.random.Generator) -> Any:

@@ -39,6 +39,13 @@ def test_each_kind_runs_without_a_fault(cases) -> None:
         assert cases.run(number) in ("answered", "refused"), (kind_of(number), number)
 
 
+def test_a_status_that_is_not_known_is_a_fault(cases, monkeypatch) -> None:
+    monkeypatch.setattr("benchmarks.fuzz_cases.RANKED", 1.0)
+    monkeypatch.setattr("benchmarks.fuzz_cases.STATUSES", {"ok"})
+    became = [cases.run(number) for number in range(len(TURNS)) if kind_of(number) in (".smi", "reinvent")]
+    assert any("is not known" in text for text in became)
+
+
 def test_a_fault_in_what_is_fuzzed_is_seen(cases, monkeypatch) -> None:
     monkeypatch.setattr("benchmarks.fuzz_cases.read", lambda path: iter([1 / 0]))
     monkeypatch.setattr(cases.client, "request", lambda *_, **__: 1 / 0)

@@ -105,9 +105,9 @@ def test_bytes_that_are_no_text_cost_their_own_row(folder) -> None:
 
 
 def test_several_conformers_are_judged_as_one(folder) -> None:
-    texts = ["CCO", "C1CC", "CCCO"]
-    scores, _ = as_reinvent(texts, run(folder, "\n".join(texts), "--by", "log_density", "--conformers", "2").stdout)
-    expected = Scorer(tiny.model(), by="log_likelihood", conformers=2).judge(texts).log_density
+    texts = ["CCO", "C1CC", "OCCCO"]
+    scores, _ = as_reinvent(texts, run(folder, "\n".join(texts), "--by", "log_density", "--conformers", "3").stdout)
+    expected = Scorer(tiny.model(), by="log_likelihood", conformers=3).judge(texts).log_density
     assert np.allclose(scores, expected, atol=1e-3, equal_nan=True)
     assert not np.allclose(scores, SCORER.judge(texts).log_density, atol=1e-3, equal_nan=True)
 

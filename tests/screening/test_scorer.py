@@ -3,6 +3,7 @@
 import pickle  # what a pool of processes does with a scorer; nothing is read from a stranger
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -14,6 +15,7 @@ import torch
 from torch_geometric.data import Batch, Data
 
 from molscore import Scorer
+from molscore.molecules import conformer_pool
 from molscore.molecules.chem import from_smiles
 from molscore.molecules.pyg import to_pyg
 from tests import tiny
@@ -69,7 +71,9 @@ def test_a_molecule_that_cannot_be_judged_is_nan_with_a_status(scorer, library) 
     assert all(judged.error[bad]) and not any(judged.error[good])
 
 
-def test_threads_share_a_scorer(scorer, library) -> None:
+@pytest.mark.parametrize("conformers", [1, 2])
+def test_threads_share_a_scorer(model, library, conformers) -> None:
+    scorer = Scorer(model, conformers=conformers)
     alone = scorer.judge([*tiny.LIBRARY[:6], *library])
     barrier = Barrier(8)
 
@@ -100,7 +104,21 @@ def test_denormal_numbers_are_flushed_in_any_thread(scorer, library) -> None:
         assert pool.submit(flushed, True).result()
 
 
-def test_a_copy_in_another_process_gives_the_same_numbers(scorer) -> None:
+def test_a_molecule_that_hangs_costs_twice_its_time(model, monkeypatch) -> None:
+    """Where RDKit cannot be trusted with the time, a process is, which can be killed; elsewhere there is none."""
+    monkeypatch.setattr(conformer_pool, "_BOOT", "import time; time.sleep(600)")
+    monkeypatch.setattr(conformer_pool, "_START_SECONDS", 0.3)
+    started = time.monotonic()
+    judged = Scorer(model, time_limit=0.1).judge(["CCO", "C1CC"])
+    assert time.monotonic() - started < 60.0
+    assert judged.status.tolist() == ["timed_out", "unparsable"] and np.isnan(judged.log_density).all()
+    assert Scorer(model).judge(["CCO"]).ok.all()
+    monkeypatch.setattr("molscore.screening.scorer._SMALL", 13)
+    assert Scorer(model, time_limit=0.6).judge(["CCO"]).status.tolist() == ["timed_out"]
+
+
+def test_a_copy_in_another_process_gives_the_same_numbers(model) -> None:
+    scorer = Scorer(model, conformers=2, seed=3)
     smiles = ["CCO", "C1CC", "c1ccccc1"]
     here = scorer.judge(smiles)
     assert same(pickle.loads(pickle.dumps(scorer)).judge(smiles), here)

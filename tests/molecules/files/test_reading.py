@@ -9,8 +9,8 @@ from itertools import islice
 import pytest
 
 from molscore.errors import InputError
-from molscore.molecules import chem
 from molscore.molecules.files import read, record, scan, write
+from molscore.molecules.smiles import outline
 
 SUFFIXES = (".smi", ".csv", ".sdf", ".xyz", ".extxyz", ".smi.gz", ".csv.gz", ".sdf.gz", ".xyz.gz", ".parquet")
 
@@ -117,7 +117,7 @@ def test_scanned_rows_become_the_records_that_are_read(library, tmp_path, suffix
 
 def test_a_row_that_is_not_wanted_costs_no_chemistry(tmp_path, monkeypatch) -> None:
     calls = []
-    monkeypatch.setattr(record, "from_smiles", lambda text: calls.append(text) or chem.from_smiles(text))
+    monkeypatch.setattr(record, "outline", lambda text: calls.append(text) or outline(text))
     path = tmp_path / "a.csv"
     path.write_text("smiles\nCCO\nC(\n")
     rows = [make() for make in scan(path).rows]
@@ -128,7 +128,7 @@ def test_a_row_that_is_not_wanted_costs_no_chemistry(tmp_path, monkeypatch) -> N
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
 def test_the_share_that_has_been_read_rises_to_one(tmp_path, suffix) -> None:
     path = tmp_path / f"a{suffix}"
-    write(path, [(None, {"smiles": "O", "note": f"{i ** 7}"}) for i in range(20_000)])
+    write(path, [(None, {"smiles": "O", "note": f"{i**7}"}) for i in range(20_000)])
     found = scan(path)
     shares = [found.share() for _ in found.rows]
     assert found.total is None and shares == sorted(shares)
