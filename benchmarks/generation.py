@@ -37,7 +37,7 @@ class Setting(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> "Setting":
-        """From a text such as langevin,0.6,2,50."""
+        """From a text such as langevin,0.6,3,50."""
         sampler, temperature, guidance, evaluations = text.split(",")
         return cls(sampler, float(temperature), float(guidance), int(evaluations))
 
@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=1000, help="molecules a seed")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument(
-        "--settings", nargs="+", default=["langevin,0.6,2,50"], help="sampler,temperature,guidance,evaluations"
+        "--settings", nargs="+", default=["langevin,0.6,3,50"], help="sampler,temperature,guidance,evaluations"
     )
     parser.add_argument("--data", default=str(qm9.DEFAULT_PATH), help="QM9, for novelty and the row of real molecules")
     parser.add_argument("-o", "--output", type=Path, default=RESULT)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 __all__ = ["noise_levels"]
 
-MIDDLE = 0.6  # m in Å
+MIDDLE = 0.4  # m in Å
 WIDTH = 0.7  # w in ln sigma
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from molscore.errors import CheckpointError, OutputError
 from molscore.molecules.distribution import Distribution
@@ -60,7 +60,7 @@ def save_pretrained(folder: str | Path, checkpoint: Checkpoint, card: str = "") 
         scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         try:
             (scratch / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-            save_file(tensors, scratch / "model.safetensors", metadata={"format": "pt"})
+            (scratch / "model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
             (scratch / "README.md").write_text(card or "A molscore-discoformer checkpoint.\n")
             folder.mkdir(exist_ok=True)
             for name in ("README.md", "model.safetensors", "config.json"):
