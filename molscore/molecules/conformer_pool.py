@@ -17,6 +17,7 @@ from types import TracebackType
 
 from molscore import errors
 from molscore.errors import ConformerError, InputError, MolscoreError, OvertimeError
+from molscore.molecules.conformer_worker import READY
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["ConformerPool"]
@@ -45,16 +46,36 @@ class _Worker:
         self.process = subprocess.Popen(
             command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, encoding="utf-8", env=environment
         )
+        self.ready = False
         self.task: int | None = None
+        self.request, self.time_limit = "", float("inf")
         self.deadline = float("inf")
-        self.allowance = _START_SECONDS
 
     def give(self, task: int, request: str, time_limit: float) -> None:
-        """Hand over a request; the first one waits for the process to start as well."""
-        self.task, self.deadline = task, time.monotonic() + time_limit + self.allowance
-        self.allowance = 0.0
+        """Hand over a request, now or as soon as the process has started."""
+        self.task, self.request, self.time_limit = task, request, time_limit
+        self.deadline = time.monotonic() + _START_SECONDS
+        if self.ready:
+            self._send()
+
+    def has_started(self) -> bool:
+        """Whether what the process has to say is that it is ready; it is then given its request, and its time runs."""
+        if self.ready or self.late:
+            return False
+        self.ready = self.process.stdout.readline() == READY
+        if self.ready:
+            self._send()
+        return self.ready
+
+    @property
+    def late(self) -> bool:
+        """Whether its time is over."""
+        return self.deadline <= time.monotonic()
+
+    def _send(self) -> None:
+        self.deadline = time.monotonic() + self.time_limit
         with suppress(OSError):  # a dead process shows itself when it is read
-            self.process.stdin.write(request + "\n")
+            self.process.stdin.write(self.request + "\n")
             self.process.stdin.flush()
 
     def kill(self) -> None:
@@ -94,6 +115,8 @@ class ConformerPool:
         while done < len(smiles):
             self._hand_out(smiles, waiting)
             for worker in self._ready():
+                if worker.has_started():
+                    continue
                 task, worker.task = worker.task, None
                 results[task] = self._answer(worker, smiles[task])
                 done += 1
@@ -124,11 +147,11 @@ class ConformerPool:
                 selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
             wait = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
             found = [key.data for key, _ in selector.select(wait)]
-        return found or [worker for worker in busy if worker.deadline <= time.monotonic()]
+        return found or [worker for worker in busy if worker.late]
 
     def _answer(self, worker: _Worker, smiles: str) -> list[Molecule] | MolscoreError:
         """Reply of a worker, which is removed where it gives none."""
-        late = worker.deadline <= time.monotonic()
+        late = worker.late
         line = "" if late else worker.process.stdout.readline()
         if not line.endswith("\n"):
             self._running.remove(worker)

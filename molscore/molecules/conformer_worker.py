@@ -1,9 +1,9 @@
 """A small program that makes conformers, one SMILES string after another, run as a process that can be killed.
 
-Request on standard input: one line of JSON with ``smiles``, ``conformers`` (how many), ``seed`` and ``time_limit``
-(seconds). Reply on standard output: one line of JSON with ``numbers`` (N,), ``name`` and ``conformers``, a list of
-``positions`` (N, 3) in Å and ``properties``; or ``kind``, the name of an error class, and ``error``, its message. JSON
-spells floats so that they read back the same.
+It writes one line when it is ready. Request on standard input: one line of JSON with ``smiles``, ``conformers`` (how
+many), ``seed`` and ``time_limit`` (seconds). Reply on standard output: one line of JSON with ``numbers`` (N,), ``name``
+and ``conformers``, a list of ``positions`` (N, 3) in Å and ``properties``; or ``kind``, the name of an error class, and
+``error``, its message. JSON spells floats so that they read back the same.
 """
 
 import json
@@ -13,11 +13,15 @@ from typing import Any, TextIO
 from molscore.errors import MolscoreError
 from molscore.molecules.conformers import embed
 
-__all__ = ["main"]
+__all__ = ["READY", "main"]
+
+READY = "ready\n"
 
 
 def main(source: TextIO, sink: TextIO) -> None:
-    """Answer requests until the input ends."""
+    """Say that it is ready, then answer requests until the input ends."""
+    sink.write(READY)
+    sink.flush()
     for line in source:
         sink.write(json.dumps(_reply(json.loads(line))) + "\n")
         sink.flush()

@@ -9,7 +9,9 @@ from molscore.molecules.conformer_pool import ConformerPool
 from molscore.molecules.conformers import embed
 
 HANGS = "import time; time.sleep(600)"
-DIES = "import sys; sys.stdin.readline()"
+HANGS_LATER = "print('ready', flush=True); import time; time.sleep(600)"
+DIES = "print('ready', flush=True); import sys; sys.stdin.readline()"
+DIES_AT_ONCE = ""
 
 
 def test_it_gives_what_embed_gives_in_order() -> None:
@@ -34,10 +36,17 @@ def test_it_gives_several_conformers_as_embed_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "kind", "reason"), [(HANGS, OvertimeError, "within"), (DIES, ConformerError, "crashed")]
+    ("program", "start", "kind", "reason"),
+    [
+        (HANGS, 0.3, OvertimeError, "within"),
+        (HANGS_LATER, 600.0, OvertimeError, "within"),
+        (DIES, 60.0, ConformerError, "crashed"),
+        (DIES_AT_ONCE, 60.0, ConformerError, "crashed"),
+    ],
 )
-def test_a_stuck_or_dead_worker_costs_its_own_molecule(monkeypatch, program, kind, reason) -> None:
-    monkeypatch.setattr(conformer_pool, "_START_SECONDS", 0.3)
+def test_a_stuck_or_dead_worker_costs_its_own_molecule(monkeypatch, program, start, kind, reason) -> None:
+    """Also where one follows the other: the time that a process may take to start is none that a molecule gets."""
+    monkeypatch.setattr(conformer_pool, "_START_SECONDS", start)
     with ConformerPool(2, time_limit=0.1) as pool:
         with monkeypatch.context() as patch:
             patch.setattr(conformer_pool, "_BOOT", program)
