@@ -27,6 +27,8 @@ def embed(
 ) -> list[Molecule]:
     """Up to `n_conformers` geometries with explicit hydrogens, lowest force-field energy first.
 
+    Atoms are in the order given, hydrogens that were left out at the end; the geometry itself depends on the molecule
+    alone, not on how its SMILES string is written.
     ``properties`` hold ``energy`` (kcal/mol) and ``force_field``: MMFF94s, or UFF for atoms that MMFF94s does not know.
     The same seed gives the same geometries. They are fewer where some fail, or where the time is over before all are
     relaxed. Raises `ParseError` or `TooLargeError` for a bad SMILES string, `FragmentError` for several pieces,
@@ -41,7 +43,7 @@ def embed(
     deadline = time.monotonic() + time_limit
     with rdBase.BlockLogs():
         try:
-            mol = Chem.AddHs(Chem.Mol(graph))
+            mol, order = _canonical(graph)
             found, late = _distance_geometry(mol, n_conformers, seed, time_limit, deadline)
             energies, force_field = _minimise(mol, found, deadline)
         except (RuntimeError, ValueError) as error:
@@ -50,11 +52,33 @@ def embed(
         if late:
             raise OvertimeError(f"{label!r}: no conformer was found within {time_limit:g} s")
         raise ConformerError(f"{label!r}: no conformer fits its bonds and stereochemistry")
-    numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
+    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])[order]
+    made = {i: mol.GetConformer(i).GetPositions()[order] for i in found}
     return [
-        Molecule(numbers, mol.GetConformer(i).GetPositions(), name, {"energy": energy, "force_field": force_field})
+        Molecule(numbers, made[i], name, {"energy": energy, "force_field": force_field})
         for energy, i in sorted(zip(energies, found, strict=False))
     ]
+
+
+def _canonical(graph: Chem.Mol) -> tuple[Chem.Mol, list[int]]:
+    """The molecule with hydrogens and canonical order of atoms, and where each atom of the usual order is in it."""
+    parameters = Chem.SmilesParserParams()
+    parameters.removeHs = False
+    canonical = Chem.MolFromSmiles(Chem.MolToSmiles(graph), parameters)
+    whole = Chem.AddHs(Chem.Mol(graph))
+    if canonical is None or canonical.GetNumAtoms() != graph.GetNumAtoms():
+        return whole, list(range(whole.GetNumAtoms()))
+    mol = Chem.AddHs(canonical)
+    written = list(graph.GetPropsAsDict(True, True)["_smilesAtomOutputOrder"])
+    order = [written.index(i) for i in range(len(written))]
+    for i, k in enumerate(order.copy()):
+        order += _hydrogens(mol, k, len(written)) if _hydrogens(whole, i, len(written)) else []
+    return mol, order
+
+
+def _hydrogens(mol: Chem.Mol, atom: int, first: int) -> list[int]:
+    """Neighbours of an atom that are at place `first` or later."""
+    return sorted(i for n in mol.GetAtomWithIdx(atom).GetNeighbors() if (i := n.GetIdx()) >= first)
 
 
 def _distance_geometry(

@@ -98,3 +98,29 @@ def test_seeds_of_any_size_are_accepted() -> None:
 def test_stereo_is_kept() -> None:
     for smiles in ("C[C@H](F)O", "C[C@@H](F)O", "F/C=C/F", "F/C=C\\F"):
         assert smiles_of(embed(smiles)[0]) == Chem.CanonSmiles(smiles)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("CCO", "OCC"), ("C1CC1C(=O)N", "NC(=O)C1CC1"), ("C[C@H](N)C(=O)O", "OC(=O)[C@@H](N)C"), ("C(C=C)O", "OCC=C")],
+)
+def test_the_geometry_is_the_molecules_and_not_its_spellings(one: str, other: str) -> None:
+    first, again = embed(one, seed=3)[0], embed(other, seed=3)[0]
+    assert first.properties["energy"] == pytest.approx(again.properties["energy"], abs=1e-9)
+    for spelling, molecule in ((one, first), (other, again)):
+        graph = Chem.AddHs(Chem.MolFromSmiles(spelling))
+        assert [atom.GetAtomicNum() for atom in graph.GetAtoms()] == molecule.numbers.tolist()
+        ends = np.array([(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in graph.GetBonds()])
+        lengths = np.linalg.norm(molecule.positions[ends[:, 0]] - molecule.positions[ends[:, 1]], axis=1)
+        assert lengths.min() > 0.9
+        assert lengths.max() < 1.7
+
+
+def test_in_the_order_given_each_spelling_would_have_a_geometry_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def as_given(graph: Chem.Mol) -> tuple[Chem.Mol, list[int]]:
+        whole = Chem.AddHs(graph)
+        return whole, list(range(whole.GetNumAtoms()))
+
+    monkeypatch.setattr(conformers, "_canonical", as_given)
+    energies = [embed(spelling, seed=0)[0].properties["energy"] for spelling in ("CCO", "OCC")]
+    assert abs(energies[0] - energies[1]) > 1e-9
