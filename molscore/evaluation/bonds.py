@@ -80,6 +80,8 @@ def _close_pairs(molecules: MoleculeSet, reach: float) -> np.ndarray:
     """
     row = np.repeat(np.arange(len(molecules), dtype=np.float64), molecules.sizes)
     places = np.column_stack([molecules.positions, 10 * reach * row])
+    # the tree splits just above a coordinate, and the number just above 0 is flushed to 0 where a network has been run
+    places += 1 - places.min(axis=0)
     pairs = cKDTree(places).query_pairs(reach * (1 + 1e-6) + 1e-6, output_type="ndarray")
     pairs.sort(axis=1)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]

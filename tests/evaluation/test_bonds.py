@@ -1,5 +1,8 @@
 """Bonds follow EDM's rule to the letter, for many molecules at once as for one."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -107,3 +110,21 @@ def test_thousands_of_atoms_are_no_trouble() -> None:
     crystal = as_set([Molecule(np.full(len(grid), 6), 1.6 * grid)])
     bonds = bonds_of(crystal)
     assert len(bonds.orders) == 3 * 16 * 17 * 17 and set(bonds.orders.tolist()) == {1}
+
+
+def test_bonds_are_found_where_denormal_numbers_are_flushed() -> None:
+    """Running a network switches that on; a tree that splits at 0 then never ends, and takes the process with it."""
+    program = """
+import numpy as np, torch
+from molscore.datasets.store import MoleculeSet
+from molscore.evaluation.bonds import bonds_of
+from molscore.molecules.molecule import Molecule
+rng = np.random.default_rng(0)
+made = MoleculeSet.from_molecules([Molecule([6] * n, 0.5 * rng.normal(size=(n, 3))) for n in (15, 5)])
+before = len(bonds_of(made).atoms)
+torch.set_flush_denormal(True)
+assert len(bonds_of(made).atoms) == before > 0
+print("same", flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout == "same\n", done.stderr
