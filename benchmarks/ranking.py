@@ -72,7 +72,7 @@ def kills(source: Path, model: str, n: int, times: int, folder: Path) -> tuple[l
     seconds = time.perf_counter() - started
     rng, killed, finished, same, parts = np.random.default_rng(0), 0, 0, 0, []
     while killed < times or not output.exists():
-        process = subprocess.Popen([*command, str(output), "--resume"], stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([*command, str(output), "--resume"], stderr=subprocess.PIPE, text=True)
         try:
             process.wait(rng.uniform(0, seconds) if killed < times else None)
         except subprocess.TimeoutExpired:
@@ -82,7 +82,7 @@ def kills(source: Path, model: str, n: int, times: int, folder: Path) -> tuple[l
             parts.append(len(list(Path(f"{output}.parts").glob("part-*"))))
             continue
         if process.returncode:
-            raise SystemExit(f"exit code {process.returncode}")
+            raise SystemExit(process.stderr.read())
         finished += 1
         same += output.read_bytes() == whole.read_bytes()
         if killed < times:
