@@ -24,7 +24,7 @@ def tables_of(part: dict[str, Any]) -> dict[str, Result]:
     """Name of the result file -> title, columns, rows and note, for each table of a part of audit.json."""
     found = {}
     for k, table in enumerate(part["tables"]):
-        name = f"density_{part['name']}" if len(part["tables"]) == 1 else f"density_{part['name']}_{k + 1}"
+        name = part["name"] if len(part["tables"]) == 1 else f"{part['name']}_{k + 1}"
         rows = [[_cell(cell) for cell in row] for row in table["rows"]]
         title = f"{part['title']} {table['title']}".strip()
         found[name] = {"title": title, "columns": table["columns"], "rows": rows, "note": part["note"]}
@@ -79,8 +79,9 @@ def main() -> None:
         "command": f"python -m benchmarks.density {words}",
     }
     results = {name: table for part in parts for name, table in tables_of(part).items()}
+    results = {f"density/{name}": result for name, result in results.items()}  # docs/figures.md; verdicts: the README
     results["density"] = verdicts_of(parts, settings["resolution"])
-    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "density").mkdir(parents=True, exist_ok=True)
     for name, result in results.items():
         note = f"{result['note']} Weights sha256 {provenance['weights'][:12]}."
         whole = {**result, **facts, "note": note}

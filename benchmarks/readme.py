@@ -1,4 +1,4 @@
-"""Write the generated parts of README.md: the file tree from docstrings, the tables from benchmarks/results/*.json."""
+"""Write the generated parts of pages: the file tree from docstrings, the tables from benchmarks/results."""
 
 import argparse
 import ast
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["filled", "results", "table", "tree"]
+__all__ = ["filled", "pages", "results", "table", "tree"]
 
 ROOT = Path(__file__).resolve().parents[1]
 FIELDS = {"title": str, "columns": list, "rows": list, "machine": dict | str, "command": str, "note": str}
@@ -98,27 +98,38 @@ def filled(text: str, regions: dict[str, Callable[[], str]]) -> str:
         inside = content()
         text, count = pattern.subn(lambda found, inside=inside: f"{found[1]}\n{inside}\n\n{found[2]}", text)
         if count != 1:
-            raise ValueError(f"README.md has {count} regions <!-- {name} -->, not one")
+            raise ValueError(f"the page has {count} regions <!-- {name} -->, not one")
     return text
 
 
+def pages() -> dict[Path, dict[str, Callable[[], str]]]:
+    """Each page with generated parts, and what is in them."""
+    tables = ROOT / "benchmarks" / "results"
+    return {
+        ROOT / "README.md": {"tree": lambda: tree(ROOT / "molscore"), "results": lambda: results(tables)},
+        ROOT / "docs" / "figures.md": {"results": lambda: results(tables / "density")},
+    }
+
+
 def main() -> int:
-    """Rewrite README.md, or with --check only say whether it would change."""
+    """Rewrite the pages, or with --check only say whether one would change."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where README.md is not up to date")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a page is not up to date")
     check = parser.parse_args().check
-    path = ROOT / "README.md"
-    old = path.read_text(encoding="utf-8")
-    regions = {"tree": lambda: tree(ROOT / "molscore"), "results": lambda: results(ROOT / "benchmarks" / "results")}
-    new = filled(old, regions)
-    if new == old:
-        return 0
-    if check:
-        print("README.md is not up to date: run `make readme`", file=sys.stderr)
+    stale = []
+    for path, regions in pages().items():
+        old = path.read_text(encoding="utf-8")
+        new = filled(old, regions)
+        if new == old:
+            continue
+        stale.append(path.name)
+        if not check:
+            part = path.with_name(path.name + ".part")
+            part.write_text(new, encoding="utf-8")
+            os.replace(part, path)
+    if check and stale:
+        print(f"{', '.join(stale)}: not up to date, run `make readme`", file=sys.stderr)
         return 1
-    part = path.with_name(path.name + ".part")
-    part.write_text(new, encoding="utf-8")
-    os.replace(part, path)
     return 0
 
 

@@ -19,11 +19,11 @@ def saved() -> dict:
 
 def test_each_table_is_a_result(saved: dict) -> None:
     found = tables_of(saved)
-    assert list(found) == ["density_one_1", "density_one_2"]
+    assert list(found) == ["one_1", "one_2"]
     for result in found.values():
         assert table({**result, "machine": "none", "command": "none"}).startswith("### A question?")
-    assert found["density_one_1"]["rows"] == [["a", "1.235"]]
-    assert list(tables_of({**saved, "tables": saved["tables"][:1]})) == ["density_one"]
+    assert found["one_1"]["rows"] == [["a", "1.235"]]
+    assert list(tables_of({**saved, "tables": saved["tables"][:1]})) == ["one"]
 
 
 def test_verdicts_are_one_table(saved: dict) -> None:
