@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from molscore.errors import CheckpointError
-from molscore.screening.reference import GIVEN, place
+from molscore.screening.reference import GIVEN, place, stored
 
 __all__ = ["LEAST_OF_FORMULA", "FormulaReference"]
 
@@ -88,12 +88,9 @@ class FormulaReference:
     ) -> "FormulaReference | None":
         """Inverse of `to_extras`; None where there is no such table, CheckpointError where it does not fit."""
         names = _names(distribution, geometry)
-        if not any(name in extras for name in names):
+        if (found := stored(extras, names, "percentiles by formula")) is None:
             return None
-        try:
-            resolutions, formulas, n, quantiles = (extras[name].double().numpy() for name in names)
-        except KeyError as error:
-            raise CheckpointError(f"the checkpoint's percentiles by formula lack {error}") from None
+        resolutions, formulas, n, quantiles = found
         fits = formulas.ndim == 2 and n.shape == formulas.shape[:1]
         if not fits or quantiles.shape != (len(resolutions), len(n), len(LEVELS)) or not np.isfinite(quantiles).all():
             raise CheckpointError(f"the checkpoint's percentiles by formula have the wrong shape {quantiles.shape}")

@@ -8,7 +8,7 @@ Like is compared with like: geometries made here (ETKDGv3 and MMFF94s) are not q
 high resolution hundredths of an Å cost nats. So they have a reference of their own, of geometries made the same way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from molscore.errors import CheckpointError, InputError
 
-__all__ = ["DIFFERENCE", "ETKDG", "GIVEN", "LEVELS", "LOG_LIKELIHOOD", "Reference", "place", "quantile_table"]
+__all__ = ["DIFFERENCE", "ETKDG", "GIVEN", "LEVELS", "LOG_LIKELIHOOD", "Reference", "place", "quantile_table", "stored"]
 
 LOG_LIKELIHOOD, DIFFERENCE = "", "difference"  # what quantiles are of
 GIVEN, ETKDG = "given", "etkdg"  # where a geometry comes from
@@ -66,15 +66,22 @@ class Reference:
     ) -> "Reference | None":
         """Inverse of `to_extras`; None where there is no such table, CheckpointError where it does not fit."""
         names = _names(distribution, geometry, quantity)
-        if not any(name in extras for name in names):
+        if (found := stored(extras, names, "reference percentiles")) is None:
             return None
-        try:
-            resolutions, sizes, quantiles = (extras[name].double().numpy() for name in names)
-        except KeyError as error:
-            raise CheckpointError(f"the checkpoint's reference percentiles lack {error}") from None
+        resolutions, sizes, quantiles = found
         if quantiles.shape != (len(resolutions), len(sizes), len(LEVELS)) or not np.isfinite(quantiles).all():
             raise CheckpointError(f"the checkpoint's reference percentiles have the wrong shape {quantiles.shape}")
         return cls(resolutions, sizes.astype(np.int64), quantiles)
+
+
+def stored(extras: Mapping[str, Tensor], names: Sequence[str], what: str) -> list[NDArray[np.float64]] | None:
+    """Tensors of a checkpoint as arrays; None where there is none of them, CheckpointError where some are missing."""
+    if not any(name in extras for name in names):
+        return None
+    try:
+        return [extras[name].double().numpy() for name in names]
+    except KeyError as error:
+        raise CheckpointError(f"the checkpoint's {what} lack {error}") from None
 
 
 def place(resolutions: NDArray[np.float64], resolution: float) -> int:

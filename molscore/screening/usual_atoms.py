@@ -16,7 +16,7 @@ from molscore.errors import CheckpointError
 from molscore.molecules.batch import element_index
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import neighbour_counts
-from molscore.screening.reference import GIVEN, place
+from molscore.screening.reference import GIVEN, place, stored
 
 __all__ = ["MAX_NEIGHBOURS", "UsualAtoms"]
 
@@ -73,12 +73,9 @@ class UsualAtoms:
     ) -> "UsualAtoms | None":
         """Inverse of `to_extras`; None where there is no such table, CheckpointError where it does not fit."""
         names = _names(distribution, geometry)
-        if not any(name in extras for name in names):
+        if (found := stored(extras, names, "usual atoms")) is None:
             return None
-        try:
-            resolutions, mean, deviation = (extras[name].double().numpy() for name in names)
-        except KeyError as error:
-            raise CheckpointError(f"the checkpoint's usual atoms lack {error}") from None
+        resolutions, mean, deviation = found
         shape = (len(resolutions), len(elements), MAX_NEIGHBOURS + 1)
         if mean.shape != shape or deviation.shape != shape or not (deviation > 0).all() or not np.isfinite(mean).all():
             raise CheckpointError(f"the checkpoint's usual atoms have the wrong shape {mean.shape}")
