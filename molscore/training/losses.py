@@ -1,12 +1,14 @@
-"""The training objective: a data target for each head, and a small pull of the score towards -grad U.
+"""The training objective: a data target for each head, and a pull of each towards the other.
 
     y = x + sigma z
     L = lambda(sigma) |D - x|^2 / d                                                          denoising
       + w_U { |sigma grad U - z|^2 / d  +  w_t (dU/dln sigma - (d - |z|^2))^2 / 4 d^2        dual score matching
               + lambda(sigma) |D - x|^2 / d }                             on the same molecules, as D is at hand
-      + w_c sigma^2/d |score + stopgrad(grad U)|^2                                           consistency
+      + w_c sigma^2/d |score + grad U|^2                                                     consistency
 
 lambda = (sigma^2 + sigma_N^2)/(sigma sigma_N)^2 makes the first term |F - F*|^2 (Karras et al. 2022, arXiv 2206.00364).
+Where data leave both heads uncertain they err apart, each as far as the other: the last term, which has no noise of its
+own, makes a mean of the two of them (benchmarks/recipe.md).
 The time score fixes what the space score leaves free, one constant for each noise level, from the Gaussian end downward
 (Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equations 7 to 9).
 """
@@ -81,7 +83,7 @@ def dual_loss(
     space = _per_degree((sigma * grad_U - z).square(), d).mean()
     time = ((time_score - (d - z.square().sum((1, 2)))).square() / (4 * d.square())).mean()
     sigma_score = (denoised.fine - noisy.y) / sigma
-    consistency = _per_degree((sigma_score + sigma * grad_U.detach()).square(), d).mean()
+    consistency = _per_degree((sigma_score + sigma * grad_U).square(), d).mean()
     fine = (denoised.c.c_out.detach().pow(-2) * _per_degree((denoised.fine - noisy.x.positions).square(), d)).mean()
     loss = config.weight_density * (space + config.weight_time * time + fine) + config.weight_consistency * consistency
     parts = {"space": space, "time": time, "consistency": consistency}
