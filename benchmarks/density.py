@@ -79,7 +79,8 @@ def main() -> None:
         "command": f"python -m benchmarks.density {words}",
     }
     results = {name: table for part in parts for name, table in tables_of(part).items()}
-    results = {f"density/{name}": result for name, result in results.items()}  # docs/figures.md; verdicts: the README
+    # all tables on docs/density_figures.md, the verdicts in the README
+    results = {f"density/{name}": result for name, result in results.items()}
     results["density"] = verdicts_of(parts, settings["resolution"])
     (options.output / "density").mkdir(parents=True, exist_ok=True)
     for name, result in results.items():

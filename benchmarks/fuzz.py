@@ -19,7 +19,7 @@ from molscore.screening import load
 __all__ = ["table", "tried", "watched"]
 
 COLUMNS = ["input", "inputs", "answered", "refused", "crashes", "hangs", "tracebacks", "slowest, s"]
-RESULT = Path(__file__).parent / "results" / "fuzz.json"
+RESULT = Path(__file__).parent / "results" / "ranking" / "fuzz.json"
 START_SECONDS = 300.0  # to load the model
 
 

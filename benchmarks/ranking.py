@@ -29,7 +29,7 @@ from molscore.screening.scorer import Scorer
 
 __all__ = ["engines", "kills", "sizes", "throughput"]
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parent / "results" / "ranking"
 STAGES = ("parse", "conformers", "model")
 Rows = list[list[str | int | float | None]]
 
@@ -201,7 +201,7 @@ def main() -> None:
         "command": f"python -m benchmarks.ranking {options.question} {options.source.name} -n {counts}",
         "note": f"{note} Input: {options.source.name}.",
     }
-    path = options.output or RESULTS / f"ranking_{options.question}.json"
+    path = options.output or RESULTS / f"{options.question}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n")
 

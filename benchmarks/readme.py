@@ -104,10 +104,12 @@ def filled(text: str, regions: dict[str, Callable[[], str]]) -> str:
 
 def pages() -> dict[Path, dict[str, Callable[[], str]]]:
     """Each page with generated parts, and what is in them."""
-    tables = ROOT / "benchmarks" / "results"
+    tables, docs = ROOT / "benchmarks" / "results", ROOT / "docs"
     return {
         ROOT / "README.md": {"tree": lambda: tree(ROOT / "molscore"), "results": lambda: results(tables)},
-        ROOT / "docs" / "figures.md": {"results": lambda: results(tables / "density")},
+        docs / "density_figures.md": {"results": lambda: results(tables / "density")},
+        docs / "generation_figures.md": {"results": lambda: results(tables / "generation")},
+        docs / "ranking_figures.md": {"results": lambda: results(tables / "ranking")},
     }
 
 

@@ -31,7 +31,7 @@ PER_DEGREE, BIAS, MODES = 0.02, 0.5, 0.2  # bounds in nats: RMSE for each degree
 COLUMNS = ["density", "d", "objective", "σ Å", "RMSE nats", "bound 0.02 d", "bias nats",
            "largest mode-weight error nats", "deviation of the true log-density", "within bounds"]  # fmt: skip
 REFEREE = "referee (ODE) on the exact score"
-RESULT = Path(__file__).parent / "results" / "toy_density.json"
+RESULT = Path(__file__).parent / "results" / "density" / "known.json"
 
 
 def batch_of(positions: Tensor, elements: tuple[int, ...]) -> Batch:

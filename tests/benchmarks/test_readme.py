@@ -41,7 +41,8 @@ def test_a_stale_readme_is_seen(readme: ModuleType, tmp_path: Path, monkeypatch:
     page = tmp_path / "README.md"
     page.write_text("<!-- tree -->\n<!-- /tree -->\n<!-- results -->\nstale numbers\n<!-- /results -->\n")
     (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "figures.md").write_text("<!-- results -->\n<!-- /results -->\n")
+    for name in ("density", "generation", "ranking"):
+        (tmp_path / "docs" / f"{name}_figures.md").write_text("<!-- results -->\n<!-- /results -->\n")
     monkeypatch.setattr(readme, "ROOT", tmp_path)
     monkeypatch.setattr(sys, "argv", ["readme.py", "--check"])
     assert readme.main() == 1
