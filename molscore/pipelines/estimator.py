@@ -31,7 +31,7 @@ class DensityEstimator:
         time_limit: seconds for the geometries of one molecule.
         conformers: of such a molecule, judged as one; see `molscore.screening.ensemble`.
         steps: network evaluations for each sample.
-        sampler: langevin, heun or ode.
+        sampler: langevin, heun, ode or mala.
     """
 
     def __init__(

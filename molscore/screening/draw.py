@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from molscore.diffusion.levels import noise_levels
-from molscore.diffusion.sampling import annealed_langevin, probability_flow, stochastic_heun
+from molscore.diffusion.gaussian import centre
 from molscore.errors import InputError, SizeError
 from molscore.molecules.batch import element_index, size_groups
 from molscore.molecules.elements import atomic_number, parse_formula
@@ -18,19 +17,12 @@ from molscore.molecules.formula import check_formula
 from molscore.molecules.molecule import Molecule
 from molscore.screening.admission import admit
 from molscore.screening.passes import BATCH
+from molscore.screening.samplers import SAMPLERS, Fields
 
 if TYPE_CHECKING:
     from molscore.screening.model import Model
 
-__all__ = ["SAMPLERS", "draw_formulas", "draw_positions", "evaluations", "formula_counts"]
-
-SAMPLERS = {"langevin": annealed_langevin, "heun": stochastic_heun, "ode": probability_flow}
-SIGMA_MIN, SIGMA_MAX = 0.004, 12.0  # Å; the last level decides how precise positions are, the first drowns the data
-
-
-def evaluations(sampler: str, steps: int) -> int:
-    """Network evaluations within `steps`: Heun's method takes two a level but the last, so an odd number."""
-    return steps if sampler == "langevin" else 2 * ((steps + 1) // 2) - 1
+__all__ = ["draw_formulas", "draw_positions", "formula_counts"]
 
 
 def formula_counts(model: "Model", formula: str) -> NDArray[np.int64]:
@@ -73,15 +65,15 @@ def draw_positions(
 ) -> list[Molecule]:
     """Molecules of the given element counts (n, E), in order. What is not finite becomes all atoms at one point.
 
-    `tick` is called before each evaluation of the network; what it raises ends the job. Of the samplers, Langevin's
-    alone has a `temperature`; `guidance` is the weight of `Denoised.guided`.
+    `tick` is called before each evaluation of the network; what it raises ends the job. Annealed Langevin alone has a
+    `temperature`, also as the beginning of `mala`; `guidance` is the weight of `Denoised.guided` in the score.
     """
     order = sorted(range(counts.shape[1]), key=lambda k: _atom_order(model.distribution.elements[k]))
     symbols = np.array(model.distribution.elements)
     compositions = [np.repeat(symbols[order], row[order]) for row in counts]
     groups = list(size_groups(counts.sum(1), BATCH))
     molecules: list[Molecule | None] = [None] * len(counts)
-    total = len(groups) * evaluations(sampler, steps)
+    total = len(groups) * SAMPLERS[sampler].evaluations(steps)
     shown = None if progress else True  # None: on a terminal alone, so that a log or an error is not mixed with it
     with tqdm(total=total, unit="evaluation", desc="generate", disable=shown, leave=False) as bar:
         done = 0
@@ -112,7 +104,7 @@ def _generator(device: torch.device, seed: int, batch: int) -> torch.Generator:
     return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _sample(
     model: "Model",
     members: Sequence[NDArray[np.str_]],
@@ -139,8 +131,15 @@ def _sample(
         denoised = network.denoise(y, elements, mask, sigma, token).guided(guidance)
         return (denoised - y) / sigma.square()[:, None, None]
 
-    n_levels = steps if sampler == "langevin" else (steps + 1) // 2
-    levels = noise_levels(n_levels, SIGMA_MIN, SIGMA_MAX)
-    options = {"temperature": temperature} if sampler == "langevin" else {}
-    y = SAMPLERS[sampler](score_fn, mask, levels, network.sigma_N[token, sizes], generator, **options)
+    def density_fn(y: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        tick()
+        tick()  # the derivative
+        with torch.enable_grad():
+            y = y.detach().requires_grad_()
+            U = network.energy(y, network.denoise(y, elements, mask, sigma, token), mask)
+            (gradient,) = torch.autograd.grad(U.sum(), y)
+        return -U.detach(), -centre(gradient, mask)
+
+    prior = network.sigma_N[token, sizes]
+    y = SAMPLERS[sampler].run(Fields(score_fn, density_fn), mask, steps, prior, generator, temperature)
     return y.cpu().double().numpy()

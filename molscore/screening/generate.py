@@ -10,8 +10,9 @@ from molscore.molecules.molecule import Molecule
 from molscore.screening.admission import check_extent
 from molscore.screening.candidate import Candidate, Verdict, inspect, mark_duplicates, ranked, standing
 from molscore.screening.criteria import DIGITS, Case, choose_order, criterion
-from molscore.screening.draw import SAMPLERS, draw_formulas, draw_positions
+from molscore.screening.draw import draw_formulas, draw_positions
 from molscore.screening.passes import check_sigma
+from molscore.screening.samplers import SAMPLERS
 
 if TYPE_CHECKING:
     from molscore.screening.model import Model
@@ -28,7 +29,7 @@ class Request:
     formula: str | None = None  # such as C7H10O2; None draws formulas as the distribution has them
     n_atoms: int | None = None  # size, hydrogens included; None draws sizes too
     steps: int = 50  # network evaluations
-    sampler: str = "langevin"  # langevin, heun or ode
+    sampler: str = "langevin"  # langevin, heun, ode or mala
     temperature: float = 0.6  # of the noise that langevin adds: 1 samples the model's density, less its likely part
     guidance: float = 3.0  # away from the coarse half's guess, `Denoised.guided`; 0 follows the model's own score
     keep: float = 1.0  # share, most likely first, of the candidates that pass the checks

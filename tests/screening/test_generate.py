@@ -10,7 +10,8 @@ from molscore.errors import ElementError, FormulaError, InputError, SizeError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import from_smiles
 from molscore.screening import Request
-from molscore.screening.draw import SAMPLERS, draw_formulas, draw_positions, evaluations
+from molscore.screening.draw import draw_formulas, draw_positions
+from molscore.screening.samplers import SAMPLERS
 from tests import tiny
 
 
@@ -77,15 +78,18 @@ def test_what_cannot_be_drawn_is_refused_before_the_network_runs(model, monkeypa
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-@pytest.mark.parametrize("steps", [1, 2, 5, 8])
+@pytest.mark.parametrize("steps", [1, 2, 5, 8, 25])
 def test_steps_count_network_evaluations(model, monkeypatch, sampler, steps) -> None:
-    calls = []
-    denoise = type(model.network).denoise
-    monkeypatch.setattr(type(model.network), "denoise", lambda *a: calls.append(1) or denoise(*a))
-    draw_positions(model, np.array([[2, 0, 0, 1, 0]] * 3), 0, steps, sampler)
-    assert len(calls) == evaluations(sampler, steps)
-    assert steps - 1 <= len(calls) <= steps
-    assert len(calls) == steps or (sampler != "langevin" and steps % 2 == 0)
+    passes, derivatives, ticks = [], [], []
+    network = type(model.network)
+    denoise, energy = network.denoise, network.energy
+    monkeypatch.setattr(network, "denoise", lambda *a: passes.append(1) or denoise(*a))
+    monkeypatch.setattr(network, "energy", lambda *a: derivatives.append(1) or energy(*a))
+    draw_positions(model, np.array([[2, 0, 0, 1, 0]] * 3), 0, steps, sampler, tick=lambda: ticks.append(1))
+    spent = len(passes) + len(derivatives)
+    assert spent == len(ticks) == SAMPLERS[sampler].evaluations(steps)
+    assert spent == steps or (sampler in ("heun", "ode") and spent == steps - 1 and steps % 2 == 0)
+    assert bool(derivatives) == (sampler == "mala" and steps >= 5)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -95,12 +99,16 @@ def test_a_network_that_knows_the_molecule_draws_it(model, monkeypatch, sampler)
     order = np.lexsort((molecule.numbers, molecule.numbers == 1))
     x = torch.tensor(molecule.positions[order] - molecule.positions.mean(0), dtype=torch.float32)
 
-    def denoise(self: object, y: torch.Tensor, *_: object) -> SimpleNamespace:
-        return SimpleNamespace(guided=lambda weight: x.expand_as(y))
+    def denoise(self: object, y: torch.Tensor, elements: object, mask: object, sigma, token) -> SimpleNamespace:
+        return SimpleNamespace(guided=lambda weight: x.expand_as(y), sigma=sigma)
+
+    def energy(self: object, y: torch.Tensor, denoised: SimpleNamespace, mask: object) -> torch.Tensor:
+        return (y - x).square().sum((1, 2)) / (2 * denoised.sigma.square())
 
     counts = np.array([molecule.symbols.count(symbol) for symbol in tiny.ELEMENTS])
     with monkeypatch.context() as patch:
         patch.setattr(type(model.network), "denoise", denoise)
+        patch.setattr(type(model.network), "energy", energy)
         drawn = draw_positions(model, counts[None].repeat(70, 0), 0, 20, sampler)
     assert len(drawn) == 70  # more than one batch
     assert drawn[0].numbers.tolist() == molecule.numbers[order].tolist()
