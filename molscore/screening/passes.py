@@ -13,6 +13,7 @@ from molscore.molecules.batch import Batch, collate, size_groups
 from molscore.molecules.molecule import Molecule
 from molscore.nn.discoformer import LN_SIGMA_RANGE, DiScoFormer
 from molscore.nn.heads import Estimate
+from molscore.screening.cores import side_by_side
 
 __all__ = ["BATCH", "Inputs", "atom_log_densities", "check_sigma", "estimate", "inputs_of", "log_densities"]
 
@@ -46,9 +47,6 @@ def check_sigma(sigma: float) -> float:
 
 def inputs_of(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, token: int) -> Iterator[Inputs]:
     """Batches of molecules of nearly equal size, small ones first."""
-    # exp(-u^2) of distant atoms underflows, and a CPU takes 100 times longer over denormal numbers. The switch belongs
-    # to the thread, so that it is set where the pass is made, not only where the model was loaded.
-    torch.set_flush_denormal(True)
     device = network.sigma_N.device
     for rows in size_groups([molecule.n_atoms for molecule in molecules], BATCH):
         batch = collate([molecules[row] for row in rows], network.elements).to(device)
@@ -56,38 +54,40 @@ def inputs_of(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float,
         yield Inputs(rows, batch, torch.full((n,), sigma, device=device), torch.full((n,), token, device=device))
 
 
-@torch.no_grad()
 def estimate(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, token: int) -> Estimate:
     """Score (M, N, 3) in 1/Å, zero at padding, and log_density (M,) in nats."""
     largest = max((molecule.n_atoms for molecule in molecules), default=0)
     score, log_density = torch.zeros(len(molecules), largest, 3), torch.zeros(len(molecules))
-    for inputs in inputs_of(network, molecules, sigma, token):
-        found = network(*inputs.arguments)
+    batches = inputs_of(network, molecules, sigma, token)
+    for inputs, found in side_by_side(lambda inputs: network(*inputs.arguments), batches, network.sigma_N.device):
         rows = torch.from_numpy(inputs.rows)
         score[rows, : found.score.shape[1]] = found.score.cpu()
         log_density[rows] = found.log_density.cpu()
     return Estimate(score, log_density)
 
 
-@torch.no_grad()
 def log_densities(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, token: int) -> NDArray[np.float64]:
     """log p_sigma(positions | elements, N) in nats, (M,)."""
     found = np.zeros(len(molecules))
-    for inputs in inputs_of(network, molecules, sigma, token):
-        found[inputs.rows] = network(*inputs.arguments).log_density.cpu().double().numpy()
+    batches = inputs_of(network, molecules, sigma, token)
+    for inputs, known in side_by_side(lambda inputs: network(*inputs.arguments), batches, network.sigma_N.device):
+        found[inputs.rows] = known.log_density.cpu().double().numpy()
     return found
 
 
-@torch.no_grad()
 def atom_log_densities(
     network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, token: int
 ) -> list[NDArray[np.float64]]:
     """The share of each atom in the log_density, (N_i,) nats; their sum is the log_density."""
     shares: list[NDArray[np.float64]] = [np.zeros(0)] * len(molecules)
-    for inputs in inputs_of(network, molecules, sigma, token):
+
+    def energies(inputs: Inputs) -> Tensor:
         y, _, mask = inputs.batch
-        known = network.denoise(*inputs.arguments)
-        energy = network.atom_energies(y, known, mask)
-        for row, values, real in zip(inputs.rows, -energy.cpu().double().numpy(), mask.cpu().numpy(), strict=True):
+        return network.atom_energies(y, network.denoise(*inputs.arguments), mask)
+
+    batches = inputs_of(network, molecules, sigma, token)
+    for inputs, energy in side_by_side(energies, batches, network.sigma_N.device):
+        real_atoms = inputs.batch.mask.cpu().numpy()
+        for row, values, real in zip(inputs.rows, -energy.cpu().double().numpy(), real_atoms, strict=True):
             shares[row] = values[real]
     return shares
