@@ -1,0 +1,196 @@
+"""What do memory and time cost, by atoms and by batch, for one pass of the network and for one step of training?"""
+
+import argparse
+import json
+import math
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from benchmarks.machine import describe
+from molscore.diffusion.gaussian import centred_noise
+from molscore.molecules.atomic import replacing, write_text
+from molscore.molecules.batch import Batch
+from molscore.nn.config import PRESETS
+from molscore.nn.discoformer import DiScoFormer
+from molscore.training.config import TrainConfig
+from molscore.training.losses import denoising_loss, dual_loss, noised
+from molscore.training.optimiser import Optimiser
+
+__all__ = ["exponent", "molecules", "one_pass", "point", "result_of", "training_step"]
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "generation" / "scaling.json"
+PLOTS = ROOT / "docs" / "figures"
+ELEMENTS = ("H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl")
+ATOMS, BATCHES = (5, 10, 18, 29, 50, 75, 100), (1, 4, 16, 64, 128, 256)
+AT_BATCH, AT_ATOMS = 16, 18  # what is held while the other changes; QM9's molecules have 18 atoms on average
+COLUMNS = ["what", "atoms", "batch", "ms", "ms a molecule", "MiB above the idle process", "MiB in all"]
+MIB = 2**20
+
+
+def molecules(batch: int, atoms: int, generator: torch.Generator) -> Batch:
+    """Random positions as far apart as in molecules, random elements."""
+    mask = torch.ones(batch, atoms, dtype=torch.bool)
+    elements = torch.randint(len(ELEMENTS), (batch, atoms), generator=generator)
+    return Batch(0.5 * atoms ** (1 / 3) * centred_noise(mask, generator), elements, mask)
+
+
+@torch.no_grad()
+def one_pass(network: DiScoFormer, given: Batch) -> None:
+    """Score and log-density of a batch."""
+    sigma = torch.full((len(given.mask),), 0.05)
+    network(*given, sigma, torch.zeros(len(given.mask), dtype=torch.long))
+
+
+def training_step(network: DiScoFormer, optimiser: Optimiser, config: TrainConfig, given: Batch) -> None:
+    """Denoising on the batch, the density terms on half of it, as `molscore train` does by default."""
+    token = torch.zeros(len(given.mask), dtype=torch.long)
+    generator = torch.Generator().manual_seed(0)
+    loss, _ = denoising_loss(network.denoise, noised(given, config, 0.2, generator), token, config.weight_coarse)
+    loss.backward()
+    few = Batch(*(tensor[: max(1, len(token) // 2)] for tensor in given))
+    loss, _ = dual_loss(network, noised(few, config, 0.5, generator), token[: len(few.mask)], config)
+    loss.backward()
+    optimiser.step(config.warmup)
+
+
+def peak_mib() -> float:
+    """The most memory that this process has held."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / MIB if sys.platform == "darwin" else most / 1024
+
+
+def point(what: str, atoms: int, batch: int, preset: str, repeats: int) -> dict[str, float]:
+    """Median seconds and peak MiB of one setting; for a process of its own, as a peak never falls."""
+    torch.set_flush_denormal(True)
+    torch.manual_seed(0)
+    network = DiScoFormer(PRESETS[preset], ELEMENTS, torch.full((1, atoms + 1), 1.5))
+    given = molecules(batch, atoms, torch.Generator().manual_seed(0))
+    config = TrainConfig(data="", out="")
+    if what == "pass":
+        network.eval()
+        run = lambda: one_pass(network, given)  # noqa: E731
+    else:
+        optimiser = Optimiser(network.named_parameters(), config)
+        run = lambda: training_step(network, optimiser, config, given)  # noqa: E731
+    idle, seconds = peak_mib(), []
+    for _ in range(repeats + 1):  # the first warms up
+        started = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - started)
+    return {"seconds": sorted(seconds[1:])[repeats // 2], "idle": idle, "peak": peak_mib()}
+
+
+def measured(what: str, atoms: int, batch: int, preset: str, repeats: int) -> list[Any]:
+    """The row of a point, measured by a fresh process; dashes where that did not survive."""
+    given = json.dumps([what, atoms, batch, preset, repeats])
+    command = [sys.executable, "-m", "benchmarks.scaling", "--point", given]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(done.stderr[-500:], file=sys.stderr)
+        return [what, atoms, batch, None, None, None, None]
+    found = json.loads(done.stdout)
+    ms = 1000 * found["seconds"]
+    above = found["peak"] - found["idle"]
+    return [what, atoms, batch, f"{ms:.3g}", f"{ms / batch:.3g}", f"{above:.0f}", f"{found['peak']:.0f}"]
+
+
+def exponent(rows: Sequence[list[Any]], what: str, along: str, column: str) -> float | None:
+    """p in column ~ along^p between the last two points of a sweep; None where there are fewer."""
+    x, y, held = (COLUMNS.index(name) for name in (along, column, "atoms" if along == "batch" else "batch"))
+    fixed = AT_ATOMS if along == "batch" else AT_BATCH
+    ends = sorted((row[x], float(row[y])) for row in rows if row[0] == what and row[held] == fixed and row[y])[-2:]
+    if len(ends) < 2 or min(ends[0][1], ends[1][1]) <= 0:
+        return None
+    return math.log(ends[1][1] / ends[0][1]) / math.log(ends[1][0] / ends[0][0])
+
+
+def draw(rows: Sequence[list[Any]], folder: Path) -> Path:
+    """Time and memory against atoms and against batch, both axes logarithmic."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 5.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(2, 2, sharex="col")
+    for line, name in zip(panels, ("ms", "MiB above the idle process"), strict=True):
+        for axes, along, held, fixed in zip(
+            line, ("atoms", "batch"), ("batch", "atoms"), (AT_BATCH, AT_ATOMS), strict=True
+        ):
+            x, y, h = (COLUMNS.index(column) for column in (along, name, held))
+            for what in ("pass", "training step"):
+                mine = [row for row in rows if row[0] == what and row[h] == fixed and row[y]]
+                if points := sorted((row[x], float(row[y])) for row in mine):
+                    axes.loglog(*zip(*points, strict=True), marker="o", markersize=4, label=what)
+            axes.set(xlabel=f"{along} ({held} {fixed})", ylabel=name)
+    panels[0][0].legend(frameon=False, fontsize="small")
+    path = folder / "scaling.png"
+    with replacing(path) as fresh:
+        figure.savefig(fresh, format="png", dpi=120, metadata={"Software": None})
+    return path
+
+
+def result_of(rows: list[list[Any]], preset: str, command: str) -> dict[str, Any]:
+    """The table so far."""
+    growth = []
+    for what in ("pass", "training step"):
+        for along in ("atoms", "batch"):
+            powers = [exponent(rows, what, along, name) for name in ("ms", "MiB above the idle process")]
+            if None not in powers:
+                growth.append(f"{what} by {along}: time {powers[0]:.1f}, memory {powers[1]:.1f}")
+    note = (
+        f"A network of size {preset} with random weights and ten elements on random positions: the cost of the "
+        "architecture alone, as the shipped model, of size M, ends at 29 atoms. A pass gives score and log-density; a "
+        "training step is denoising on the batch and the density terms on half of it, float32. Each row is a fresh "
+        "process: its peak memory, less what it held before the first pass; times are medians. Attention and pairs are "
+        "dense, so that cost turns from growing with N to growing with N². "
+        f"Exponents between the last two points: {'; '.join(growth) or 'too few points'}. "
+        "![time and memory](figures/scaling.png)"
+    )
+    return {
+        "title": "Scaling: time and memory by atoms and by batch",
+        "columns": COLUMNS,
+        "rows": rows,
+        "machine": {**describe(), "threads": torch.get_num_threads()},
+        "command": command,
+        "note": note,
+    }
+
+
+def main() -> None:
+    """Measure, print and record after every row; with --point, be the process that measures one."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--preset", default="M", choices=list(PRESETS))
+    parser.add_argument("--atoms", type=int, nargs="+", default=ATOMS)
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES)
+    parser.add_argument("--what", nargs="+", default=["pass", "training step"])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--point", type=json.loads, default=None, help=argparse.SUPPRESS)
+    parser.add_argument("-o", "--output", type=Path, default=RESULT)
+    parser.add_argument("--plots", type=Path, default=PLOTS, help="folder of scaling.png")
+    options = parser.parse_args()
+    if options.point:
+        print(json.dumps(point(*options.point)))
+        return
+    sweep = {(atoms, AT_BATCH) for atoms in options.atoms} | {(AT_ATOMS, batch) for batch in options.batches}
+    rows: list[list[Any]] = []
+    for folder in (options.output.parent, options.plots):
+        folder.mkdir(parents=True, exist_ok=True)
+    for what, (atoms, batch) in tqdm([(what, p) for what in options.what for p in sorted(sweep)], desc="points"):
+        rows.append(measured(what, atoms, batch, options.preset, options.repeats))
+        print(" | ".join(str(cell) for cell in rows[-1]), flush=True)
+        result = result_of(rows, options.preset, f"python -m benchmarks.scaling --repeats {options.repeats}")
+        write_text(options.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        draw(rows, options.plots)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Points are measured, and the exponents are those of the rows."""
+
+import pytest
+
+from benchmarks.readme import table
+from benchmarks.scaling import AT_ATOMS, AT_BATCH, COLUMNS, draw, exponent, point, result_of
+
+
+def rows(power: float) -> list[list]:
+    sweep = [(atoms, AT_BATCH) for atoms in (5, 50, 100)] + [(AT_ATOMS, batch) for batch in (1, 64)]
+    return [
+        [what, atoms, batch, f"{atoms**power * batch:.6g}", "1", f"{atoms * batch}", "400"]
+        for what in ("pass", "training step") for atoms, batch in sweep
+    ]  # fmt: skip
+
+
+def test_exponents_are_those_of_the_rows() -> None:
+    assert exponent(rows(2.0), "pass", "atoms", "ms") == pytest.approx(2, abs=0.01)
+    assert exponent(rows(1.5), "pass", "atoms", "ms") == pytest.approx(1.5, abs=0.01)
+    assert exponent(rows(2.0), "pass", "batch", "MiB above the idle process") == pytest.approx(1)
+    assert exponent(rows(2.0)[:1], "pass", "atoms", "ms") is None
+
+
+def test_a_point_that_did_not_survive_is_a_row_of_dashes(tmp_path) -> None:
+    pytest.importorskip("matplotlib")
+    given = [*rows(2.0), ["training step", 75, AT_BATCH, None, None, None, None]]
+    result = result_of(given, "M", "command")
+    assert "pass by atoms: time 2.0" in result["note"]
+    assert "| training step | 75 | 16 | – |" in table(result)
+    assert draw(given, tmp_path).stat().st_size < 100_000
+
+
+@pytest.mark.parametrize("what", ["pass", "training step"])
+def test_a_point_is_measured(what) -> None:
+    found = point(what, 4, 2, "S", 1)
+    assert found["seconds"] > 0 and found["peak"] >= found["idle"] > 10
+    assert len(COLUMNS) == 7
