@@ -87,8 +87,8 @@ def result_of(rounds: list[Round], steps: int, edm_steps: int, parameters: tuple
         f"interval over rounds. Ours: all {steps} evaluations, noise to positions. The EGNN, of random weights: "
         f"{words['evaluations']} evaluations a round, multiplied up to {edm_steps}; its sampler's own arithmetic is "
         "left out, and so is EDM's padding of all molecules to 29 atoms. It is computed as published: with the first "
-        "layer over each pair split into one over atoms, it would do about a third of the multiplications and gain up to three "
-        f"times. Weights sha256 {words['weights']}."
+        "layer over each pair split into one over atoms it would do about a third of the multiplications, and the "
+        f"ratio could fall as far. Weights sha256 {words['weights']}."
     )
     return {
         "title": "Speed: molecules per second beside a network of EDM's size and number of steps",
