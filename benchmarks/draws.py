@@ -1,0 +1,95 @@
+"""Molecules drawn once for each setting and seed, kept in a folder, and the likely share of them."""
+
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from molscore.datasets.store import MoleculeSet
+from molscore.errors import InputError
+from molscore.screening.candidate import PASSED, Candidate
+from molscore.screening.generate import density_filter
+from molscore.screening.model import Model
+
+__all__ = ["Draw", "Setting", "draw", "likeliest"]
+
+NUMBERS = ("log_likelihood", "percentile", "measure")
+
+
+class Setting(NamedTuple):
+    """How to draw."""
+
+    sampler: str
+    temperature: float
+    guidance: float
+    evaluations: int
+
+    @classmethod
+    def of(cls, text: str) -> "Setting":
+        """From a text such as langevin,0.6,3,50."""
+        sampler, temperature, guidance, evaluations = text.split(",")
+        return cls(sampler, float(temperature), float(guidance), int(evaluations))
+
+    @property
+    def cells(self) -> list[str | float | None]:
+        """The first cells of its row."""
+        return [self.sampler, self.temperature if self.sampler == "langevin" else None, *self[2:]]
+
+    @property
+    def words(self) -> str:
+        """For the name of a file."""
+        return f"{self.sampler}-{self.temperature:g}-{self.guidance:g}-{self.evaluations}"
+
+
+class Draw(NamedTuple):
+    """All molecules of one seed, in the order of their drawing, none turned down."""
+
+    molecules: MoleculeSet
+    """With columns `NUMBERS`; what is not known is NaN."""
+    seconds: float
+    """Of drawing them: noise to checks and densities."""
+
+
+def draw(model: Model, setting: Setting, n: int, seed: int, folder: Path | None) -> Draw:
+    """Read from `folder` if it was drawn before by the same weights, else drawn, and saved there."""
+    facts: dict[str, str] = {"weights": model.weights, "setting": setting.words, "n": str(n), "seed": str(seed)}
+    path = None if folder is None else folder / f"{model.weights[:12]}-{setting.words}-{n}-{seed}.parquet"
+    if path is not None and path.exists():
+        saved = MoleculeSet.load(path)
+        if {name: saved.metadata.get(name) for name in facts} != facts:
+            raise InputError(f"{path} was not drawn by this model in this way; choose another folder")
+        return Draw(saved, float(saved.metadata["seconds"]))
+    started = time.perf_counter()
+    options: dict[str, Any] = {"temperature": setting.temperature, "guidance": setting.guidance}
+    candidates = model.generate(
+        n, seed=seed, steps=setting.evaluations, sampler=setting.sampler, progress=True, **options
+    )
+    seconds = time.perf_counter() - started
+    candidates = sorted(candidates, key=lambda candidate: candidate.index)
+    columns = {name: [_number(getattr(candidate, name)) for candidate in candidates] for name in NUMBERS}
+    facts |= {"by": candidates[0].by, "seconds": f"{seconds:.1f}"}
+    found = MoleculeSet.from_molecules(candidates, columns)
+    found = MoleculeSet(found.numbers, found.positions, found.sizes, found.columns, facts)
+    if path is not None:
+        found.save(path)
+    return Draw(found, seconds)
+
+
+def likeliest(molecules: MoleculeSet, keep: float) -> MoleculeSet:
+    """The share `keep` that `generate --keep` would keep by the model's default order, if no check turned any down."""
+    by = molecules.metadata["by"]
+    candidates = [
+        Candidate(
+            numbers=molecule.numbers,
+            positions=molecule.positions,
+            index=row,
+            by=by,
+            verdict=PASSED,
+            **{name: float(molecules.columns[name][row]) for name in NUMBERS},
+        )
+        for row, molecule in enumerate(molecules)
+    ]
+    return molecules.select([c.index for c in density_filter(candidates, keep) if c.passed])
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
