@@ -7,6 +7,7 @@ keep all of them busy. Each is computed by a single thread, so that numbers do n
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
 from typing import TypeVar
 
 import torch
@@ -17,12 +18,13 @@ Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
 def side_by_side(
-    work: Callable[[Item], Result], items: Iterable[Item], device: torch.device
+    work: Callable[[Item], Result], items: Iterable[Item], device: torch.device, ended: Event | None = None
 ) -> Iterator[tuple[Item, Result]]:
     """Each item with what `work` makes of it, in order; `work` runs in torch.get_num_threads() threads at once.
 
     Grad mode and denormal numbers are matters of a thread: here no gradient is kept and denormals are flushed. On an
-    accelerator, and where torch has one thread, everything happens in the caller's. The first error ends the rest.
+    accelerator, and where torch has one thread, everything happens in the caller's. The first error ends the rest:
+    what has not begun never does, and long work can look at `ended` to stop before its time.
     """
     threads = torch.get_num_threads() if device.type == "cpu" else 1
     if threads == 1:
@@ -44,6 +46,8 @@ def side_by_side(
             first, result = waiting.popleft()
             yield first, result.result()
     finally:
+        if ended is not None:
+            ended.set()
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(threads)  # a thread's setting is the default of those that come after it
 

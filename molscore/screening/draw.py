@@ -1,6 +1,7 @@
 """Drawing molecules: formulas first, then positions from noise by a sampler that follows the score."""
 
 from collections.abc import Callable, Sequence
+from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from molscore.molecules.elements import atomic_number, parse_formula
 from molscore.molecules.formula import check_formula
 from molscore.molecules.molecule import Molecule
 from molscore.screening.admission import admit
+from molscore.screening.cores import side_by_side
 from molscore.screening.passes import BATCH
 from molscore.screening.samplers import SAMPLERS, Fields
 
@@ -73,18 +75,28 @@ def draw_positions(
     compositions = [np.repeat(symbols[order], row[order]) for row in counts]
     groups = list(size_groups(counts.sum(1), BATCH))
     molecules: list[Molecule | None] = [None] * len(counts)
+    device = model.network.sigma_N.device
     total = len(groups) * SAMPLERS[sampler].evaluations(steps)
     shown = None if progress else True  # None: on a terminal alone, so that a log or an error is not mixed with it
     with tqdm(total=total, unit="evaluation", desc="generate", disable=shown, leave=False) as bar:
-        done = 0
-        for i, rows in enumerate(groups):
-            generator = _generator(model.network.sigma_N.device, seed, i)
-            members = [compositions[row] for row in rows]
-            positions = _sample(
-                model, members, steps, sampler, temperature, guidance, generator, lambda: (tick(), bar.update(1))
-            )
-            for row, symbols_of_row, x in zip(rows, members, positions, strict=True):
-                numbers = [atomic_number(symbol) for symbol in symbols_of_row]
+        done, ended, lock = 0, Event(), Lock()
+
+        def evaluating() -> None:
+            with lock:
+                tick()
+                bar.update(1)
+            if ended.is_set():
+                raise InterruptedError("another batch has failed")
+
+        def draw(i: int) -> NDArray[np.float64]:
+            generator = _generator(device, seed, i)
+            members = [compositions[row] for row in groups[i]]
+            return _sample(model, members, steps, sampler, temperature, guidance, generator, evaluating)
+
+        for i, positions in side_by_side(draw, range(len(groups)), device, ended):
+            rows = groups[i]
+            for row, x in zip(rows, positions, strict=True):
+                numbers = [atomic_number(symbol) for symbol in compositions[row]]
                 x = x[: len(numbers)]
                 name = f"{model.name}-{seed}-{row}"
                 molecules[row] = Molecule(numbers, x if np.isfinite(x).all() else np.zeros_like(x), name)
@@ -116,7 +128,6 @@ def _sample(
     tick: Callable[[], object],
 ) -> NDArray[np.float64]:
     """Positions (B, N, 3) in Å of molecules with the given element symbols."""
-    torch.set_flush_denormal(True)  # a switch of the thread that draws; see `passes`
     network, device = model.network, model.network.sigma_N.device
     sizes = torch.tensor([len(symbols) for symbols in members], device=device)
     mask = torch.arange(int(sizes.max()), device=device) < sizes[:, None]

@@ -17,7 +17,7 @@ from molscore.screening.cores import side_by_side
 
 __all__ = ["BATCH", "Inputs", "atom_log_densities", "check_sigma", "estimate", "inputs_of", "log_densities"]
 
-BATCH = 64  # molecules a pass
+BATCH = 32  # molecules a pass: of what a core keeps at hand, more are no faster
 
 
 class Inputs(NamedTuple):
