@@ -20,9 +20,10 @@ from molscore.errors import InputError
 from molscore.molecules.chem import mol_from_molecule
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["KCAL_PER_HARTREE", "ForceField", "has_xtb", "xtb_energies"]
+__all__ = ["KCAL_PER_HARTREE", "XTB_MISSING", "ForceField", "has_xtb", "xtb_energies"]
 
 KCAL_PER_HARTREE = 627.5094740631
+XTB_MISSING = 'GFN2-xTB comes from the package tblite: pip install "molscore-discoformer[xtb]"'
 _BOHR_PER_ANGSTROM = 1 / 0.529177210903
 _STEP = 1e-3  # Å, of the finite differences of the gradient
 
@@ -52,6 +53,14 @@ class ForceField:
         flat = positions.ravel().tolist()
         self._field.CalcEnergy(flat)  # RDKit keeps distances, and only the energy renews them
         return np.array(self._field.CalcGrad(flat)).reshape(-1, 3)
+
+    def minimised(self, max_iterations: int = 5000) -> tuple[NDArray[np.float64], bool]:
+        """The nearest minimum ``(N, 3)`` in Å from the molecule's geometry, and whether it was reached."""
+        start = self._mol.GetConformer().GetPositions()
+        unfinished = self._field.Minimize(maxIts=max_iterations)
+        found = np.array(self._field.Positions()).reshape(-1, 3)
+        self._mol.GetConformer().SetPositions(start)  # where the field begins the next time
+        return found, not unfinished
 
     @cached_property
     def modes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -89,7 +98,7 @@ def xtb_energies(molecule: Molecule, geometries: Iterable[NDArray[np.float64]]) 
     Raises `InputError` without tblite.
     """
     if not has_xtb():
-        raise InputError('GFN2-xTB comes from the package tblite: pip install "molscore-discoformer[xtb]"')
+        raise InputError(XTB_MISSING)
     from tblite.interface import Calculator
 
     found = []
