@@ -127,7 +127,7 @@ def draw(rows: Sequence[list[Any]], folder: Path) -> Path:
         ):
             x, y, h = (COLUMNS.index(column) for column in (along, name, held))
             for what in ("pass", "training step"):
-                mine = [row for row in rows if row[0] == what and row[h] == fixed and row[y]]
+                mine = [row for row in rows if row[0] == what and row[h] == fixed and float(row[y] or 0) > 0]
                 if points := sorted((row[x], float(row[y])) for row in mine):
                     axes.loglog(*zip(*points, strict=True), marker="o", markersize=4, label=what)
             axes.set(xlabel=f"{along} ({held} {fixed})", ylabel=name)
@@ -150,8 +150,8 @@ def result_of(rows: list[list[Any]], preset: str, command: str) -> dict[str, Any
         f"A network of size {preset} with random weights and ten elements on random positions: the cost of the "
         "architecture alone, as the shipped model, of size M, ends at 29 atoms. A pass gives score and log-density; a "
         "training step is denoising on the batch and the density terms on half of it, float32. Each row is a fresh "
-        "process: its peak memory, less what it held before the first pass; times are medians. Attention and pairs are "
-        "dense, so that cost turns from growing with N to growing with N². "
+        "process: its peak memory, less its peak before the first pass (0: less than loading took); times are medians. "
+        "Attention and pairs are dense, so that cost turns from growing with N to growing with N². "
         f"Exponents between the last two points: {'; '.join(growth) or 'too few points'}. "
         "![time and memory](figures/scaling.png)"
     )
