@@ -76,16 +76,19 @@ def in_order(rows: Sequence[Row]) -> list[Row]:
 
 def plot_of(rows: Sequence[Row]) -> Plot:
     """Molecule stability against evaluations, bars of 95 %."""
-    curves: dict[str, list[tuple[float, float, float]]] = {}
+    curves: dict[str, list[tuple[float, ...]]] = {}
     column, levels = COLUMNS.index("molecule stability %"), []
     for row in rows:
-        value, *ends = (float(number) for number in re.findall(r"[\d.]+", row[column]))
+        value, low, high = (float(number) for number in re.findall(r"[\d.]+", row[column]))
         if row[0] == REAL:
             levels.append(value)
             continue
         words = f"{row[0]}, guidance {row[2]:g}" + ("" if row[1] is None else f", temperature {row[1]:g}")
-        curves.setdefault(words, []).append((row[3], value, (ends[1] - ends[0]) / 2))
-    series = [Series(words, *zip(*points, strict=True)) for words, points in curves.items()]
+        curves.setdefault(words, []).append((row[3], value, value - low, high - value))
+    series = []
+    for words, points in curves.items():
+        x, y, below, above = zip(*points, strict=True)
+        series.append(Series(words, x, y, (below, above)))
     return Plot(
         "samplers", "Molecules that are stable; dashed: real ones", "network evaluations", "molecule stability %",
         series, log_x=True, levels=levels,

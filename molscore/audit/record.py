@@ -62,7 +62,8 @@ class Series:
     label: str
     x: Sequence[float]
     y: Sequence[float]
-    error: Sequence[float] | None = None  # half-length of the bars
+    #: length of the bars to either side, or the lengths below and above
+    error: Sequence[float] | tuple[Sequence[float], Sequence[float]] | None = None
     line: bool = True  # False: points alone
 
 

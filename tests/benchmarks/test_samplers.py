@@ -44,7 +44,7 @@ def test_the_plot_has_a_curve_a_setting(tmp_path) -> None:
     plot = plot_of(result_of(rows(), WEIGHTS, "command")["rows"])
     assert len(plot.series) == 6 and plot.levels == [95.2]
     assert {tuple(series.x) for series in plot.series} == {(12, 25)}
-    assert plot.series[0].y == (20.0, 20.0) and plot.series[0].error == (3.0, 3.0)
+    assert plot.series[0].y == (20.0, 20.0) and plot.series[0].error == ((4.0, 4.0), (2.0, 2.0))
 
 
 @pytest.mark.parametrize("sampler", ["langevin", "mala"])
