@@ -32,7 +32,7 @@ class Setting(NamedTuple):
     @property
     def cells(self) -> list[str | float | None]:
         """The first cells of its row."""
-        return [self.sampler, self.temperature if self.sampler == "langevin" else None, *self[2:]]
+        return [self.sampler, self.temperature if self.sampler in ("langevin", "mala") else None, *self[2:]]
 
     @property
     def words(self) -> str:

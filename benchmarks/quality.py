@@ -28,7 +28,7 @@ from molscore.evaluation.poses import has_posebusters
 from molscore.evaluation.validity import edm_smiles
 from molscore.molecules.atomic import write_text
 
-__all__ = ["cell", "chosen", "real_samples", "rows_of"]
+__all__ = ["cell", "chosen", "part", "real_samples", "rows_of"]
 
 RESULT = Path(__file__).parent / "results" / "generation" / "quality.json"
 REAL = "QM9 test molecules"
@@ -40,7 +40,7 @@ bonds, or that ran out of time has failed. Distances are to {reference:,} other 
 total variation where in % away), so the real column is the floor that sampling alone gives and that no generator can \
 beat; the floor of a smaller sample is higher. Bonds of lengths, angles, dihedrals and rings are read by EDM's rule, \
 which bounds their lengths; PoseBusters (configuration mol, all tests; one that comes to no result is not passed) and \
-MMFF94s use RDKit's reading of the bonds. Energies are of relaxing to the nearest minimum.{xtb}{missing} \
+MMFF94s use RDKit's reading of the bonds. Energies are of relaxing to the nearest minimum.{some}{missing} \
 Novel, and what {unseen:.0f} % has to do with it: QM9 lists each of its molecules once, so its test molecules are all \
 but 100 % novel by construction, which says nothing. A perfect sampler of the whole list would draw the molecules that \
 it was trained on as readily as the others and be {unseen:.0f} % novel, the share of the list that is not in the \
@@ -60,6 +60,14 @@ def real_samples(test: MoleculeSet, n: int, count: int) -> tuple[list[Sample], M
 def chosen(molecules: MoleculeSet, n: int) -> MoleculeSet:
     """n of the molecules at random, and the same ones whatever their order."""
     return molecules.select(np.argsort(keys_of(molecules))[:n])
+
+
+def part(sample: Sample, n: int) -> Sample:
+    """About n of a sample, those without a geometry in their proportion; all of it where n is 0."""
+    if not 0 < n < sample.n:
+        return sample
+    lost = round(n * sample.lost / sample.n)
+    return Sample(chosen(sample.molecules, n - lost), lost)
 
 
 def rows_of(columns: Sequence[Sequence[Figures]]) -> list[Row]:
@@ -84,7 +92,8 @@ def _stages(options: argparse.Namespace, lists: Lists, reference: MoleculeSet) -
     answers = Answers(options.answers)
 
     def bonds(sample: Sample) -> Figures:
-        return bond_figures(sample, judged(sample.molecules, "bonds", answers, options.workers, options.limit))
+        some = part(sample, options.poses)
+        return bond_figures(some, judged(some.molecules, "bonds", answers, options.workers, options.limit))
 
     def xtb(sample: Sample) -> Figures:
         some = chosen(sample.molecules, options.xtb)
@@ -102,8 +111,9 @@ def _note(options: argparse.Namespace, reference: int, unseen: float) -> str:
     missing = "" if has_posebusters() else " PoseBusters is not installed: its rows are missing."
     if options.xtb and not has_xtb():
         missing += " tblite is not installed: the rows of GFN2-xTB are missing."
-    xtb = f" GFN2-xTB on {options.xtb} molecules of each sample." if options.xtb and has_xtb() else ""
-    return NOTE.format(reference=reference, xtb=xtb, missing=missing, unseen=unseen) + f" {options.note}".rstrip()
+    some = f" PoseBusters and MMFF94s on {options.poses} molecules of each sample." if options.poses else ""
+    some += f" GFN2-xTB on {options.xtb} molecules of each sample." if options.xtb and has_xtb() else ""
+    return NOTE.format(reference=reference, some=some, missing=missing, unseen=unseen) + f" {options.note}".rstrip()
 
 
 def _versions() -> dict[str, str | None]:
@@ -122,6 +132,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--set", nargs="+", action="append", required=True, metavar=("NAME", "FILE"),
                         help="a column: its name, then its files of drawn molecules, one a seed; may be repeated")
     parser.add_argument("--limit", type=float, default=120.0, help="seconds a molecule, of the slow figures")
+    parser.add_argument("--poses", type=int, default=0,
+                        help="molecules of each sample for PoseBusters and MMFF94s, about 0.5 s each; 0: all")
     parser.add_argument("--xtb", type=int, default=100, help="molecules of each sample for GFN2-xTB, about 1 s each")
     parser.add_argument("--slow-real", type=int, default=1, help="real samples that the slow figures are taken on")
     parser.add_argument("--workers", type=int, default=1, help="processes for the slow figures")
@@ -160,7 +172,8 @@ def main() -> None:
             "columns": ["figure", *columns],
             "rows": rows,
             "machine": {**describe(), **_versions()},
-            "command": f"python -m benchmarks.quality --xtb {options.xtb} --slow-real {options.slow_real} "
+            "command": f"python -m benchmarks.quality --poses {options.poses} --xtb {options.xtb} "
+            f"--slow-real {options.slow_real} "
             + " ".join(f'--set "{name}" {" ".join(Path(p).name for p in paths)}' for name, *paths in options.set),
             "note": f"Samples: {sizes}. {_note(options, compared, unseen)}",
         }

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import quality
-from benchmarks.quality import cell, chosen, real_samples, rows_of
+from benchmarks.quality import cell, chosen, part, real_samples, rows_of
 from benchmarks.quality_figures import Lists, Sample, bond_figures, composition_figures, geometry_figures, list_figures
 from benchmarks.quality_pool import Answers, judged, keys_of
 from benchmarks.readme import table
@@ -64,6 +64,13 @@ def test_broken_molecules_are_failures_not_losses() -> None:
     assert found["out of time, %"] == pytest.approx(20)
     assert found["MMFF94s: could be relaxed, %"] == pytest.approx(20)
     assert list_figures(Sample(library(), lost=len(library())), Lists(set(), set()))["stable (EDM), %"] <= 50
+
+
+def test_a_part_has_its_share_of_the_lost() -> None:
+    whole = Sample(copies(8), lost=8)
+    assert (part(whole, 4).n, part(whole, 4).lost) == (4, 2)
+    assert part(whole, 0) is whole
+    assert part(whole, 16) is whole
 
 
 def test_a_sample_without_anything_to_judge_has_no_figure() -> None:
