@@ -45,7 +45,7 @@ class Round(NamedTuple):
 def ours(model: Model, counts: NDArray[np.int64], seed: int, steps: int) -> float:
     """Seconds a molecule, from noise to positions."""
     started = time.perf_counter()
-    draw_positions(model, counts, seed, steps, "langevin", temperature=0.6, guidance=3.0)
+    draw_positions(model, counts, seed, steps, "langevin", temperature=0.6, guidance=4.0)
     return (time.perf_counter() - started) / len(counts)
 
 

@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("-n", type=int, default=200)
     parser.add_argument("--steps", type=int, nargs="+", default=[50, 100])
-    parser.add_argument("--settings", nargs="+", default=["1,0", "0.6,3"], help="temperature,guidance")
+    parser.add_argument("--settings", nargs="+", default=["1,0", "0.6,4"], help="temperature,guidance")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", type=Path, default=qm9.DEFAULT_PATH)
     parser.add_argument("--formula-first", type=Path, default=Path("runs/unified/score"))

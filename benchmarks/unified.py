@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("--n-slope", type=int, default=100, help="molecules to draw by -grad U, which is slower")
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--temperature", type=float, default=0.6)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--guidance", type=float, default=4.0)
     parser.add_argument("--formula", default="C7H10O2", help="whose isomers the flow is of")
     parser.add_argument("--held-out", type=int, default=600, help="test molecules, and test isomers at most")
     parser.add_argument("--repeats", type=int, default=50, help="turns of the latency")

@@ -17,9 +17,10 @@ from molscore.nn.config import ModelConfig
 from molscore.nn.heads import DensityHead, Estimate, Preconditioning, VectorReadout
 from molscore.nn.tokenizer import GraphTokenizer, Tokens
 
-__all__ = ["Denoised", "DiScoFormer"]
+__all__ = ["GUIDED_FROM", "Denoised", "DiScoFormer"]
 
 LN_SIGMA_RANGE = (math.log(0.002), math.log(60.0))
+GUIDED_FROM = 0.1  # Å
 
 
 class Denoised(NamedTuple):
@@ -37,8 +38,11 @@ class Denoised(NamedTuple):
         """D moved away from the coarse half's guess, (B, N, 3) Å: fine + weight (fine - coarse).
 
         Guidance by a worse version of oneself (Karras et al. 2024, arXiv 2406.02507), at the price of no further pass.
+        Where there is less noise than `GUIDED_FROM` bonds are made, and guidance would only push them off their lengths
+        (Kynkäänniemi et al. 2024, arXiv 2404.07724): there D is the fine half's.
         """
-        return self.fine + weight * (self.fine - self.coarse)
+        w = weight * (self.c.sigma >= GUIDED_FROM).to(self.fine)[:, None, None]
+        return self.fine + w * (self.fine - self.coarse)
 
 
 class DiScoFormer(nn.Module):

@@ -34,12 +34,12 @@ class TrainConfig:
     sigma_min: float = 0.003  # Å
     sigma_max: float = 50.0  # Å
     log_normal: tuple[float, float] = (-1.5, 1.3)  # mean and deviation of ln sigma for the rest of the noise
-    uniform_share: float = 0.2  # share of noise drawn log-uniform over the whole range; half for the density terms
+    uniform_share: float = 0.2  # share of noise drawn log-uniform over the whole range; twice that for the density terms
     density_start: int = 7_000  # step at which the density terms begin
     density_batch: int = 64  # molecules of a step, over all processes, that get them in a pass of their own
     weight_density: float = 0.5  # w_U
     weight_time: float = 1.0  # of the time score within w_U
-    weight_consistency: float = 0.02  # w_c
+    weight_consistency: float = 0.5  # w_c
     weight_coarse: float = 0.25  # denoising loss of the coarse half
     frozen_trunk: bool = False  # train the density head alone
     bf16: bool = False  # autocast of the denoising pass; the density terms stay in float32

@@ -76,8 +76,8 @@ class Trainer:
         if dual:
             rows = torch.randperm(len(token), generator=generator)[: max(1, config.density_batch // world)].to(device)
             few = Batch(*(tensor[rows] for tensor in batch))
-            # the time score is summed along the whole path, so half of sigma covers all of it evenly
-            noisy = noised(few, config, 0.5, generator)
+            # the time score is summed along the whole path, so that more of sigma must cover it evenly
+            noisy = noised(few, config, min(1.0, 2 * config.uniform_share), generator)
             loss, more = dual_loss(self.network, noisy, token[: len(rows)], config)
             loss.backward()
             parts |= more

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from molscore.nn.discoformer import DiScoFormer
+from molscore.nn.discoformer import GUIDED_FROM, DiScoFormer
 from tests.nn.conftest import METALLIC, ORGANIC, TINY, Inputs, centred
 
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
@@ -207,9 +207,13 @@ def test_weights_are_a_function_of_the_seed(randomised: Callable, inputs: Callab
 def test_guidance_extends_the_step_from_the_coarse_guess(
     randomised: Callable, inputs: Callable[..., Inputs]
 ) -> None:
-    x = inputs()
-    found = randomised().denoise(*x)
+    y, elements, mask, sigma, token = inputs()
+    network = randomised()
+    found = network.denoise(y, elements, mask, sigma.clamp(min=GUIDED_FROM), token)
     torch.testing.assert_close(found.guided(0.0), found.fine, rtol=0, atol=0)
     torch.testing.assert_close(found.guided(-1.0), found.coarse)
     assert (found.guided(1.0) - found.fine).abs().max() > 1e-4
     torch.testing.assert_close(found.guided(2.0) - found.fine, 2 * (found.guided(1.0) - found.fine))
+    precise = network.denoise(y, elements, mask, torch.full_like(sigma, 0.99 * GUIDED_FROM), token)
+    assert (precise.fine != precise.coarse).any()
+    torch.testing.assert_close(precise.guided(2.0), precise.fine, rtol=0, atol=0)
