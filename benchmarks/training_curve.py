@@ -110,6 +110,8 @@ def plot(points: list[Point], path: Path) -> None:
         ends = np.array([point.metrics.intervals[name] for point in points])
         axes.errorbar(minutes, values, np.abs(ends.T - values), marker="o", capsize=3, label=label)
     axes.set(xscale="log", xlabel="minutes of training on two CPU cores", ylabel="%")
+    axes.set_xticks(minutes, [f"{value:.0f}" for value in minutes])
+    axes.minorticks_off()
     axes.legend()
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,6 +127,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--setting", default="langevin,0.6,4,50", help="sampler,temperature,guidance,evaluations")
     parser.add_argument("--wanted", type=float, default=0.85, help="share of stable molecules to look ahead to")
+    parser.add_argument("--note", default="", help="a sentence for the note, such as what was trained when")
     parser.add_argument("-o", "--output", type=Path, default=RESULT)
     parser.add_argument("--figure", type=Path, default=FIGURE)
     options = parser.parse_args()
@@ -141,8 +144,8 @@ def main() -> None:
             "note": f"{options.n} molecules of each checkpoint, drawn with `{options.setting}` (sampler, temperature, "
             "guidance, evaluations); brackets are 95 % intervals. Wall time of training in two processes, the "
             "machine's other work included; the averaged weights as they were, so that a checkpoint before the end of "
-            "its stage has not had its learning rate fall to zero. " + outlook(points, options.n, options.wanted)
-            + f" ![curve](figures/{options.figure.name})",
+            f"its stage has not had its learning rate fall to zero. {options.note} ".replace("  ", " ")
+            + outlook(points, options.n, options.wanted) + f" ![curve](figures/{options.figure.name})",
         }
         options.output.parent.mkdir(parents=True, exist_ok=True)
         write_text(options.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
