@@ -113,6 +113,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--keep", type=float, default=0.65, help="that share")
     parser.add_argument("--save", type=Path, help="folder of the molecules, a file a setting and seed; drawn only once")
     parser.add_argument("--data", default=str(qm9.DEFAULT_PATH), help="QM9, for novelty and the row of real molecules")
+    parser.add_argument("--title", default="Generation: how good are molecules drawn from the shipped model?")
     parser.add_argument("-o", "--output", type=Path, default=RESULT)
     return parser.parse_args()
 
@@ -132,7 +133,7 @@ def _record(rows: Sequence[Row], options: argparse.Namespace, weights: str) -> N
             "so they hold those turned down and the one evaluation that gives each its density."
         )
     result = {
-        "title": "Generation: how good are molecules drawn from the shipped model?",
+        "title": options.title,
         "columns": COLUMNS,
         "rows": list(rows),
         "machine": {**describe(), "threads": torch.get_num_threads()},
