@@ -34,7 +34,7 @@ class TrainConfig:
     sigma_min: float = 0.003  # Å
     sigma_max: float = 50.0  # Å
     log_normal: tuple[float, float] = (-1.5, 1.3)  # mean and deviation of ln sigma for the rest of the noise
-    uniform_share: float = 0.2  # share of noise drawn log-uniform over the whole range; twice that for the density terms
+    uniform_share: float = 0.2  # share of noise drawn log-uniform over the whole range; twice it for the density terms
     density_start: int = 7_000  # step at which the density terms begin
     density_batch: int = 64  # molecules of a step, over all processes, that get them in a pass of their own
     weight_density: float = 0.5  # w_U
