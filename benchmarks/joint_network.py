@@ -85,11 +85,11 @@ def joint_objective(
     fine, coarse = (weight * (D - x.positions).square().sum((1, 2)) / d
                     for D in (found.positions.fine, found.positions.coarse))  # fmt: skip
     errors = ((found.features - h).square() * mask[..., None]).sum((1, 2)) / (mask.sum(1) * h.shape[-1])
-    features = errors / _c_out(sigma, network.ln_frequencies.exp())
+    features = errors / _c_out_squared(sigma, network.ln_frequencies.exp())
     (fine + config.weight_coarse * coarse + features).mean().backward()
 
 
-def _c_out(sigma: Tensor, frequencies: Tensor) -> Tensor:
+def _c_out_squared(sigma: Tensor, frequencies: Tensor) -> Tensor:
     """c_out^2 of Karras for h, (B,): the noise's share of its variance."""
     variance = FEATURE**2 * (frequencies * (1 - frequencies)).mean()
     return sigma.square() * variance / (sigma.square() + variance)

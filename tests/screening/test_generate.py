@@ -115,6 +115,20 @@ def test_a_network_that_knows_the_molecule_draws_it(model, monkeypatch, sampler)
     assert max(np.abs(m.positions - x.numpy()).max() for m in drawn) < 1e-4
 
 
+@pytest.mark.parametrize("sampler", ["langevin", "mala"])
+def test_the_same_molecules_whatever_the_number_of_cores(model, sampler) -> None:
+    counts, before, drawn = np.array([[2, 0, 0, 1, 0]] * 70), torch.get_num_threads(), []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            drawn.append(np.stack([m.positions for m in draw_positions(model, counts, 0, 6, sampler)]))
+    finally:
+        torch.set_num_threads(before)
+    assert (drawn[0] == drawn[1]).all()
+    other = draw_positions(model, counts, 1, 6, sampler)
+    assert (np.stack([m.positions for m in other]) != drawn[0]).any()
+
+
 def test_positions_that_are_not_finite_are_turned_down(model, monkeypatch) -> None:
     def denoise(self: object, y: torch.Tensor, *_: object) -> SimpleNamespace:
         return SimpleNamespace(guided=lambda weight: y * torch.nan)
