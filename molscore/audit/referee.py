@@ -27,7 +27,7 @@ from molscore.screening.model import Model
 
 __all__ = ["by_formula", "judge", "referee"]
 
-BATCH, PASSES = 8, 3  # molecules judged at a time; passes of the model that are timed, of which the middle one counts
+BATCH, PASSES = 4, 3  # molecules judged at a time; passes of the model that are timed, of which the middle one counts
 Referee = Callable[[ModelDensity, Tensor, float], Tensor]
 
 

@@ -33,7 +33,7 @@ WIDTH = 0.2  # of the crowded part of the grid, in ln s
 LEAST_STEPS = 48  # of the path
 
 
-def divergence(score_fn: ScoreFn, y: Tensor, sigma: Tensor, mask: Tensor, chunk: int = 8) -> tuple[Tensor, Tensor]:
+def divergence(score_fn: ScoreFn, y: Tensor, sigma: Tensor, mask: Tensor, chunk: int = 18) -> tuple[Tensor, Tensor]:
     """score (B, N, 3) and the exact trace of d score/d y on the centred subspace, (B,).
 
     A score that is centred and blind to translation has the same trace over all 3N coordinates. `chunk` coordinates are
@@ -58,7 +58,7 @@ def flow_log_density(
     prior: Tensor,
     sigma_max: float = 50.0,
     nodes: int = 32,
-    chunk: int = 8,
+    chunk: int = 18,
     callback: Callable[[int], None] | None = None,
 ) -> Tensor:
     """log p_sigma(y) in nats, (B,), with `nodes` exact traces.

@@ -36,7 +36,7 @@ class TrainConfig:
     log_normal: tuple[float, float] = (-1.5, 1.3)  # mean and deviation of ln sigma for the rest of the noise
     uniform_share: float = 0.2  # share of noise drawn log-uniform over the whole range; twice it for the density terms
     density_start: int = 7_000  # step at which the density terms begin
-    density_batch: int = 64  # molecules of a step, over all processes, that get them in a pass of their own
+    density_batch: int = 64  # molecules of a batch, over all processes, that get them; the rest denoise alone
     weight_density: float = 0.5  # w_U
     weight_time: float = 1.0  # of the time score within w_U
     weight_consistency: float = 0.5  # w_c

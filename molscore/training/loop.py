@@ -68,17 +68,18 @@ class Trainer:
         dual = self.step >= config.density_start
         token = torch.zeros(len(batch.mask), dtype=torch.long, device=device)
         parts: dict[str, torch.Tensor] = {}
-        if not config.frozen_trunk:
-            noisy = noised(batch, config, config.uniform_share, generator)
+        order = torch.randperm(len(token), generator=generator).to(device)
+        n_dual = max(1, config.density_batch // world) if dual else 0
+        few, rest = (Batch(*(tensor[rows] for tensor in batch)) for rows in (order[:n_dual], order[n_dual:]))
+        if len(rest.mask) and not config.frozen_trunk:
+            noisy = noised(rest, config, config.uniform_share, generator)
             with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
-                loss, parts["denoising"] = denoising_loss(self.denoise, noisy, token, config.weight_coarse)
+                loss, parts["denoising"] = denoising_loss(self.denoise, noisy, token[n_dual:], config.weight_coarse)
             loss.backward()
         if dual:
-            rows = torch.randperm(len(token), generator=generator)[: max(1, config.density_batch // world)].to(device)
-            few = Batch(*(tensor[rows] for tensor in batch))
             # the time score is summed along the whole path, so that more of sigma must cover it evenly
             noisy = noised(few, config, min(1.0, 2 * config.uniform_share), generator)
-            loss, more = dual_loss(self.network, noisy, token[: len(rows)], config)
+            loss, more = dual_loss(self.network, noisy, token[:n_dual], config)
             loss.backward()
             parts |= more
         self.processes.average_gradients(self.parameters)

@@ -3,8 +3,11 @@
     y = x + sigma z
     L = lambda(sigma) |D - x|^2 / d                                                          denoising
       + w_U { |sigma grad U - z|^2 / d  +  w_t (dU/dln sigma - (d - |z|^2))^2 / 4 d^2        dual score matching
-              + lambda(sigma) |D - x|^2 / d }                             on the same molecules, as D is at hand
+              + lambda(sigma) |D - x|^2 / d }                             of the same pass
       + w_c sigma^2/d |score + grad U|^2                                                     consistency
+
+Each molecule of a batch gets the first line or the others. Both halves of the network have the denoising term, the
+coarse half's with a weight of its own.
 
 lambda = (sigma^2 + sigma_N^2)/(sigma sigma_N)^2 makes the first term |F - F*|^2 (Karras et al. 2022, arXiv 2206.00364).
 Where data leave both heads uncertain they err apart, each as far as the other: the last term, which has no noise of its
@@ -20,7 +23,7 @@ from torch import Tensor
 
 from molscore.diffusion.gaussian import centre, degrees_of_freedom
 from molscore.molecules.batch import Batch
-from molscore.nn.discoformer import DiScoFormer
+from molscore.nn.discoformer import Denoised, DiScoFormer
 from molscore.training.compiled import Denoise
 from molscore.training.config import TrainConfig
 
@@ -60,11 +63,15 @@ def denoising_loss(
     """lambda |D - x|^2 / d of both halves, and that of the fine half alone for the log."""
     x, mask = noisy.x.positions, noisy.x.mask
     denoised = denoise(noisy.y, noisy.x.elements, mask, noisy.ln_sigma.exp(), distribution)
-    d = degrees_of_freedom(mask)
-    weight = denoised.c.c_out.pow(-2)
-    fine = (weight * _per_degree((denoised.fine - x).square(), d)).mean()
-    coarse = (weight * _per_degree((denoised.coarse - x).square(), d)).mean()
+    fine, coarse = _distances(denoised, x, degrees_of_freedom(mask))
     return fine + weight_coarse * coarse, fine.detach()
+
+
+def _distances(denoised: Denoised, x: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
+    """lambda |D - x|^2 / d of the fine half and of the coarse half, means over molecules."""
+    weight = denoised.c.c_out.detach().pow(-2)
+    fine, coarse = ((weight * _per_degree((D - x).square(), d)).mean() for D in (denoised.fine, denoised.coarse))
+    return fine, coarse
 
 
 def dual_loss(
@@ -84,7 +91,8 @@ def dual_loss(
     time = ((time_score - (d - z.square().sum((1, 2)))).square() / (4 * d.square())).mean()
     sigma_score = (denoised.fine - noisy.y) / sigma
     consistency = _per_degree((sigma_score + sigma * grad_U).square(), d).mean()
-    fine = (denoised.c.c_out.detach().pow(-2) * _per_degree((denoised.fine - noisy.x.positions).square(), d)).mean()
-    loss = config.weight_density * (space + config.weight_time * time + fine) + config.weight_consistency * consistency
+    fine, coarse = _distances(denoised, noisy.x.positions, d)
+    data = space + config.weight_time * time + fine + config.weight_coarse * coarse
+    loss = config.weight_density * data + config.weight_consistency * consistency
     parts = {"space": space, "time": time, "consistency": consistency}
     return loss, {name: part.detach() for name, part in parts.items()}
