@@ -1,8 +1,9 @@
-"""Make the tables of a trained model again, as `molscore train` does at its end: for one made by an earlier version.
+"""Do again what `molscore train` does when the steps are taken: for a model made by an earlier version or another loop.
 
     python -m benchmarks.remake_tables FOLDER --data data/qm9.parquet
 
-Percentiles by size and formula, usual atoms, and the hashes of the training molecules; the weights stay as they are.
+The offset of U with the noise is fitted; percentiles by size and formula, usual atoms and the hashes of the training
+molecules are made. All other weights stay as they are.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from pathlib import Path
 from molscore.datasets import qm9
 from molscore.screening.model import Model, load
 from molscore.screening.tables import with_tables
+from molscore.training.offset import with_noise_offset
 
 __all__ = ["remade"]
 
@@ -18,9 +20,11 @@ HELD_OUT = 4096  # molecules of the validation split, about
 
 
 def remade(model: Model, data: Path, held_out: int = HELD_OUT) -> Model:
-    """The model with new tables from a data set with splits, such as `molscore data qm9` writes."""
+    """The model with a new offset and new tables from a data set with splits, such as `molscore data qm9` writes."""
     valid, train = qm9.load(data, "valid"), qm9.load(data, "train")
     valid = valid.select(range(0, len(valid), max(1, len(valid) // held_out)))
+    settings = model.checkpoint.info["config"]
+    with_noise_offset(model.checkpoint, train, (settings["sigma_min"], settings["sigma_max"]))
     return with_tables(model, valid, valid.columns["smiles"], train.columns["smiles"])
 
 

@@ -15,12 +15,15 @@ from tqdm import tqdm
 
 from benchmarks.machine import describe
 from benchmarks.toy_targets import SYMBOLS, TARGETS, Target, plain_mixture
+from molscore.datasets.store import MoleculeSet
 from molscore.diffusion import flow_log_density
-from molscore.molecules import Batch, Distribution
+from molscore.molecules import Batch, Distribution, Molecule
 from molscore.molecules.atomic import write_text
-from molscore.nn import DiScoFormer, ModelConfig, build
+from molscore.molecules.elements import atomic_number
+from molscore.nn import Checkpoint, DiScoFormer, ModelConfig, build
 from molscore.training import TrainConfig, denoising_loss, dual_loss, noised
 from molscore.training.average import Average
+from molscore.training.offset import with_noise_offset
 from molscore.training.optimiser import Optimiser
 
 __all__ = ["errors", "passes", "referee_errors", "trained"]
@@ -31,6 +34,7 @@ PER_DEGREE, BIAS, MODES = 0.02, 0.5, 0.2  # bounds in nats: RMSE for each degree
 COLUMNS = ["density", "d", "objective", "σ Å", "RMSE nats", "bound 0.02 d", "bias nats",
            "largest mode-weight error nats", "deviation of the true log-density", "within bounds"]  # fmt: skip
 REFEREE = "referee (ODE) on the exact score"
+OFFSET_SAMPLES = 16_384
 RESULT = Path(__file__).parent / "results" / "density" / "known.json"
 
 
@@ -41,7 +45,7 @@ def batch_of(positions: Tensor, elements: tuple[int, ...]) -> Batch:
 
 
 def trained(target: Target, config: TrainConfig, label: str) -> DiScoFormer:
-    """A network trained on fresh samples by the losses and the optimiser of `molscore train`; averaged weights."""
+    """A network trained on fresh samples as `molscore train` trains: losses, optimiser, averaged weights, offset."""
     mixture, elements = target.mixture, target.elements
     counts = tuple(elements.count(k) for k in range(len(SYMBOLS)))
     sizes = range(2, len(elements) + 1)
@@ -61,6 +65,11 @@ def trained(target: Target, config: TrainConfig, label: str) -> DiScoFormer:
         optimiser.step(step)
         average.update(network, step)
     network.load_state_dict({**network.state_dict(), **average.weights})
+    if config.weight_time:  # the control, which knows of no time score, must not get it here
+        x = mixture.sample(OFFSET_SAMPLES, generator)[0].numpy()
+        numbers = [atomic_number(SYMBOLS[k]) for k in elements]
+        fresh = MoleculeSet.from_molecules([Molecule(numbers, positions) for positions in x])
+        with_noise_offset(Checkpoint(network.eval(), (toy,), {}, {}), fresh, (config.sigma_min, config.sigma_max))
     return network.eval()
 
 

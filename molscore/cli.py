@@ -204,6 +204,7 @@ def train(config: str, resume: bool) -> None:
     from molscore.screening.tables import with_tables
     from molscore.training.config import TrainConfig
     from molscore.training.loop import train as run
+    from molscore.training.offset import with_noise_offset
 
     settings = TrainConfig.from_toml(config)
     checkpoint = run(settings, resume, _stability_of)
@@ -211,6 +212,8 @@ def train(config: str, resume: bool) -> None:
         return  # of the processes of torchrun, one finishes the job
     held_out, trained = qm9.load(settings.data, "valid"), qm9.load(settings.data, "train")
     held_out = held_out.select(range(0, len(held_out), max(1, len(held_out) // 4096)))
+    if settings.density_start < settings.steps:
+        checkpoint = with_noise_offset(checkpoint, trained, (settings.sigma_min, settings.sigma_max))
     model = with_tables(Model(checkpoint), held_out, held_out.columns["smiles"], trained.columns["smiles"])
     _say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
 

@@ -84,7 +84,7 @@ class TooSmallError(SizeError):
 
 
 class TooLargeError(SizeError):
-    """More atoms than the model has seen, or so many characters, atoms or rings that RDKit is not troubled with them."""
+    """More atoms than the model has seen, or more characters, atoms or rings than RDKit is troubled with."""
 
     status = "too_large"
 

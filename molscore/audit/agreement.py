@@ -51,7 +51,8 @@ def agreement_part(judged: Sequence[Judged], resolution: float, nodes: int) -> P
     plot = Plot("referee", heading, "referee (nats)", "model (nats)", [points], diagonal=True)
     note = (
         f"{n} held-out molecules of {len(set(formulas))} formulas, those with most members, with noise of "
-        f"{resolution:g} Å added; {nodes} exact traces a molecule; brackets are 95 % bootstrap intervals, over formulas for the correlation within them."
+        f"{resolution:g} Å added; {nodes} exact traces a molecule; brackets are 95 % bootstrap intervals, over "
+        "formulas for the correlation within them."
     )
     table = Table("", ["figure", "value", "95 % from", "to"], rows)
     return Part("referee", title, [table], verdicts, note, [plot])

@@ -5,7 +5,6 @@ fine half reads the geometry of that guess, with what the coarse half knew still
 same target.
 """
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -15,11 +14,11 @@ from torch.nn import functional as F
 from molscore.nn.backbone import EXTRA_TOKENS, Stack
 from molscore.nn.config import ModelConfig
 from molscore.nn.heads import DensityHead, Estimate, Preconditioning, VectorReadout
+from molscore.nn.noise import NOISE_WAVES, noise_waves
 from molscore.nn.tokenizer import GraphTokenizer, Tokens
 
 __all__ = ["GUIDED_FROM", "Denoised", "DiScoFormer"]
 
-LN_SIGMA_RANGE = (math.log(0.002), math.log(60.0))
 GUIDED_FROM = 0.1  # Å
 
 
@@ -59,9 +58,8 @@ class DiScoFormer(nn.Module):
         self.config, self.elements = config, elements
         self.register_buffer("sigma_N", sigma_N)
         dim, n = config.dim, len(elements)
-        self.register_buffer("sigma_centres", torch.linspace(*LN_SIGMA_RANGE, 32), persistent=False)
         self.distribution_token = nn.Embedding(len(sigma_N), dim)
-        self.condition = nn.Sequential(nn.Linear(32 + dim, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU())
+        self.condition = nn.Sequential(nn.Linear(NOISE_WAVES + dim, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU())
         self.element_token = nn.Embedding(n, dim)
         self.extra_tokens = nn.Linear(dim, EXTRA_TOKENS * dim)
         self.coarse_tokenizer, self.fine_tokenizer = GraphTokenizer(config, n), GraphTokenizer(config, n)
@@ -71,9 +69,7 @@ class DiScoFormer(nn.Module):
 
     def _condition(self, sigma: Tensor, distribution: Tensor) -> Tensor:
         """sigma (B,) Å, distribution (B,) -> (B, dim)."""
-        spacing = self.sigma_centres[1] - self.sigma_centres[0]
-        waves = torch.exp(-((torch.log(sigma)[:, None] - self.sigma_centres) / (1.5 * spacing)).square())
-        return self.condition(torch.cat([waves, self.distribution_token(distribution)], dim=-1))
+        return self.condition(torch.cat([noise_waves(sigma), self.distribution_token(distribution)], dim=-1))
 
     def _add_tokens(self, s: Tensor, v: Tensor, tokens: Tokens) -> tuple[Tensor, Tensor]:
         scalars = F.pad(tokens.scalars, (0, 0, 0, EXTRA_TOKENS))

@@ -9,10 +9,11 @@ Density, d = 3(N - 1):
     U = |y|^2 / 2(sigma^2 + sigma_N^2) + (d/2) ln 2 pi (sigma^2 + sigma_N^2)
         + sigma_N^2 / (sigma^2 + sigma_N^2) * ( d R(y, sigma) + Q(y, sigma) ),        log_density = -U
 
-R is a mean over atoms and [CLS]; Q = |y - D_U|^2/2 sigma^2 - |y - c_skip y|^2/2 sigma^2 with D_U = c_skip y + c_out F_U
-and F_U the score's own F plus a correction. Data that lie on a thin sheet have U = |distance to the sheet|^2/2 sigma^2
-+ something smooth, and the distance is y - D: so Q carries what is stiff at low noise, which the score already knows,
-and R what is smooth. R and the correction start at zero.
+R = r(sigma) + a mean over atoms and [CLS]; Q = |y - D_U|^2/2 sigma^2 - |y - c_skip y|^2/2 sigma^2 with D_U = c_skip y
++ c_out F_U and F_U the score's own F plus a correction. Data that lie on a thin sheet have U = |distance to the
+sheet|^2/2 sigma^2 + something smooth, and the distance is y - D: so Q carries what is stiff at low noise, which the
+score already knows, and R what is smooth. R and the correction start at zero. r, a function of the noise alone, is what
+the time score tells on average over molecules: least squares give it its last nat (`molscore.training.offset`).
 """
 
 import math
@@ -22,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from molscore.nn.config import ModelConfig
+from molscore.nn.noise import NOISE_WAVES, noise_waves
 
 __all__ = ["DensityHead", "Estimate", "Preconditioning", "VectorReadout"]
 
@@ -75,6 +77,7 @@ class DensityHead(nn.Module):
         self.vector_readout = VectorReadout(config)
         self.per_atom = nn.Sequential(nn.Linear(config.dim, config.dim), nn.SiLU(), nn.Linear(config.dim, 1))
         self.from_cls = nn.Sequential(nn.Linear(config.dim, config.dim), nn.SiLU(), nn.Linear(config.dim, 1))
+        self.from_noise = nn.Parameter(torch.zeros(NOISE_WAVES))
         for mlp in (self.per_atom, self.from_cls):
             nn.init.zeros_(mlp[-1].weight)
             nn.init.zeros_(mlp[-1].bias)
@@ -88,7 +91,8 @@ class DensityHead(nn.Module):
         d = 3.0 * (N - 1.0)
         constant = d / (2 * N) * torch.log(2 * math.pi * c.variance)[:, None]
         gaussian = y.square().sum(-1) / (2 * c.variance[:, None]) + constant
-        R = self.per_atom(scalars).squeeze(-1) + self.from_cls(cls)
+        r = noise_waves(c.sigma) @ self.from_noise
+        R = r[:, None] + self.per_atom(scalars).squeeze(-1) + self.from_cls(cls)
         F_U = F + self.vector_readout(scalars, vectors, mask)
         # a = (y - c_skip y)/sigma and b = c_out F_U/sigma, without dividing by sigma: Q = |a - b|^2/2 - |a|^2/2.
         a = y * (c.sigma / c.variance)[:, None, None]

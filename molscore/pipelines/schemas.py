@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from molscore.nn.discoformer import LN_SIGMA_RANGE
+from molscore.nn.noise import LN_SIGMA_RANGE
 from molscore.pipelines.limits import Limits
 from molscore.pipelines.reinvent import VALUES
 

@@ -11,8 +11,9 @@ from torch import Tensor
 from molscore.errors import InputError
 from molscore.molecules.batch import Batch, collate, size_groups
 from molscore.molecules.molecule import Molecule
-from molscore.nn.discoformer import LN_SIGMA_RANGE, DiScoFormer
+from molscore.nn.discoformer import DiScoFormer
 from molscore.nn.heads import Estimate
+from molscore.nn.noise import LN_SIGMA_RANGE
 from molscore.screening.cores import side_by_side
 
 __all__ = ["BATCH", "Inputs", "atom_log_densities", "check_sigma", "estimate", "inputs_of", "log_densities"]

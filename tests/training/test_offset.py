@@ -1,0 +1,81 @@
+"""What is wrong with U by a function of the noise alone is mended, and nothing else is touched."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from molscore.datasets.statistics import distribution_of
+from molscore.datasets.store import MoleculeSet
+from molscore.molecules import Molecule
+from molscore.nn import Checkpoint, build
+from molscore.nn.noise import NOISE_WAVES, noise_waves
+from molscore.training.offset import Residuals, fitted, with_noise_offset
+from tests.training.conftest import TINY
+
+N, D = 5, 12
+RANGE = (0.01, 20.0)  # Å
+
+
+@pytest.fixture(scope="module")
+def gaussian() -> MoleculeSet:
+    """Molecules whose positions are what an untrained network takes them to be."""
+    rng = np.random.default_rng(0)
+    return MoleculeSet.from_molecules([Molecule(np.full(N, 6), 1.2 * rng.normal(size=(N, 3))) for _ in range(2000)])
+
+
+@pytest.fixture
+def spoilt(gaussian: MoleculeSet) -> Callable[[float], Checkpoint]:
+    """An untrained network, right but for a bump in U around 0.4 Å."""
+
+    def make(height: float) -> Checkpoint:
+        torch.manual_seed(0)
+        distributions = (distribution_of("gaussian", gaussian),)
+        network = build(TINY, distributions).eval()
+        with torch.no_grad():
+            network.density_head.from_noise[14:20] += height
+        return Checkpoint(network, distributions, {}, {})
+
+    return make
+
+
+def offset(checkpoint: Checkpoint) -> torch.Tensor:
+    """d s(sigma) r(sigma) in nats at 50 noise levels."""
+    sigma = torch.tensor(RANGE).log()
+    sigma = torch.linspace(sigma[0], sigma[1], 50).exp()
+    sigma_N = checkpoint.network.sigma_N[0, N]
+    share = sigma_N**2 / (sigma**2 + sigma_N**2)
+    return (D * share * (noise_waves(sigma) @ checkpoint.network.density_head.from_noise)).detach()
+
+
+def test_an_offset_is_found_and_taken_back(spoilt: Callable[[float], Checkpoint], gaussian: MoleculeSet) -> None:
+    checkpoint = spoilt(0.2)
+    before = offset(checkpoint)
+    after = offset(with_noise_offset(checkpoint, gaussian, RANGE, samples=8192))
+    slope_before, slope_after = before.diff(), after.diff()
+    assert before.abs().max() > 3
+    assert slope_after.norm() < 0.15 * slope_before.norm()
+
+
+def test_a_right_density_stays_as_it_is(spoilt: Callable[[float], Checkpoint], gaussian: MoleculeSet) -> None:
+    assert offset(with_noise_offset(spoilt(0.0), gaussian, RANGE, samples=8192)).abs().max() < 0.5
+
+
+def test_only_the_offset_changes_and_again_it_is_the_same(
+    spoilt: Callable[[float], Checkpoint], gaussian: MoleculeSet
+) -> None:
+    first, second = (with_noise_offset(spoilt(0.2), gaussian, RANGE, samples=512) for _ in range(2))
+    fresh = spoilt(0.2).network.state_dict()
+    changed = {name for name, value in first.network.state_dict().items() if not torch.equal(value, fresh[name])}
+    assert changed == {"density_head.from_noise"}
+    assert torch.equal(first.network.density_head.from_noise, second.network.density_head.from_noise)
+
+
+def test_the_weights_are_those_of_least_squares() -> None:
+    generator = torch.Generator().manual_seed(0)
+    waves = noise_waves(torch.exp(-4 + 7 * torch.rand(4000, generator=generator)))
+    truth = 0.1 * torch.randn(NOISE_WAVES, generator=generator)
+    found = Residuals(-(10 * waves) @ truth + 0.1 * torch.randn(4000, generator=generator), 10 * waves, waves)
+    left = found.error + found.slope @ fitted(found).float()
+    assert left.std() < 0.12 < found.error.std()
