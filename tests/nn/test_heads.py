@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from molscore.nn.heads import DensityHead, Preconditioning, VectorReadout
+from molscore.nn.noise import noise_waves
 from tests.nn.conftest import TINY, Inputs, centred
 
 
@@ -68,6 +69,7 @@ def test_the_energy_is_its_formula(features: Features) -> None:
     variance = x.sigma.square() + sigma_N.square()
     gaussian = x.y.square().sum((1, 2)) / (2 * variance) + d / 2 * torch.log(2 * math.pi * variance)
     R = head.per_atom(scalars).squeeze(-1).mul(x.mask).sum(1) / N + head.from_cls(cls).squeeze(-1)
+    R = R + noise_waves(x.sigma) @ head.from_noise
     F_U = F + head.vector_readout(scalars, vectors, x.mask)
     D_U = c.c_skip[:, None, None] * x.y + c.c_out[:, None, None] * F_U
     skipped = (x.y * (1 - c.c_skip)[:, None, None]).square().sum((1, 2))
