@@ -107,7 +107,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("-n", type=int, default=1000, help="molecules a seed")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument(
-        "--settings", nargs="+", default=["langevin,0.6,4,50"], help="sampler,temperature,guidance,evaluations"
+        "--settings", nargs="+", default=["langevin,0.6,2,50"], help="sampler,temperature,guidance,evaluations"
     )
     parser.add_argument("--keep-of", nargs="*", default=[], help="settings that get a row of their likeliest share too")
     parser.add_argument("--keep", type=float, default=0.65, help="that share")

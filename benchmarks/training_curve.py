@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("checkpoints", nargs="+", help="MINUTES,MOLECULES,FOLDER in the order of training")
     parser.add_argument("-n", type=int, default=400, help="molecules of each")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--setting", default="langevin,0.6,4,50", help="sampler,temperature,guidance,evaluations")
+    parser.add_argument("--setting", default="langevin,0.6,2,50", help="sampler,temperature,guidance,evaluations")
     parser.add_argument("--wanted", type=float, default=0.85, help="share of stable molecules to look ahead to")
     parser.add_argument("--note", default="", help="a sentence for the note, such as what was trained when")
     parser.add_argument("-o", "--output", type=Path, default=RESULT)

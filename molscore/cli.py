@@ -92,7 +92,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option("--steps", type=int, default=50, help="Network evaluations a molecule.")
 @click.option("--sampler", type=click.Choice(["langevin", "heun", "ode", "mala"]), default="langevin")
 @click.option("--temperature", type=float, default=0.6, help="Of langevin's noise, 0 to 1; also in mala's first part.")
-@click.option("--guidance", type=float, default=4.0, help="Away from the network's own coarse guess, 0 to 10.")
+@click.option("--guidance", type=float, default=2.0, help="Away from the network's own coarse guess, 0 to 10.")
 @click.option("--keep", type=float, default=1.0, help="Share, most likely first, of those that pass the checks.")
 @click.option("--by", type=click.Choice(_ORDERS), default=None, help="What most likely means; see `rank`.")
 @click.option("--novel", is_flag=True, help="Turn down molecules of the training data.")

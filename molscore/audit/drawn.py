@@ -13,7 +13,7 @@ from molscore.screening.model import Model
 __all__ = ["TEMPERATURES", "drawn", "stable_and_not"]
 
 TEMPERATURES = (0.6, 1.0)  # the default of `generate`, and the model's own density
-GUIDANCE = {0.6: 4.0, 1.0: 0.0}  # that goes with each
+GUIDANCE = {0.6: 2.0, 1.0: 0.0}  # that goes with each
 STEPS = 50  # network evaluations
 
 

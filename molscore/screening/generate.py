@@ -31,7 +31,7 @@ class Request:
     steps: int = 50  # network evaluations
     sampler: str = "langevin"  # langevin, heun, ode or mala
     temperature: float = 0.6  # of the noise that langevin adds: 1 samples the model's density, less its likely part
-    guidance: float = 4.0  # away from the coarse half's guess, `Denoised.guided`; 0 follows the model's own score
+    guidance: float = 2.0  # away from the coarse half's guess, `Denoised.guided`; 0 follows the model's own score
     keep: float = 1.0  # share, most likely first, of the candidates that pass the checks
     by: str | None = None  # what most likely means: one of `criteria.ORDERS`; None is the model's default
     novel: bool = False  # turn down molecules of the training data
