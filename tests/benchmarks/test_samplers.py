@@ -26,7 +26,7 @@ def test_every_sampler_is_measured_at_every_number_of_evaluations() -> None:
     assert [setting.evaluations for setting, _ in found] == [12] * 6 + [1000] * 6
     assert {n for setting, n in found if setting.evaluations == 1000} == {5}
     assert [setting for setting, _ in wanted(["ode"], [12], 1, 1)] == [Setting("ode", 1, 0, 12)]
-    assert [setting for setting, _ in wanted(["mala,0.6,4"], [12], 1, 1)] == [Setting("mala", 0.6, 4, 12)]
+    assert [setting for setting, _ in wanted(["mala,0.6,2"], [12], 1, 1)] == [Setting("mala", 0.6, 2, 12)]
 
 
 def test_rows_are_kept_for_the_same_weights_alone(tmp_path) -> None:
