@@ -12,6 +12,7 @@ from pathlib import Path
 from molscore.datasets import qm9
 from molscore.screening.model import Model, load
 from molscore.screening.tables import with_tables
+from molscore.training.config import TrainConfig
 from molscore.training.offset import with_noise_offset
 
 __all__ = ["remade"]
@@ -23,8 +24,9 @@ def remade(model: Model, data: Path, held_out: int = HELD_OUT) -> Model:
     """The model with a new offset and new tables from a data set with splits, such as `molscore data qm9` writes."""
     valid, train = qm9.load(data, "valid"), qm9.load(data, "train")
     valid = valid.select(range(0, len(valid), max(1, len(valid) // held_out)))
-    settings = model.checkpoint.info["config"]
-    with_noise_offset(model.checkpoint, train, (settings["sigma_min"], settings["sigma_max"]))
+    settings = model.checkpoint.info.get("config", {})
+    low, high = (settings.get(name, getattr(TrainConfig, name)) for name in ("sigma_min", "sigma_max"))
+    with_noise_offset(model.checkpoint, train, (low, high))
     return with_tables(model, valid, valid.columns["smiles"], train.columns["smiles"])
 
 
