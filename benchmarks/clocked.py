@@ -18,7 +18,7 @@ from molscore.datasets.store import MoleculeSet
 from molscore.diffusion.gaussian import centre, degrees_of_freedom
 from molscore.molecules.batch import Batch
 from molscore.nn import DiScoFormer, ModelConfig
-from molscore.training import TrainConfig, denoising_loss, dual_loss, noised
+from molscore.training import TrainConfig, add_gradients, noised
 from molscore.training.average import Average
 from molscore.training.batches import SizeGroupedBatches
 from molscore.training.losses import Noised
@@ -105,17 +105,13 @@ def _token(x: Batch) -> Tensor:
 
 def score_only(network: DiScoFormer, x: Batch, config: TrainConfig, tick: int, generator: torch.Generator) -> None:
     """Denoising alone."""
-    noisy = noised(x, config, config.uniform_share, generator)
-    denoising_loss(network.denoise, noisy, _token(x), config.weight_coarse)[0].backward()
+    add_gradients(network, x, config, 0, generator)
 
 
 def unified(network: DiScoFormer, x: Batch, config: TrainConfig, tick: int, generator: torch.Generator) -> None:
     """The ordinary recipe: denoising, and from `density_start` on the terms of the density for a part of the batch."""
-    score_only(network, x, config, tick, generator)
-    if tick >= config.density_start:
-        rows = torch.randperm(len(x.mask), generator=generator)[: config.density_batch]
-        few = noised(Batch(*(tensor[rows] for tensor in x)), config, 0.5, generator)
-        dual_loss(network, few, _token(few.x), config)[0].backward()
+    n_dual = config.density_batch if tick >= config.density_start else 0
+    add_gradients(network, x, config, n_dual, generator)
 
 
 def density_only(network: DiScoFormer, x: Batch, config: TrainConfig, tick: int, generator: torch.Generator) -> None:

@@ -21,8 +21,8 @@ from molscore.molecules.batch import Batch
 from molscore.nn.config import PRESETS
 from molscore.nn.discoformer import DiScoFormer
 from molscore.training.config import TrainConfig
-from molscore.training.losses import denoising_loss, dual_loss, noised
 from molscore.training.optimiser import Optimiser
+from molscore.training.step import add_gradients
 
 __all__ = ["exponent", "molecules", "one_pass", "point", "result_of", "training_step"]
 
@@ -52,13 +52,7 @@ def one_pass(network: DiScoFormer, given: Batch) -> None:
 
 def training_step(network: DiScoFormer, optimiser: Optimiser, config: TrainConfig, given: Batch) -> None:
     """Denoising on the batch, the density terms on half of it, as `molscore train` does by default."""
-    token = torch.zeros(len(given.mask), dtype=torch.long)
-    generator = torch.Generator().manual_seed(0)
-    loss, _ = denoising_loss(network.denoise, noised(given, config, 0.2, generator), token, config.weight_coarse)
-    loss.backward()
-    few = Batch(*(tensor[: max(1, len(token) // 2)] for tensor in given))
-    loss, _ = dual_loss(network, noised(few, config, 0.5, generator), token[: len(few.mask)], config)
-    loss.backward()
+    add_gradients(network, given, config, max(1, len(given.mask) // 2), torch.Generator().manual_seed(0))
     optimiser.step(config.warmup)
 
 

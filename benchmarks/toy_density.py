@@ -21,7 +21,7 @@ from molscore.molecules import Batch, Distribution, Molecule
 from molscore.molecules.atomic import write_text
 from molscore.molecules.elements import atomic_number
 from molscore.nn import Checkpoint, DiScoFormer, ModelConfig, build
-from molscore.training import TrainConfig, denoising_loss, dual_loss, noised
+from molscore.training import TrainConfig, add_gradients
 from molscore.training.average import Average
 from molscore.training.offset import with_noise_offset
 from molscore.training.optimiser import Optimiser
@@ -54,13 +54,9 @@ def trained(target: Target, config: TrainConfig, label: str) -> DiScoFormer:
     network = build(config.model, (toy,))
     optimiser, average = Optimiser(network.named_parameters(), config), Average(network, config.ema)
     generator = torch.Generator().manual_seed(config.seed)
-    token = torch.zeros(config.batch, dtype=torch.long)
     for step in tqdm(range(config.steps), desc=label, file=sys.stderr, mininterval=10):
         x = batch_of(mixture.sample(config.batch, generator)[0], elements)
-        denoising_loss(network.denoise, noised(x, config, config.uniform_share, generator), token, 0.25)[0].backward()
-        if step >= config.density_start:
-            few = noised(Batch(*(t[: config.density_batch] for t in x)), config, 0.5, generator)
-            dual_loss(network, few, token[: config.density_batch], config)[0].backward()
+        add_gradients(network, x, config, config.density_batch * (step >= config.density_start), generator)
         torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
         optimiser.step(step)
         average.update(network, step)

@@ -4,5 +4,16 @@ from molscore.training.config import TrainConfig
 from molscore.training.loop import Trainer, train
 from molscore.training.losses import Noised, denoising_loss, dual_loss, noised
 from molscore.training.muon import Muon
+from molscore.training.step import add_gradients
 
-__all__ = ["Muon", "Noised", "TrainConfig", "Trainer", "denoising_loss", "dual_loss", "noised", "train"]
+__all__ = [
+    "Muon",
+    "Noised",
+    "TrainConfig",
+    "Trainer",
+    "add_gradients",
+    "denoising_loss",
+    "dual_loss",
+    "noised",
+    "train",
+]

@@ -35,11 +35,13 @@ class TrainConfig:
     sigma_max: float = 50.0  # Å
     log_normal: tuple[float, float] = (-1.5, 1.3)  # mean and deviation of ln sigma for the rest of the noise
     uniform_share: float = 0.2  # share of noise drawn log-uniform over the whole range; twice it for the density terms
+    log_normal_density: tuple[float, float] = (-1.5, 1.3)  # the same for the molecules with the density terms
     density_start: int = 7_000  # step at which the density terms begin
     density_batch: int = 64  # molecules of a batch, over all processes, that get them; the rest denoise alone
     weight_density: float = 0.5  # w_U
     weight_time: float = 1.0  # of the time score within w_U
     weight_consistency: float = 0.5  # w_c
+    weight_flow: float = 10.0  # w_f
     weight_coarse: float = 0.25  # denoising loss of the coarse half
     frozen_trunk: bool = False  # train the density head alone
     bf16: bool = False  # autocast of the denoising pass; the density terms stay in float32
@@ -89,7 +91,8 @@ class TrainConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values; `from_dict` of them is the same configuration."""
-        return {**asdict(self), "log_normal": list(self.log_normal), "buckets": list(self.buckets)}
+        lists = {f.name: list(getattr(self, f.name)) for f in fields(self) if isinstance(f.type, GenericAlias)}
+        return asdict(self) | lists
 
 
 def _checked(name: str, value: Any, kind: Any) -> Any:

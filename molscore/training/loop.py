@@ -14,17 +14,16 @@ from molscore.datasets.qm9 import load
 from molscore.datasets.statistics import distribution_of
 from molscore.errors import CheckpointError, InputError, OutputError
 from molscore.molecules.atomic import reason_of, replacing
-from molscore.molecules.batch import Batch
 from molscore.molecules.distribution import Distribution
 from molscore.nn.checkpoint import Checkpoint, build, from_pretrained, save_pretrained
 from molscore.training.average import Average
 from molscore.training.batches import SizeGroupedBatches
 from molscore.training.compiled import compiled
 from molscore.training.config import TrainConfig
-from molscore.training.losses import denoising_loss, dual_loss, noised
 from molscore.training.optimiser import Optimiser
 from molscore.training.processes import Processes
 from molscore.training.state import load_state, save_state
+from molscore.training.step import add_gradients
 
 __all__ = ["Trainer", "train"]
 
@@ -65,23 +64,8 @@ class Trainer:
         share = self.batches.at(self.step, rank, world)
         pad_to = next((size for size in config.buckets if size >= self.data.sizes[share].max()), 0)
         batch = self.data.batch(share, self.network.elements, pad_to=pad_to).to(device)
-        dual = self.step >= config.density_start
-        token = torch.zeros(len(batch.mask), dtype=torch.long, device=device)
-        parts: dict[str, torch.Tensor] = {}
-        order = torch.randperm(len(token), generator=generator).to(device)
-        n_dual = max(1, config.density_batch // world) if dual else 0
-        few, rest = (Batch(*(tensor[rows] for tensor in batch)) for rows in (order[:n_dual], order[n_dual:]))
-        if len(rest.mask) and not config.frozen_trunk:
-            noisy = noised(rest, config, config.uniform_share, generator)
-            with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
-                loss, parts["denoising"] = denoising_loss(self.denoise, noisy, token[n_dual:], config.weight_coarse)
-            loss.backward()
-        if dual:
-            # the time score is summed along the whole path, so that more of sigma must cover it evenly
-            noisy = noised(few, config, min(1.0, 2 * config.uniform_share), generator)
-            loss, more = dual_loss(self.network, noisy, token[:n_dual], config)
-            loss.backward()
-            parts |= more
+        n_dual = max(1, config.density_batch // world) if self.step >= config.density_start else 0
+        parts = add_gradients(self.network, batch, config, n_dual, generator, self.denoise)
         self.processes.average_gradients(self.parameters)
         torch.nn.utils.clip_grad_norm_(self.parameters, config.clip)
         self.optimiser.step(self.step)
@@ -120,15 +104,20 @@ class Trainer:
         """The model with averaged weights, in a network of its own."""
         network = build(self.network.config, self.distributions)
         network.load_state_dict({**self.network.state_dict(), **self.average.weights})
-        info = {"step": self.step, "seconds": round(self.seconds), "molecules": self.step * self.config.batch,
-                "processes": self.processes.world, "config": self.config.to_dict()}
+        info = {
+            "step": self.step,
+            "seconds": round(self.seconds),
+            "molecules": self.step * self.config.batch,
+            "processes": self.processes.world,
+            "config": self.config.to_dict(),
+        }
         return Checkpoint(network.eval(), self.distributions, info, {})
 
 
 class Log:
     """Rows of figures in a CSV file; on resume, rows after the step resumed from are dropped."""
 
-    FIELDS = ("step", "seconds", "denoising", "space", "time", "consistency", "figures")
+    FIELDS = ("step", "seconds", "denoising", "space", "time", "consistency", "flow", "figures")
 
     def __init__(self, path: Path, step: int) -> None:
         rows = list(self._whole_rows(path, step)) if path.is_file() else []

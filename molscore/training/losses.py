@@ -5,6 +5,7 @@
       + w_U { |sigma grad U - z|^2 / d  +  w_t (dU/dln sigma - (d - |z|^2))^2 / 4 d^2        dual score matching
               + lambda(sigma) |D - x|^2 / d }                             of the same pass
       + w_c sigma^2/d |score + grad U|^2                                                     consistency
+      + w_f (dU/dln sigma - sigma^2 grad U . score + tr dD/dy - d)^2 / 4 d^2                 flow
 
 Each molecule of a batch gets the first line or the others. Both halves of the network have the denoising term, the
 coarse half's with a weight of its own.
@@ -14,6 +15,10 @@ Where data leave both heads uncertain they err apart, each as far as the other: 
 own, draws them together (benchmarks/recipe.md).
 The time score fixes what the space score leaves free, one constant for each noise level, from the Gaussian end downward
 (Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equations 7 to 9).
+The last term is how far U strays from the log-density of the flow that the score drives, for each step of ln sigma
+along it (Chen et al. 2018, arXiv 1806.07366): what one pass and the referee (`diffusion.likelihood`) differ by.
+Its score is a constant here and the trace is Hutchinson's estimate, which above 0.5 Å has a fraction of the variance
+that |z|^2 has: it teaches U what the score knows, where data alone would take many more molecules.
 """
 
 from typing import NamedTuple
@@ -28,6 +33,8 @@ from molscore.training.compiled import Denoise
 from molscore.training.config import TrainConfig
 
 __all__ = ["Noised", "denoising_loss", "dual_loss", "noised"]
+
+PROBES = 4
 
 
 class Noised(NamedTuple):
@@ -74,10 +81,24 @@ def _distances(denoised: Denoised, x: Tensor, d: Tensor) -> tuple[Tensor, Tensor
     return fine, coarse
 
 
+def _trace(D: Tensor, y: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
+    """tr dD/dy on the centred subspace, (B,), by Hutchinson's estimate: the mean of v . (dD/dy) v over `PROBES`.
+
+    v is of random signs, then centred, which leaves its covariance the projection on that subspace.
+    """
+    found = y.new_zeros(len(y))
+    for _ in range(PROBES):
+        signs = 2 * torch.randint(2, y.shape, generator=generator).to(y) - 1
+        v = centre(signs * mask[..., None], mask)
+        (pulled,) = torch.autograd.grad((D * v).sum(), y, retain_graph=True)
+        found += (pulled * v).sum((1, 2)) / PROBES
+    return found
+
+
 def dual_loss(
-    network: DiScoFormer, noisy: Noised, distribution: Tensor, config: TrainConfig
+    network: DiScoFormer, noisy: Noised, distribution: Tensor, config: TrainConfig, generator: torch.Generator
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The terms of the density head and the consistency, by one pass and one derivative of U; the parts for the log."""
+    """The terms of the density head and the pulls, by one pass and one derivative of U; the parts for the log."""
     mask, z = noisy.x.mask, noisy.z
     d = degrees_of_freedom(mask)
     y, ln_sigma = noisy.y.detach().requires_grad_(), noisy.ln_sigma.detach().requires_grad_()
@@ -95,4 +116,9 @@ def dual_loss(
     data = space + config.weight_time * time + fine + config.weight_coarse * coarse
     loss = config.weight_density * data + config.weight_consistency * consistency
     parts = {"space": space, "time": time, "consistency": consistency}
+    if config.weight_flow:  # its probes cost half as much as all the rest
+        along = time_score - (sigma * grad_U * sigma_score.detach()).sum((1, 2))
+        excess = along + _trace(denoised.fine, y, mask, generator) - d
+        parts["flow"] = (excess.square() / (4 * d.square())).mean()
+        loss = loss + config.weight_flow * parts["flow"]
     return loss, {name: part.detach() for name, part in parts.items()}

@@ -95,9 +95,7 @@ def test_killed_at_random_moments_it_ends_in_the_same_weights(
 
 
 @pytest.mark.parametrize("stop", [4, 7])
-def test_a_state_holds_all_that_the_next_step_needs(
-    config: Callable[..., TrainConfig], stop: int
-) -> None:
+def test_a_state_holds_all_that_the_next_step_needs(config: Callable[..., TrainConfig], stop: int) -> None:
     unbroken, first, second = (Trainer(config(), ALONE) for _ in range(3))
     losses = [unbroken.one_step() for _ in range(stop + 3)]
     for _ in range(stop):
@@ -146,7 +144,7 @@ def test_a_frozen_trunk_trains_the_density_head_alone(config: Callable[..., Trai
     trainer = Trainer(config(frozen_trunk=True, density_start=0), ALONE)
     before = {name: p.detach().clone() for name, p in trainer.network.named_parameters()}
     for _ in range(3):
-        assert trainer.one_step().keys() == {"space", "time", "consistency"}
+        assert trainer.one_step().keys() == {"space", "time", "consistency", "flow"}
     moved = {name for name, p in trainer.network.named_parameters() if not torch.equal(p, before[name])}
     assert moved
     assert all(name.startswith("density_head.") for name in moved)
@@ -201,9 +199,7 @@ def test_data_that_cannot_be_trained_on_are_refused(config: Callable[..., TrainC
         train(config(batch=1_000))
 
 
-def test_a_folder_that_cannot_be_written_is_an_output_error(
-    config: Callable[..., TrainConfig], tmp_path: Path
-) -> None:
+def test_a_folder_that_cannot_be_written_is_an_output_error(config: Callable[..., TrainConfig], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
     with pytest.raises(OutputError, match="cannot be written"):
         train(config(out=str(tmp_path / "file" / "run")))

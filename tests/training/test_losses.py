@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
+from molscore.diffusion import divergence
 from molscore.diffusion.gaussian import centred_noise
 from molscore.molecules import Batch, Distribution
 from molscore.nn.checkpoint import build
@@ -17,7 +18,7 @@ from tests.training.conftest import TINY
 N, SIGMA_N, MANY = 4, 0.8, 2_500
 D = 3 * (N - 1)
 GAUSSIAN = Distribution("gaussian", ("H", "C"), {(2, 2): 1}, dict.fromkeys(range(2, N + 1), SIGMA_N))
-WEIGHTS = TrainConfig(data="", out="", weight_density=1.0, weight_time=1.0, weight_consistency=1.0)
+WEIGHTS = TrainConfig(data="", out="", weight_density=1.0, weight_time=1.0, weight_consistency=1.0, weight_flow=1.0)
 
 
 @pytest.fixture
@@ -42,26 +43,31 @@ def noisy(generator: torch.Generator) -> Noised:
 
 def parts(network: DiScoFormer, noisy: Noised) -> dict[str, float]:
     token = torch.zeros(MANY, dtype=torch.long)
-    found = {name: float(part) for name, part in dual_loss(network, noisy, token, WEIGHTS)[1].items()}
+    generator = torch.Generator().manual_seed(1)
+    found = {name: float(part) for name, part in dual_loss(network, noisy, token, WEIGHTS, generator)[1].items()}
     with torch.no_grad():
         return found | {"denoising": float(denoising_loss(network.denoise, noisy, token, 0.0)[1])}
 
 
 def floors(noisy: Noised) -> dict[str, float]:
-    """The least that each term can be: the variance of its target given y. tau^2 = Var(z | y) per degree of freedom."""
+    """The least that each term can be: the variance of its target given y. tau^2 = Var(z | y) per degree of freedom.
+
+    dD/dy is tau^2 times the projection on the centred subspace. v . v of random signs v of N atoms, centred, has the
+    variance 6 (1 - 1/N).
+    """
     tau_2 = SIGMA_N**2 / (SIGMA_N**2 + float(noisy.ln_sigma[0].exp()) ** 2)
-    return {"denoising": 1.0, "space": tau_2, "time": tau_2 * (2 - tau_2) / (2 * D), "consistency": 0.0}
+    probes = tau_2**2 * 6 * (1 - 1 / N) / losses.PROBES
+    time = tau_2 * (2 - tau_2) / (2 * D)
+    return {"denoising": 1.0, "space": tau_2, "time": time, "consistency": 0.0, "flow": probes / (4 * D**2)}
 
 
 def error(name: str, floor: float) -> float:
     """Five standard errors of a mean over the samples, of the squares of normal numbers or of a chi-square."""
-    return 5 * floor * (4 / MANY if name == "time" else 2 / (MANY * D)) ** 0.5 + 1e-6
+    return 5 * floor * (4 / MANY if name in ("time", "flow") else 2 / (MANY * D)) ** 0.5 + 1e-6
 
 
 @pytest.mark.parametrize("sigma", [0.05, 0.8, 10.0])
-def test_the_closed_form_meets_every_floor(
-    network: DiScoFormer, generator: torch.Generator, sigma: float
-) -> None:
+def test_the_closed_form_meets_every_floor(network: DiScoFormer, generator: torch.Generator, sigma: float) -> None:
     noisy = gaussian(sigma, generator)
     found = parts(network, noisy)
     for name, floor in floors(noisy).items():
@@ -71,14 +77,12 @@ def test_the_closed_form_meets_every_floor(
 @pytest.mark.parametrize(
     ("parameter", "raised"),
     [
-        ("density_head.from_cls.2.bias", {"time"}),
+        ("density_head.from_cls.2.bias", {"time", "flow"}),
         ("density_head.vector_readout.mix.weight", {"space", "consistency"}),
         ("score_head.mix.weight", {"denoising", "space"}),
     ],
 )
-def test_anything_else_is_above_them(
-    network: DiScoFormer, noisy: Noised, parameter: str, raised: set[str]
-) -> None:
+def test_anything_else_is_above_them(network: DiScoFormer, noisy: Noised, parameter: str, raised: set[str]) -> None:
     before = parts(network, noisy)
     with torch.no_grad():
         network.get_parameter(parameter).add_(1.0)
@@ -89,9 +93,38 @@ def test_anything_else_is_above_them(
         assert after[name] == pytest.approx(before[name], abs=1e-4), name
 
 
-def test_3n_dimensions_miss_the_floor(
-    network: DiScoFormer, noisy: Noised, monkeypatch: pytest.MonkeyPatch
+def shaken(network: DiScoFormer, scale: float) -> DiScoFormer:
+    """With random weights, in float64."""
+    with torch.no_grad():
+        for p in network.parameters():
+            p += scale * torch.randn_like(p)
+    return network.double()
+
+
+@pytest.mark.parametrize("centred", [True, False])
+def test_the_probes_measure_the_exact_trace(
+    network: DiScoFormer, noisy: Noised, monkeypatch: pytest.MonkeyPatch, centred: bool
 ) -> None:
+    network, few, sigma = shaken(network, 0.1), Batch(*(tensor[:3] for tensor in noisy.x)), torch.full((3,), SIGMA_N)
+    y, token, sigma = noisy.y[:3].double(), torch.zeros(3, dtype=torch.long), sigma.double()
+
+    def score(y: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        fine = network.denoise(y, few.elements, few.mask, sigma, token).fine
+        return (fine - y) / sigma.square()[:, None, None]
+
+    exact = SIGMA_N**2 * divergence(score, y, sigma, few.mask)[1] + D
+    monkeypatch.setattr(losses, "PROBES", 1)
+    if not centred:  # the control: along a shift of the whole molecule D moves too
+        monkeypatch.setattr(losses, "centre", lambda v, mask: v)
+    y = y.requires_grad_()
+    D_y = network.denoise(y, few.elements, few.mask, sigma, token).fine
+    generator = torch.Generator().manual_seed(2)
+    found = torch.stack([losses._trace(D_y, y, few.mask, generator) for _ in range(400)])
+    off = (found.mean(0) - exact).abs() / (found.std(0) / 20)
+    assert (off.max() < 4) == centred
+
+
+def test_3n_dimensions_miss_the_floor(network: DiScoFormer, noisy: Noised, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(losses, "degrees_of_freedom", lambda mask: 3 * mask.sum(1))
     floor = floors(noisy)["time"] * (D / (D + 3)) ** 2
     missed = 9 / (4 * (D + 3) ** 2)
@@ -112,7 +145,7 @@ def both_losses(network: DiScoFormer, generator: torch.Generator) -> Callable[[]
         noisy = noised(Batch(SIGMA_N * centred_noise(mask, generator), elements, mask), WEIGHTS, 0.5, generator)
         noisy = noisy._replace(ln_sigma=noisy.ln_sigma.clamp(-2, 1))
         token = torch.zeros(6, dtype=torch.long)
-        dual_loss(network, noisy, token, WEIGHTS)[0].backward()
+        dual_loss(network, noisy, token, WEIGHTS, generator)[0].backward()
         denoising_loss(network.denoise, noisy, token, 0.25)[0].backward()
         return network
 
@@ -131,9 +164,7 @@ def test_every_parameter_gets_a_gradient(both_losses: Callable[[], DiScoFormer])
     assert all(p.grad.isfinite().all() for p in network.parameters())
 
 
-def test_a_parameter_without_use_is_found(
-    network: DiScoFormer, both_losses: Callable[[], DiScoFormer]
-) -> None:
+def test_a_parameter_without_use_is_found(network: DiScoFormer, both_losses: Callable[[], DiScoFormer]) -> None:
     network.idle = torch.nn.Parameter(torch.ones(2))
     assert list(without_gradient(both_losses())) == ["idle"]
 
