@@ -28,6 +28,7 @@ from molscore.training.offset import with_noise_offset
 __all__ = ["half_of", "row_of", "train_half"]
 
 RESOLUTION, BOUND = 0.05, 0.05  # Å; nats for each degree of freedom
+OFFSET_SAMPLES = 49_152  # the noise of the fit, of which each model has its own, falls as its root
 RESULT = Path(__file__).parent / "results" / "density" / "halves.json"
 COLUMNS = ["model of one half", "model of the other", "molecules", "RMS difference, nats per degree of freedom",
            "95 % from", "to", "of it the mean", "correlation", "deviation of log-density, nats per degree of freedom",
@@ -54,9 +55,8 @@ def train_half(options: argparse.Namespace, data: MoleculeSet, half: int, minute
     config = config_of(PRESETS[options.preset], options.batch, seed)
     spent = trained(network, known, OBJECTIVES["unified"], config, 60 * minutes, f"half {half}, {minutes:g} min")
     info = {"cpu_seconds": spent.cpu_seconds, "steps": spent.steps, "molecules": spent.molecules}
-    checkpoint = with_noise_offset(
-        Checkpoint(network, (distribution,), info, {}), known, (config.sigma_min, config.sigma_max)
-    )
+    fresh, sigmas = Checkpoint(network, (distribution,), info, {}), (config.sigma_min, config.sigma_max)
+    checkpoint = with_noise_offset(fresh, known, sigmas, OFFSET_SAMPLES)
     save_pretrained(folder_of(options, half, minutes), checkpoint)
 
 
