@@ -29,7 +29,7 @@ from molscore.training.optimiser import Optimiser
 __all__ = ["errors", "passes", "referee_errors", "trained"]
 
 SMALL = ModelConfig(dim=64, vectors=16, heads=4, coarse_blocks=1, fine_blocks=2, pair_dim=32, basis=32)
-OBJECTIVES = {"dual": {}, "without the time score": {"weight_time": 0.0, "weight_flow": 0.0}}
+OBJECTIVES = {"dual": {}, "without the time score": {"weight_time": 0.0}}
 PER_DEGREE, BIAS, MODES = 0.02, 0.5, 0.2  # bounds in nats: RMSE for each degree of freedom, |bias|, mode weights
 COLUMNS = ["density", "d", "objective", "σ Å", "RMSE nats", "bound 0.02 d", "bias nats",
            "largest mode-weight error nats", "deviation of the true log-density", "within bounds"]  # fmt: skip

@@ -16,9 +16,8 @@ own, draws them together (benchmarks/recipe.md).
 The time score fixes what the space score leaves free, one constant for each noise level, from the Gaussian end downward
 (Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equations 7 to 9).
 The last term is how far U strays from the log-density of the flow that the score drives, for each step of ln sigma
-along it (Chen et al. 2018, arXiv 1806.07366): what one pass and the referee (`diffusion.likelihood`) differ by.
-Its score is a constant here and the trace is Hutchinson's estimate, which above 0.5 Å has a fraction of the variance
-that |z|^2 has: it teaches U what the score knows, where data alone would take many more molecules.
+along it (Chen et al. 2018, arXiv 1806.07366): what one pass and the referee (`diffusion.likelihood`) differ by. The score
+and its divergence are constants there, so that U learns their errors too (benchmarks/recipe.md): by default w_f is 0.
 """
 
 from typing import NamedTuple
@@ -116,7 +115,7 @@ def dual_loss(
     data = space + config.weight_time * time + fine + config.weight_coarse * coarse
     loss = config.weight_density * data + config.weight_consistency * consistency
     parts = {"space": space, "time": time, "consistency": consistency}
-    if config.weight_flow:  # its probes cost half as much as all the rest
+    if config.weight_flow:
         along = time_score - (sigma * grad_U * sigma_score.detach()).sum((1, 2))
         excess = along + _trace(denoised.fine, y, mask, generator) - d
         parts["flow"] = (excess.square() / (4 * d.square())).mean()

@@ -1,6 +1,7 @@
 """Each head's target is right: on Gaussian data the closed form meets the floor of every term; nothing else does."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -18,7 +19,8 @@ from tests.training.conftest import TINY
 N, SIGMA_N, MANY = 4, 0.8, 2_500
 D = 3 * (N - 1)
 GAUSSIAN = Distribution("gaussian", ("H", "C"), {(2, 2): 1}, dict.fromkeys(range(2, N + 1), SIGMA_N))
-WEIGHTS = TrainConfig(data="", out="", weight_density=1.0, weight_time=1.0, weight_consistency=1.0, weight_flow=1.0)
+ALL = ("density", "time", "consistency", "flow")
+WEIGHTS = TrainConfig(data="", out="", **{f"weight_{name}": 1.0 for name in ALL})
 
 
 @pytest.fixture
@@ -58,7 +60,8 @@ def floors(noisy: Noised) -> dict[str, float]:
     tau_2 = SIGMA_N**2 / (SIGMA_N**2 + float(noisy.ln_sigma[0].exp()) ** 2)
     probes = tau_2**2 * 6 * (1 - 1 / N) / losses.PROBES
     time = tau_2 * (2 - tau_2) / (2 * D)
-    return {"denoising": 1.0, "space": tau_2, "time": time, "consistency": 0.0, "flow": probes / (4 * D**2)}
+    flow = probes / (4 * D**2)
+    return {"denoising": 1.0, "space": tau_2, "time": time, "consistency": 0.0, "flow": flow}
 
 
 def error(name: str, floor: float) -> float:
@@ -122,6 +125,22 @@ def test_the_probes_measure_the_exact_trace(
     found = torch.stack([losses._trace(D_y, y, few.mask, generator) for _ in range(400)])
     off = (found.mean(0) - exact).abs() / (found.std(0) / 20)
     assert (off.max() < 4) == centred
+
+
+def test_the_flow_teaches_what_its_weight_says(network: DiScoFormer, noisy: Noised) -> None:
+    network = shaken(network, 0.1)
+    few = Noised(Batch(*(t[:5] for t in noisy.x)), *(t[:5].double() for t in noisy[1:]))
+    token = torch.zeros(5, dtype=torch.long)
+
+    def loss(weight: float) -> tuple[float, dict[str, torch.Tensor]]:
+        generator = torch.Generator().manual_seed(0)
+        found, parts = dual_loss(network, few, token, replace(WEIGHTS, weight_flow=weight), generator)
+        return found.item(), parts
+
+    (without, fewer), (with_it, parts) = loss(0.0), loss(3.0)
+    assert fewer.keys() == parts.keys() - {"flow"}
+    assert with_it - without == pytest.approx(3 * float(parts["flow"]))
+    assert float(parts["flow"]) > 1e-4
 
 
 def test_3n_dimensions_miss_the_floor(network: DiScoFormer, noisy: Noised, monkeypatch: pytest.MonkeyPatch) -> None:

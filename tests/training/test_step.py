@@ -42,7 +42,7 @@ def test_each_molecule_is_used_once(
     monkeypatch.setattr(step, "noised", watched)
     parts = add_gradients(network, x, CONFIG, n_dual, torch.Generator().manual_seed(0))
     assert ("denoising" in parts) == (n_dual < MANY)
-    assert ("flow" in parts) == (n_dual > 0)
+    assert ("space" in parts) == (n_dual > 0)
     used = torch.cat([noisy.x.positions for noisy in taken])
     assert sorted(used[:, 0, 0].tolist()) == sorted(x.positions[:, 0, 0].tolist())
     noise = {len(noisy.ln_sigma): float(noisy.ln_sigma[0]) for noisy in taken}
@@ -51,6 +51,6 @@ def test_each_molecule_is_used_once(
 
 
 def test_a_frozen_trunk_does_not_denoise(network: DiScoFormer, x: Batch) -> None:
-    frozen = TrainConfig(data="", out="", frozen_trunk=True, weight_flow=0.0)
+    frozen = TrainConfig(data="", out="", frozen_trunk=True)
     parts = add_gradients(network, x, frozen, 3, torch.Generator().manual_seed(0))
     assert parts.keys() == {"space", "time", "consistency"}
