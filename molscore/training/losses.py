@@ -16,8 +16,9 @@ own, draws them together (benchmarks/recipe.md).
 The time score fixes what the space score leaves free, one constant for each noise level, from the Gaussian end downward
 (Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equations 7 to 9).
 The last term is how far U strays from the log-density of the flow that the score drives, for each step of ln sigma
-along it (Chen et al. 2018, arXiv 1806.07366): what one pass and the referee (`diffusion.likelihood`) differ by. The score
-and its divergence are constants there, so that U learns their errors too (benchmarks/recipe.md): by default w_f is 0.
+along it (Chen et al. 2018, arXiv 1806.07366): what one pass and the referee (`diffusion.likelihood`) differ by. The
+score and its divergence are constants there, so that U learns their errors too (benchmarks/recipe.md): by default w_f
+is 0.
 """
 
 from typing import NamedTuple
