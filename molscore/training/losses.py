@@ -11,7 +11,7 @@ Each molecule of a batch gets the first line or the others. Both halves of the n
 coarse half's with a weight of its own.
 
 lambda = (sigma^2 + sigma_N^2)/(sigma sigma_N)^2 makes the first term |F - F*|^2 (Karras et al. 2022, arXiv 2206.00364).
-Where data leave both heads uncertain they err apart, each as far as the other: the last term, which has no noise of its
+Where data leave both heads uncertain they err apart, each as far as the other: consistency, which has no noise of its
 own, draws them together (benchmarks/recipe.md).
 The time score fixes what the space score leaves free, one constant for each noise level, from the Gaussian end downward
 (Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equations 7 to 9).
