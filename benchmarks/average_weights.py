@@ -19,14 +19,14 @@ __all__ = ["averaged"]
 
 
 def averaged(models: Sequence[Checkpoint]) -> Checkpoint:
-    """The mean, with what the last knows of its data and training; raises CheckpointError where networks differ."""
+    """The last model, its weights replaced by the mean of all; raises CheckpointError where networks differ."""
     last = models[-1]
     states = [model.network.state_dict() for model in models]
-    for model, state in zip(models, states, strict=True):
+    for number, (model, state) in enumerate(zip(models, states, strict=True), 1):
         shapes = {name: tensor.shape for name, tensor in state.items()}
         like = {name: tensor.shape for name, tensor in states[-1].items()}
         if model.network.config != last.network.config or shapes != like or model.distributions != last.distributions:
-            raise CheckpointError("only models of one size and one set of distributions have a mean")
+            raise CheckpointError(f"model {number} is of another size or data than the last: give stages of one training")
     last.network.load_state_dict({name: torch.stack([state[name] for state in states]).mean(0) for name in states[-1]})
     return last
 

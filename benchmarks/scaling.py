@@ -51,7 +51,7 @@ def one_pass(network: DiScoFormer, given: Batch) -> None:
 
 
 def training_step(network: DiScoFormer, optimiser: Optimiser, config: TrainConfig, given: Batch) -> None:
-    """Denoising on the batch, the density terms on half of it, as `molscore train` does by default."""
+    """Denoising on half of the batch, the density terms on the other, as `molscore train` does by default."""
     add_gradients(network, given, config, max(1, len(given.mask) // 2), torch.Generator().manual_seed(0))
     optimiser.step(config.warmup)
 
@@ -143,8 +143,8 @@ def result_of(rows: list[list[Any]], preset: str, command: str) -> dict[str, Any
     note = (
         f"A network of size {preset} with random weights and ten elements on random positions: the cost of the "
         "architecture alone, as the shipped model, of size M, ends at 29 atoms. A pass gives score and log-density; a "
-        "training step is denoising on the batch and the density terms on half of it, float32. Each row is a fresh "
-        "process: its peak memory, less its peak before the first pass (0: less than loading took); times are medians. "
+        "training step is denoising on half of the batch and the density terms on the other, float32. Each row is a "
+        "fresh process: its peak memory, less its peak before the first pass (0: less than loading took); times are medians. "
         "Attention and pairs are dense, so that cost turns from growing with N to growing with N². "
         f"Exponents between the last two points: {'; '.join(growth) or 'too few points'}. "
         "![time and memory](figures/scaling.png)"

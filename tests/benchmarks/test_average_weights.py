@@ -32,5 +32,5 @@ def test_the_mean_of_two_lies_half_way() -> None:
 
 
 def test_networks_that_differ_have_no_mean() -> None:
-    with pytest.raises(CheckpointError, match="one size"):
+    with pytest.raises(CheckpointError, match="model 1 is of another"):
         averaged([model(0), model(1, METHANE)])
