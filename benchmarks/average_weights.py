@@ -26,7 +26,7 @@ def averaged(models: Sequence[Checkpoint]) -> Checkpoint:
         shapes = {name: tensor.shape for name, tensor in state.items()}
         like = {name: tensor.shape for name, tensor in states[-1].items()}
         if model.network.config != last.network.config or shapes != like or model.distributions != last.distributions:
-            raise CheckpointError(f"model {number} is of another size or data than the last: give stages of one training")
+            raise CheckpointError(f"model {number} is of another size or data: give stages of one training")
     last.network.load_state_dict({name: torch.stack([state[name] for state in states]).mean(0) for name in states[-1]})
     return last
 
