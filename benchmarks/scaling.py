@@ -144,9 +144,8 @@ def result_of(rows: list[list[Any]], preset: str, command: str) -> dict[str, Any
         f"A network of size {preset} with random weights and ten elements on random positions: the cost of the "
         "architecture alone, as the shipped model, of size M, ends at 29 atoms. A pass gives score and log-density; a "
         "training step is denoising on half of the batch and the density terms on the other, float32. Each row is a "
-        "process of its own: its peak memory, less its peak before the first pass (0: less than loading took); times are "
-        "medians. "
-        "Attention and pairs are dense, so that cost turns from growing with N to growing with N². "
+        "process of its own: its peak memory, less its peak before the first pass (0: less than loading took); times "
+        "are medians. Attention and pairs are dense, so that cost turns from growing with N to growing with N². "
         f"Exponents between the last two points: {'; '.join(growth) or 'too few points'}. "
         "![time and memory](figures/scaling.png)"
     )
