@@ -29,7 +29,7 @@ from molscore.training.optimiser import Optimiser
 __all__ = ["errors", "passes", "referee_errors", "trained"]
 
 SMALL = ModelConfig(dim=64, vectors=16, heads=4, coarse_blocks=1, fine_blocks=2, pair_dim=32, basis=32)
-OBJECTIVES = {"dual": {}, "without the time score": {"weight_time": 0.0, "weight_flow": 0.0}}
+OBJECTIVES = {"dual": {}, "without the time score": {"weight_time": 0.0, "weight_fokker_planck": 0.0}}
 PER_DEGREE, BIAS, MODES = 0.02, 0.5, 0.2  # bounds in nats: RMSE for each degree of freedom, |bias|, mode weights
 COLUMNS = ["density", "d", "objective", "σ Å", "RMSE nats", "bound 0.02 d", "bias nats",
            "largest mode-weight error nats", "deviation of the true log-density", "within bounds"]  # fmt: skip
@@ -114,7 +114,7 @@ def config_of(options: argparse.Namespace) -> TrainConfig:
         data="", out="", model=SMALL, seed=options.seed, steps=options.steps, batch=options.batch,
         density_batch=options.batch, density_start=math.ceil(options.density_start * options.steps), ema=options.ema,
         decay=options.decay, sigma_min=0.02, sigma_max=40.0, weight_density=1.0, weight_time=options.weight_time,
-        weight_flow=options.weight_flow,
+        weight_fokker_planck=options.weight_fokker_planck,
     )  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def record(path: Path, rows: list[list[Any]], options: argparse.Namespace) -> No
         "machine": {**describe(), "threads": torch.get_num_threads()},
         "command": f"python -m benchmarks.toy_density --steps {options.steps} --batch {options.batch} "
         f"--density-start {options.density_start:g} --ema {options.ema:g} --decay {options.decay:g} "
-        f"--weight-time {options.weight_time:g} --weight-flow {options.weight_flow:g} "
+        f"--weight-time {options.weight_time:g} --weight-fokker-planck {options.weight_fokker_planck:g} "
         f"--samples {options.samples} --seed {options.seed}",
         "note": "Molecules' shapes averaged over rotations, mirror images and exchanges of like atoms, d = 3(N - 1); "
         f"{options.samples} exact samples for each σ, one training seed. Bounds: RMSE at most 0.02 d, |bias| at most "
@@ -150,7 +150,7 @@ def main() -> None:
     parser.add_argument("--ema", type=float, default=0.999)
     parser.add_argument("--decay", type=float, default=0.7, help="share of the steps with a falling learning rate")
     parser.add_argument("--weight-time", type=float, default=4.0)
-    parser.add_argument("--weight-flow", type=float, default=0.0)
+    parser.add_argument("--weight-fokker-planck", type=float, default=0.0)
     parser.add_argument("--targets", nargs="*", choices=TARGETS, default=list(TARGETS))
     parser.add_argument("--sigmas", type=float, nargs="+", default=[0.03, 0.1, 0.3, 1.0, 5.0])
     parser.add_argument("--samples", type=int, default=1000)

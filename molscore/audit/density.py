@@ -27,6 +27,9 @@ class Density(Protocol):
     def estimate(self, y: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """score (B, N, 3) in 1/Å and U (B,) in nats at centred y (B, N, 3); differentiable in y and sigma."""
 
+    def score(self, y: Tensor, sigma: Tensor) -> Tensor:
+        """The score alone."""
+
 
 class ModelDensity:
     """A model's density for the elements of one batch."""

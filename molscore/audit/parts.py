@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from molscore import __version__
+from molscore.audit.arbitration import arbitration
 from molscore.audit.edm import edm
 from molscore.audit.filtering import filtering
 from molscore.audit.heads import heads
@@ -28,7 +29,9 @@ from molscore.screening.model import Model
 __all__ = ["PARTS", "Measure", "audit"]
 
 Measure = Callable[[Model, MoleculeSet, Options], Part]
-PARTS: tuple[Measure, ...] = (time_score, heads, normalisation, referee, edm, usefulness, filtering, strain)
+PARTS: tuple[Measure, ...] = (
+    time_score, heads, normalisation, referee, arbitration, edm, usefulness, filtering, strain,
+)  # fmt: skip
 
 
 def audit(

@@ -41,7 +41,7 @@ class TrainConfig:
     weight_density: float = 0.5  # w_U
     weight_time: float = 1.0  # of the time score within w_U
     weight_consistency: float = 0.5  # w_c
-    weight_flow: float = 0.0  # w_f: the flow's pull on U, half as much work again for the density terms
+    weight_fokker_planck: float = 0.0  # w_FP: the pull on the divergence of the score; twice the work
     weight_coarse: float = 0.25  # denoising loss of the coarse half
     frozen_trunk: bool = False  # train the density head alone
     bf16: bool = False  # autocast of the denoising pass; the density terms stay in float32

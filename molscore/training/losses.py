@@ -5,20 +5,19 @@
       + w_U { |sigma grad U - z|^2 / d  +  w_t (dU/dln sigma - (d - |z|^2))^2 / 4 d^2        dual score matching
               + lambda(sigma) |D - x|^2 / d }                             of the same pass
       + w_c sigma^2/d |score + grad U|^2                                                     consistency
-      + w_f (dU/dln sigma - sigma^2 grad U . score + tr dD/dy - d)^2 / 4 d^2                 flow
+      + w_FP (dU/dln sigma + sigma^2 |score|^2 + tr dD/dy - d)^2 / 4 d^2                     Fokker-Planck
 
 Each molecule of a batch gets the first line or the others. Both halves of the network have the denoising term, the
 coarse half's with a weight of its own.
 
 lambda = (sigma^2 + sigma_N^2)/(sigma sigma_N)^2 makes the first term |F - F*|^2 (Karras et al. 2022, arXiv 2206.00364).
-Where data leave both heads uncertain they err apart, each as far as the other: consistency, which has no noise of its
-own, draws them together (benchmarks/recipe.md).
+The score is the better of the two where a molecule takes shape, and has no noise: consistency draws -grad U to it.
 The time score fixes what the space score leaves free, one constant for each noise level, from the Gaussian end downward
 (Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equations 7 to 9).
-The last term is how far U strays from the log-density of the flow that the score drives, for each step of ln sigma
-along it (Chen et al. 2018, arXiv 1806.07366): what one pass and the referee (`diffusion.likelihood`) differ by. The
-score and its divergence are constants there, so that U learns their errors too (benchmarks/recipe.md): by default w_f
-is 0.
+The last term is the Fokker-Planck equation of noise, dp/dln sigma = sigma^2 div grad p, with U's time score and the
+score's divergence, tr dD/dy - d = sigma^2 div score (Lai et al. 2023, arXiv 2210.04296). No data target smooths that
+divergence, which the referee (`diffusion.likelihood`) sums, while dU/dln sigma has one: it is a constant there, and
+the score learns (benchmarks/recipe.md).
 """
 
 from typing import NamedTuple
@@ -33,8 +32,6 @@ from molscore.training.compiled import Denoise
 from molscore.training.config import TrainConfig
 
 __all__ = ["Noised", "denoising_loss", "dual_loss", "noised"]
-
-PROBES = 4
 
 
 class Noised(NamedTuple):
@@ -82,17 +79,14 @@ def _distances(denoised: Denoised, x: Tensor, d: Tensor) -> tuple[Tensor, Tensor
 
 
 def _trace(D: Tensor, y: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
-    """tr dD/dy on the centred subspace, (B,), by Hutchinson's estimate: the mean of v . (dD/dy) v over `PROBES`.
+    """One of Hutchinson's estimates of tr dD/dy on the centred subspace, v . (dD/dy) v, (B,), to be trained through.
 
     v is of random signs, then centred, which leaves its covariance the projection on that subspace.
     """
-    found = y.new_zeros(len(y))
-    for _ in range(PROBES):
-        signs = 2 * torch.randint(2, y.shape, generator=generator).to(y) - 1
-        v = centre(signs * mask[..., None], mask)
-        (pulled,) = torch.autograd.grad((D * v).sum(), y, retain_graph=True)
-        found += (pulled * v).sum((1, 2)) / PROBES
-    return found
+    signs = 2 * torch.randint(2, y.shape, generator=generator).to(y) - 1
+    v = centre(signs * mask[..., None], mask)
+    (pulled,) = torch.autograd.grad((D * v).sum(), y, create_graph=True)
+    return (pulled * v).sum((1, 2))
 
 
 def dual_loss(
@@ -111,14 +105,15 @@ def dual_loss(
     space = _per_degree((sigma * grad_U - z).square(), d).mean()
     time = ((time_score - (d - z.square().sum((1, 2)))).square() / (4 * d.square())).mean()
     sigma_score = (denoised.fine - noisy.y) / sigma
-    consistency = _per_degree((sigma_score + sigma * grad_U).square(), d).mean()
+    consistency = _per_degree((sigma_score.detach() + sigma * grad_U).square(), d).mean()
     fine, coarse = _distances(denoised, noisy.x.positions, d)
     data = space + config.weight_time * time + fine + config.weight_coarse * coarse
     loss = config.weight_density * data + config.weight_consistency * consistency
     parts = {"space": space, "time": time, "consistency": consistency}
-    if config.weight_flow:
-        along = time_score - (sigma * grad_U * sigma_score.detach()).sum((1, 2))
-        excess = along + _trace(denoised.fine, y, mask, generator) - d
-        parts["flow"] = (excess.square() / (4 * d.square())).mean()
-        loss = loss + config.weight_flow * parts["flow"]
+    if config.weight_fokker_planck:
+        known = time_score.detach() + sigma_score.square().sum((1, 2)) - d
+        # the square of one estimate would be its variance too; the product of two has the right mean
+        one, other = (known + _trace(denoised.fine, y, mask, generator) for _ in range(2))
+        parts["fokker_planck"] = (one * other / (4 * d.square())).mean()
+        loss = loss + config.weight_fokker_planck * parts["fokker_planck"]
     return loss, {name: part.detach() for name, part in parts.items()}

@@ -1,12 +1,15 @@
 """The part of U that depends on the noise alone, by least squares: the last step of a training.
 
-    e = dU/dln sigma - (d - |z|^2),      U <- U + d s(sigma) r(sigma),      r(sigma) = sum_k w_k b_k(sigma)
+    t = d - |z|^2,      e = dU/dln sigma - t - c(sigma) t,      c = E[(dU/dln sigma - t) t] / E[t^2]
+    U <- U + d s(sigma) r(sigma),      r(sigma) = sum_k w_k b_k(sigma)
     minimise over w   sum over samples of (e + d sum_k w_k d(s b_k)/dln sigma)^2 / v(sigma)  +  |w|^2 / SPREAD^2
 
 s is the signal's share sigma_N^2/(sigma^2 + sigma_N^2), b_k the waves of the noise level and v the mean of e^2 near it.
-Each sample of e has noise of up to sqrt(2 d) nats, about eight times what r has left to mend, so that the last steps of
-an optimiser leave r anywhere within a nat; a regression on thousands of samples does not.
-The target: Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equation 8.
+t has mean zero at every noise level, so that c t changes no mean and takes away what e shares with it: from 0.7 Å up
+two thirds of the variance. Still e varies by several nats, as r has tenths left to mend: the last steps of an optimiser
+leave r anywhere within a nat, and a regression on thousands of samples does not.
+The target: Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equation 8; the control variate c t: Owen 2013, Monte
+Carlo theory, methods and examples, section 8.9.
 """
 
 import sys
@@ -26,14 +29,15 @@ from molscore.nn.noise import noise_waves
 
 __all__ = ["with_noise_offset"]
 
-SAMPLES, BATCH = 16_384, 64
+SAMPLES, BATCH = 32_768, 64
 SPREAD = 0.3  # of the weights, a priori
 
 
 class Residuals(NamedTuple):
     """What the time score leaves, for B molecules at a noise level each."""
 
-    error: Tensor  # (B,) nats, e
+    error: Tensor  # (B,) nats, dU/dln sigma - t
+    target: Tensor  # (B,) nats, t
     slope: Tensor  # (B, NOISE_WAVES) nats, what a unit of each weight adds to it
     waves: Tensor  # (B, NOISE_WAVES)
 
@@ -52,7 +56,8 @@ class Residuals(NamedTuple):
             return Preconditioning.at(sigma, sigma_N).signal[:, None] * noise_waves(sigma)
 
         slope = torch.func.jvp(share, (ln_sigma.detach(),), (torch.ones_like(sigma),))[1]
-        return cls((time_score - (d - z.square().sum((1, 2)))).detach(), d[:, None] * slope, noise_waves(sigma))
+        target = d - z.square().sum((1, 2))
+        return cls((time_score - target).detach(), target, d[:, None] * slope, noise_waves(sigma))
 
 
 def with_noise_offset(
@@ -68,9 +73,14 @@ def with_noise_offset(
 
 def fitted(found: Residuals) -> Tensor:
     """The weights w (NOISE_WAVES,) in float64."""
-    e, G, waves = (part.double() for part in found)
+    e, t, G, waves = (part.double() for part in found)
     near = waves / waves.sum(1, keepdim=True)
-    v = near @ ((near.T @ e.square()) / near.sum(0).clamp(min=1e-9))
+
+    def mean_near(values: Tensor) -> Tensor:
+        return near @ ((near.T @ values) / near.sum(0).clamp(min=1e-9))
+
+    e = e - mean_near(e * t) / mean_near(t.square()).clamp(min=1e-9) * t
+    v = mean_near(e.square())
     weighted = G / v[:, None].clamp(min=1e-9)
     prior = torch.eye(G.shape[1], dtype=G.dtype, device=G.device) / SPREAD**2
     return torch.linalg.solve(weighted.T @ G + prior, -(weighted.T @ e))

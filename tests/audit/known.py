@@ -21,7 +21,10 @@ class Known:
 
     def estimate(self, y: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         U = -self.mixture.log_density(y, sigma)
-        return self.mixture.score(y, sigma), U if self.error is None else U + self.error(y, sigma)
+        return self.score(y, sigma), U if self.error is None else U + self.error(y, sigma)
+
+    def score(self, y: Tensor, sigma: Tensor) -> Tensor:
+        return self.mixture.score(y, sigma)
 
 
 def shapes(generator: torch.Generator, atoms: int = 4) -> GaussianMixture:

@@ -68,7 +68,7 @@ def test_the_training_runs(target: Target) -> None:
 
 
 def test_results_are_recorded_run_by_run(tmp_path) -> None:
-    weights = {"weight_time": 1.0, "weight_flow": 1.0}
+    weights = {"weight_time": 1.0, "weight_fokker_planck": 1.0}
     options = Namespace(steps=1, batch=1, density_start=0.1, ema=0.9, decay=0.5, samples=9, seed=0, **weights)
     path, found = tmp_path / "toy.json", {0.1: [0.1, 0.0, 0.0, 5.0]}
     for name in ("a", "b", "a"):

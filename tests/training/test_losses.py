@@ -19,7 +19,7 @@ from tests.training.conftest import TINY
 N, SIGMA_N, MANY = 4, 0.8, 2_500
 D = 3 * (N - 1)
 GAUSSIAN = Distribution("gaussian", ("H", "C"), {(2, 2): 1}, dict.fromkeys(range(2, N + 1), SIGMA_N))
-ALL = ("density", "time", "consistency", "flow")
+ALL = ("density", "time", "consistency", "fokker_planck")
 WEIGHTS = TrainConfig(data="", out="", **{f"weight_{name}": 1.0 for name in ALL})
 
 
@@ -54,19 +54,22 @@ def parts(network: DiScoFormer, noisy: Noised) -> dict[str, float]:
 def floors(noisy: Noised) -> dict[str, float]:
     """The least that each term can be: the variance of its target given y. tau^2 = Var(z | y) per degree of freedom.
 
-    dD/dy is tau^2 times the projection on the centred subspace. v . v of random signs v of N atoms, centred, has the
-    variance 6 (1 - 1/N).
+    The errors of two probes have nothing to do with each other, so that their product is zero on average.
     """
     tau_2 = SIGMA_N**2 / (SIGMA_N**2 + float(noisy.ln_sigma[0].exp()) ** 2)
-    probes = tau_2**2 * 6 * (1 - 1 / N) / losses.PROBES
     time = tau_2 * (2 - tau_2) / (2 * D)
-    flow = probes / (4 * D**2)
-    return {"denoising": 1.0, "space": tau_2, "time": time, "consistency": 0.0, "flow": flow}
+    return {"denoising": 1.0, "space": tau_2, "time": time, "consistency": 0.0, "fokker_planck": 0.0}
 
 
 def error(name: str, floor: float) -> float:
-    """Five standard errors of a mean over the samples, of the squares of normal numbers or of a chi-square."""
-    return 5 * floor * (4 / MANY if name in ("time", "flow") else 2 / (MANY * D)) ** 0.5 + 1e-6
+    """Five standard errors of a mean over the samples, of the squares of normal numbers or of a chi-square.
+
+    dD/dy is at most the projection on the centred subspace, and v . v of random signs v of N atoms, centred, has the
+    variance 6 (1 - 1/N).
+    """
+    if name == "fokker_planck":
+        return 5 * 6 * (1 - 1 / N) / (4 * D**2) / MANY**0.5
+    return 5 * floor * (4 / MANY if name == "time" else 2 / (MANY * D)) ** 0.5 + 1e-6
 
 
 @pytest.mark.parametrize("sigma", [0.05, 0.8, 10.0])
@@ -80,7 +83,7 @@ def test_the_closed_form_meets_every_floor(network: DiScoFormer, generator: torc
 @pytest.mark.parametrize(
     ("parameter", "raised"),
     [
-        ("density_head.from_cls.2.bias", {"time", "flow"}),
+        ("density_head.from_cls.2.bias", {"time", "fokker_planck"}),
         ("density_head.vector_readout.mix.weight", {"space", "consistency"}),
         ("score_head.mix.weight", {"denoising", "space"}),
     ],
@@ -116,7 +119,6 @@ def test_the_probes_measure_the_exact_trace(
         return (fine - y) / sigma.square()[:, None, None]
 
     exact = SIGMA_N**2 * divergence(score, y, sigma, few.mask)[1] + D
-    monkeypatch.setattr(losses, "PROBES", 1)
     if not centred:  # the control: along a shift of the whole molecule D moves too
         monkeypatch.setattr(losses, "centre", lambda v, mask: v)
     y = y.requires_grad_()
@@ -127,20 +129,38 @@ def test_the_probes_measure_the_exact_trace(
     assert (off.max() < 4) == centred
 
 
-def test_the_flow_teaches_what_its_weight_says(network: DiScoFormer, noisy: Noised) -> None:
+def test_fokker_planck_teaches_what_its_weight_says(network: DiScoFormer, noisy: Noised) -> None:
     network = shaken(network, 0.1)
     few = Noised(Batch(*(t[:5] for t in noisy.x)), *(t[:5].double() for t in noisy[1:]))
     token = torch.zeros(5, dtype=torch.long)
 
     def loss(weight: float) -> tuple[float, dict[str, torch.Tensor]]:
         generator = torch.Generator().manual_seed(0)
-        found, parts = dual_loss(network, few, token, replace(WEIGHTS, weight_flow=weight), generator)
+        found, parts = dual_loss(network, few, token, replace(WEIGHTS, weight_fokker_planck=weight), generator)
         return found.item(), parts
 
     (without, fewer), (with_it, parts) = loss(0.0), loss(3.0)
-    assert fewer.keys() == parts.keys() - {"flow"}
-    assert with_it - without == pytest.approx(3 * float(parts["flow"]))
-    assert float(parts["flow"]) > 1e-4
+    assert fewer.keys() == parts.keys() - {"fokker_planck"}
+    assert with_it - without == pytest.approx(3 * float(parts["fokker_planck"]))
+    assert abs(float(parts["fokker_planck"])) > 1e-4
+
+
+def test_fokker_planck_teaches_the_score_and_not_the_density(network: DiScoFormer, noisy: Noised) -> None:
+    network = shaken(network, 0.1)
+    few = Noised(Batch(*(t[:5] for t in noisy.x)), *(t[:5].double() for t in noisy[1:]))
+    token = torch.zeros(5, dtype=torch.long)
+
+    def gradients(weight: float) -> dict[str, torch.Tensor]:
+        generator = torch.Generator().manual_seed(0)
+        loss, _ = dual_loss(network, few, token, replace(WEIGHTS, weight_fokker_planck=weight), generator)
+        named = dict(network.named_parameters())
+        found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
+        return {name: g for name, g in zip(named, found, strict=True) if g is not None}
+
+    without, with_it = gradients(0.0), gradients(3.0)
+    changed = {name for name, g in with_it.items() if not torch.allclose(g, without[name], rtol=1e-9, atol=1e-12)}
+    assert not {name for name in changed if name.startswith("density_head")}
+    assert {"score_head.mix.weight", "coarse_head.mix.weight"} < changed
 
 
 def test_3n_dimensions_miss_the_floor(network: DiScoFormer, noisy: Noised, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,10 +72,15 @@ def test_only_the_offset_changes_and_again_it_is_the_same(
     assert torch.equal(first.network.density_head.from_noise, second.network.density_head.from_noise)
 
 
-def test_the_weights_are_those_of_least_squares() -> None:
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_weights_are_those_of_least_squares(shared: bool) -> None:
+    """And what e shares with its target, which has mean zero, is no noise; the control's noise is as large, alone."""
     generator = torch.Generator().manual_seed(0)
     waves = noise_waves(torch.exp(-4 + 7 * torch.rand(4000, generator=generator)))
     truth = 0.1 * torch.randn(NOISE_WAVES, generator=generator)
-    found = Residuals(-(10 * waves) @ truth + 0.1 * torch.randn(4000, generator=generator), 10 * waves, waves)
-    left = found.error + found.slope @ fitted(found).float()
-    assert left.std() < 0.12 < found.error.std()
+    t, other = 10 * torch.randn(2, 4000, generator=generator)
+    clean = -(10 * waves) @ truth
+    found = Residuals(clean + 0.1 * other / 10 - (t if shared else other), t, 10 * waves, waves)
+    left = clean + found.slope @ fitted(found).float()
+    assert clean.std() > 0.3
+    assert (left.std() < 0.05) == shared
