@@ -76,7 +76,7 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum((1, 2))
 
 
-def share_of(a: NDArray[np.float64], b: NDArray[np.float64], t: NDArray[np.float64]) -> tuple[float, float]:
+def _share(a: NDArray[np.float64], b: NDArray[np.float64], t: NDArray[np.float64]) -> tuple[float, float]:
     """cov(t - b, a - b) / var(a - b) and its standard error, molecules independent."""
     u, v = a - b - np.mean(a - b), t - b - np.mean(t - b)
     square = float(np.mean(u * u))
@@ -93,7 +93,7 @@ def arbitration_part(found: NDArray[np.float64], sigmas: list[float]) -> Part:
         rows, shares = [], []
         for k, level in enumerate(sigmas):
             a, b, t = found[:, k, q].T
-            share, error = share_of(a, b, t)
+            share, error = _share(a, b, t)
             rows.append([
                 f"{level:g}", float(np.mean(a - b)), float(np.std(a - b)), float(np.mean(t - a)), float(np.mean(t - b)),
                 float(np.std(t - b)) / math.sqrt(n), share, error,

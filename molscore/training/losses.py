@@ -11,7 +11,8 @@ Each molecule of a batch gets the first line or the others. Both halves of the n
 coarse half's with a weight of its own.
 
 lambda = (sigma^2 + sigma_N^2)/(sigma sigma_N)^2 makes the first term |F - F*|^2 (Karras et al. 2022, arXiv 2206.00364).
-The score is the better of the two where a molecule takes shape, and has no noise: consistency draws -grad U to it.
+The score is the better of the two where a molecule takes shape, and has no noise: consistency draws -grad U to it and
+holds it constant.
 The time score fixes what the space score leaves free, one constant for each noise level, from the Gaussian end downward
 (Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equations 7 to 9).
 The last term is the Fokker-Planck equation of noise, dp/dln sigma = sigma^2 div grad p, with U's time score and the

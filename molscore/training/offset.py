@@ -5,9 +5,9 @@
     minimise over w   sum over samples of (e + d sum_k w_k d(s b_k)/dln sigma)^2 / v(sigma)  +  |w|^2 / SPREAD^2
 
 s is the signal's share sigma_N^2/(sigma^2 + sigma_N^2), b_k the waves of the noise level and v the mean of e^2 near it.
-t has mean zero at every noise level, so that c t changes no mean and takes away what e shares with it: from 0.7 Å up
-two thirds of the variance. Still e varies by several nats, as r has tenths left to mend: the last steps of an optimiser
-leave r anywhere within a nat, and a regression on thousands of samples does not.
+t has mean zero at every noise level, so that c t changes no mean and takes away what e shares with it: half of the
+variance between 0.4 and 2 Å, a sixth to a quarter below. Still e varies by several nats, where r has tenths left to
+mend: the last steps of an optimiser leave r anywhere within a nat, and a regression on thousands of samples does not.
 The target: Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equation 8; the control variate c t: Owen 2013, Monte
 Carlo theory, methods and examples, section 8.9.
 """
