@@ -13,6 +13,7 @@ from molscore.audit.arbitration import arbitration
 from molscore.audit.edm import edm
 from molscore.audit.filtering import filtering
 from molscore.audit.heads import heads
+from molscore.audit.line_integral import line_integral
 from molscore.audit.normalisation import normalisation
 from molscore.audit.options import Options
 from molscore.audit.record import Audit, Part
@@ -30,7 +31,7 @@ __all__ = ["PARTS", "Measure", "audit"]
 
 Measure = Callable[[Model, MoleculeSet, Options], Part]
 PARTS: tuple[Measure, ...] = (
-    time_score, heads, normalisation, referee, arbitration, edm, usefulness, filtering, strain,
+    time_score, heads, normalisation, referee, line_integral, arbitration, edm, usefulness, filtering, strain,
 )  # fmt: skip
 
 

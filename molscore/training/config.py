@@ -41,6 +41,7 @@ class TrainConfig:
     weight_density: float = 0.5  # w_U
     weight_time: float = 1.0  # of the time score within w_U
     weight_consistency: float = 0.5  # w_c
+    weight_slope: float = 0.0  # w_s: of the direction of consistency that the likelihood sums
     weight_fokker_planck: float = 0.0  # w_FP: the pull on the divergence of the score; twice the work
     weight_coarse: float = 0.25  # denoising loss of the coarse half
     frozen_trunk: bool = False  # train the density head alone

@@ -117,7 +117,7 @@ class Trainer:
 class Log:
     """Rows of figures in a CSV file; on resume, rows after the step resumed from are dropped."""
 
-    FIELDS = ("step", "seconds", "denoising", "space", "time", "consistency", "fokker_planck", "figures")
+    FIELDS = ("step", "seconds", "denoising", "space", "time", "consistency", "slope", "fokker_planck", "figures")
 
     def __init__(self, path: Path, step: int) -> None:
         rows = list(self._whole_rows(path, step)) if path.is_file() else []

@@ -5,6 +5,7 @@
       + w_U { |sigma grad U - z|^2 / d  +  w_t (dU/dln sigma - (d - |z|^2))^2 / 4 d^2        dual score matching
               + lambda(sigma) |D - x|^2 / d }                             of the same pass
       + w_c sigma^2/d |score + grad U|^2                                                     consistency
+      + w_s (sigma^2 score . (score + grad U))^2 / 4 d^2                                     slope along the flow
       + w_FP (dU/dln sigma + sigma^2 |score|^2 + tr dD/dy - d)^2 / 4 d^2                     Fokker-Planck
 
 Each molecule of a batch gets the first line or the others. Both halves of the network have the denoising term, the
@@ -12,7 +13,8 @@ coarse half's with a weight of its own.
 
 lambda = (sigma^2 + sigma_N^2)/(sigma sigma_N)^2 makes the first term |F - F*|^2 (Karras et al. 2022, arXiv 2206.00364).
 The score is the better of the two where a molecule takes shape, and has no noise: consistency draws -grad U to it and
-holds it constant.
+holds it constant. Of its d directions the likelihood sums one, that of the flow dy/dln sigma = -sigma^2 score, where a
+deficit has one sign for all data: the slope has a weight of its own.
 The time score fixes what the space score leaves free, one constant for each noise level, from the Gaussian end downward
 (Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equations 7 to 9).
 The last term is the Fokker-Planck equation of noise, dp/dln sigma = sigma^2 div grad p, with U's time score and the
@@ -106,11 +108,15 @@ def dual_loss(
     space = _per_degree((sigma * grad_U - z).square(), d).mean()
     time = ((time_score - (d - z.square().sum((1, 2)))).square() / (4 * d.square())).mean()
     sigma_score = (denoised.fine - noisy.y) / sigma
-    consistency = _per_degree((sigma_score.detach() + sigma * grad_U).square(), d).mean()
+    known_score = sigma_score.detach()
+    apart = known_score + sigma * grad_U
+    consistency = _per_degree(apart.square(), d).mean()
+    slope = ((known_score * apart).sum((1, 2)).square() / (4 * d.square())).mean()
     fine, coarse = _distances(denoised, noisy.x.positions, d)
     data = space + config.weight_time * time + fine + config.weight_coarse * coarse
-    loss = config.weight_density * data + config.weight_consistency * consistency
-    parts = {"space": space, "time": time, "consistency": consistency}
+    pulls = config.weight_consistency * consistency + config.weight_slope * slope
+    loss = config.weight_density * data + pulls
+    parts = {"space": space, "time": time, "consistency": consistency, "slope": slope}
     if config.weight_fokker_planck:
         known = time_score.detach() + sigma_score.square().sum((1, 2)) - d
         # the square of one estimate would be its variance too; the product of two has the right mean

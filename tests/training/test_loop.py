@@ -144,7 +144,7 @@ def test_a_frozen_trunk_trains_the_density_head_alone(config: Callable[..., Trai
     trainer = Trainer(config(frozen_trunk=True, density_start=0), ALONE)
     before = {name: p.detach().clone() for name, p in trainer.network.named_parameters()}
     for _ in range(3):
-        assert trainer.one_step().keys() == {"space", "time", "consistency"}
+        assert trainer.one_step().keys() == {"space", "time", "consistency", "slope"}
     moved = {name for name, p in trainer.network.named_parameters() if not torch.equal(p, before[name])}
     assert moved
     assert all(name.startswith("density_head.") for name in moved)

@@ -19,7 +19,7 @@ from tests.training.conftest import TINY
 N, SIGMA_N, MANY = 4, 0.8, 2_500
 D = 3 * (N - 1)
 GAUSSIAN = Distribution("gaussian", ("H", "C"), {(2, 2): 1}, dict.fromkeys(range(2, N + 1), SIGMA_N))
-ALL = ("density", "time", "consistency", "fokker_planck")
+ALL = ("density", "time", "consistency", "slope", "fokker_planck")
 WEIGHTS = TrainConfig(data="", out="", **{f"weight_{name}": 1.0 for name in ALL})
 
 
@@ -58,7 +58,7 @@ def floors(noisy: Noised) -> dict[str, float]:
     """
     tau_2 = SIGMA_N**2 / (SIGMA_N**2 + float(noisy.ln_sigma[0].exp()) ** 2)
     time = tau_2 * (2 - tau_2) / (2 * D)
-    return {"denoising": 1.0, "space": tau_2, "time": time, "consistency": 0.0, "fokker_planck": 0.0}
+    return {"denoising": 1.0, "space": tau_2, "time": time, "consistency": 0.0, "slope": 0.0, "fokker_planck": 0.0}
 
 
 def error(name: str, floor: float) -> float:
@@ -107,6 +107,11 @@ def shaken(network: DiScoFormer, scale: float) -> DiScoFormer:
     return network.double()
 
 
+def first_five(noisy: Noised) -> Noised:
+    """Few, in float64."""
+    return Noised(Batch(*(t[:5] for t in noisy.x)), *(t[:5].double() for t in noisy[1:]))
+
+
 @pytest.mark.parametrize("centred", [True, False])
 def test_the_probes_measure_the_exact_trace(
     network: DiScoFormer, noisy: Noised, monkeypatch: pytest.MonkeyPatch, centred: bool
@@ -129,26 +134,40 @@ def test_the_probes_measure_the_exact_trace(
     assert (off.max() < 4) == centred
 
 
-def test_fokker_planck_teaches_what_its_weight_says(network: DiScoFormer, noisy: Noised) -> None:
-    network = shaken(network, 0.1)
-    few = Noised(Batch(*(t[:5] for t in noisy.x)), *(t[:5].double() for t in noisy[1:]))
-    token = torch.zeros(5, dtype=torch.long)
+@pytest.mark.parametrize("name", ["slope", "fokker_planck"])
+def test_a_pull_teaches_what_its_weight_says(network: DiScoFormer, noisy: Noised, name: str) -> None:
+    network, few = shaken(network, 0.1), first_five(noisy)
 
     def loss(weight: float) -> tuple[float, dict[str, torch.Tensor]]:
-        generator = torch.Generator().manual_seed(0)
-        found, parts = dual_loss(network, few, token, replace(WEIGHTS, weight_fokker_planck=weight), generator)
+        generator, config = torch.Generator().manual_seed(0), replace(WEIGHTS, **{f"weight_{name}": weight})
+        found, parts = dual_loss(network, few, torch.zeros(5, dtype=torch.long), config, generator)
         return found.item(), parts
 
     (without, fewer), (with_it, parts) = loss(0.0), loss(3.0)
-    assert fewer.keys() == parts.keys() - {"fokker_planck"}
-    assert with_it - without == pytest.approx(3 * float(parts["fokker_planck"]))
-    assert abs(float(parts["fokker_planck"])) > 1e-4
+    assert fewer.keys() == parts.keys() - ({"fokker_planck"} & {name})  # which is not free of cost
+    assert with_it - without == pytest.approx(3 * float(parts[name]))
+    assert abs(float(parts[name])) > 1e-4
+
+
+def test_the_slope_is_the_change_along_the_flow(network: DiScoFormer, noisy: Noised) -> None:
+    network, few, token = shaken(network, 0.1), first_five(noisy), torch.zeros(5, dtype=torch.long)
+    config, h = replace(WEIGHTS, weight_fokker_planck=0.0), 1e-4
+    _, parts = dual_loss(network, few, token, config, torch.Generator())
+    rest = few.x.elements, few.x.mask, few.ln_sigma.exp(), token
+
+    def missed(step: torch.Tensor) -> float:
+        """Mean of (dU + sigma^2 |score|^2)^2 / 4 d^2, dU the change of U for each unit of `step`."""
+        ahead, behind = (network(few.y + sign * h * step, *rest).log_density for sign in (1, -1))
+        return float(((behind - ahead) / (2 * h) + SIGMA_N**2 * s.square().sum((1, 2))).square().mean() / (4 * D**2))
+
+    with torch.no_grad():
+        s = network(few.y, *rest).score
+        assert float(parts["slope"]) == pytest.approx(missed(SIGMA_N**2 * s), rel=1e-5)
+        assert float(parts["slope"]) != pytest.approx(missed(SIGMA_N**2 * s.flip(1)), rel=0.1)
 
 
 def test_fokker_planck_teaches_the_score_and_not_the_density(network: DiScoFormer, noisy: Noised) -> None:
-    network = shaken(network, 0.1)
-    few = Noised(Batch(*(t[:5] for t in noisy.x)), *(t[:5].double() for t in noisy[1:]))
-    token = torch.zeros(5, dtype=torch.long)
+    network, few, token = shaken(network, 0.1), first_five(noisy), torch.zeros(5, dtype=torch.long)
 
     def gradients(weight: float) -> dict[str, torch.Tensor]:
         generator = torch.Generator().manual_seed(0)
