@@ -53,4 +53,4 @@ def test_each_molecule_is_used_once(
 def test_a_frozen_trunk_does_not_denoise(network: DiScoFormer, x: Batch) -> None:
     frozen = TrainConfig(data="", out="", frozen_trunk=True)
     parts = add_gradients(network, x, frozen, 3, torch.Generator().manual_seed(0))
-    assert parts.keys() == {"space", "time", "consistency"}
+    assert parts.keys() == {"space", "time", "consistency", "slope"}
