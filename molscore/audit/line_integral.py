@@ -12,7 +12,6 @@ at the door of one of them; the part that all copies share is what their mean sh
 
 import math
 import sys
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -24,14 +23,13 @@ from tqdm import tqdm
 from molscore.audit.density import Density, groups, noise_of
 from molscore.audit.options import Options, chosen
 from molscore.audit.record import Part, Plot, Series, Table
-from molscore.audit.referee import flow
+from molscore.audit.referee import Referee, flow
 from molscore.datasets.store import MoleculeSet
 from molscore.screening.model import Model
 
 __all__ = ["copies", "line_integral", "line_integral_part"]
 
 COPIES, NODES, BATCH = 4, 10, 4  # noisy copies of a molecule; points of an arc; molecules at a time
-Referee = Callable[[Density, Tensor, float], Tensor]
 Values = NDArray[np.float64]
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from molscore.audit.agreement import agreement_part
-from molscore.audit.density import ModelDensity, noise_of
+from molscore.audit.density import Density, ModelDensity, noise_of
 from molscore.audit.judged import Judged, Notebook, read_all
 from molscore.audit.options import Options
 from molscore.audit.record import Part
@@ -25,13 +25,13 @@ from molscore.diffusion.likelihood import flow_log_density
 from molscore.nn.discoformer import DiScoFormer
 from molscore.screening.model import Model
 
-__all__ = ["by_formula", "judge", "referee"]
+__all__ = ["Referee", "by_formula", "flow", "judge", "referee"]
 
 BATCH, PASSES = 4, 3  # molecules judged at a time; passes of the model that are timed, of which the middle one counts
-Referee = Callable[[ModelDensity, Tensor, float], Tensor]
+Referee = Callable[[Density, Tensor, float], Tensor]
 
 
-def flow(density: ModelDensity, y: Tensor, sigma: float, nodes: int) -> Tensor:
+def flow(density: Density, y: Tensor, sigma: float, nodes: int) -> Tensor:
     """The referee's log-density of y (B, N, 3), (B,) nats."""
     with torch.no_grad():
         return flow_log_density(density.score, y, sigma, density.mask, density.prior, nodes=nodes)
