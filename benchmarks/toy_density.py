@@ -65,7 +65,8 @@ def trained(target: Target, config: TrainConfig, label: str) -> DiScoFormer:
         x = mixture.sample(OFFSET_SAMPLES, generator)[0].numpy()
         numbers = [atomic_number(SYMBOLS[k]) for k in elements]
         fresh = MoleculeSet.from_molecules([Molecule(numbers, positions) for positions in x])
-        with_noise_offset(Checkpoint(network.eval(), (toy,), {}, {}), fresh, (config.sigma_min, config.sigma_max))
+        with_noise_offset(Checkpoint(network.eval(), (toy,), {}, {}), fresh, (config.sigma_min, config.sigma_max),
+                          samples=OFFSET_SAMPLES)  # fmt: skip
     return network.eval()
 
 

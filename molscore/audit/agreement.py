@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,21 +12,29 @@ from molscore.audit.judged import Judged
 from molscore.audit.record import Part, Plot, Series, Table, Verdict
 from molscore.evaluation.bootstrap import bootstrap_interval
 
-__all__ = ["agreement_part", "rank_correlation", "within"]
+__all__ = ["Wording", "agreement_part", "rank_correlation", "within"]
 
 RMSE, MEAN, WITHIN, FASTER = 2.0, 1.0, 0.95, 300.0
 LEAST = 3  # members of a formula whose ranks count
 
 
-def agreement_part(judged: Sequence[Judged], resolution: float, nodes: int) -> Part:
+class Wording(NamedTuple):
+    """What tells one referee's part from another's."""
+
+    name: str  # of the part
+    title: str
+    how: str  # what the referee did for each molecule
+
+
+def agreement_part(judged: Sequence[Judged], resolution: float, wording: Wording) -> Part:
     """Table, plot and verdicts."""
-    title = "Referee: does log-density agree with the probability-flow ODE?"
+    name, title, how = wording
     if len(judged) < 2:
-        verdict = Verdict("referee: RMSE, nats", None, f"<= {RMSE:g}", None, "too few molecules were judged")
-        return Part("referee", title, [], [verdict])
-    model, truth = (np.array([getattr(row, name) for row in judged]) for name in ("log_density", "referee"))
+        verdict = Verdict(f"{name}: RMSE, nats", None, f"<= {RMSE:g}", None, "too few molecules were judged")
+        return Part(name, title, [], [verdict])
     formulas = np.array([row.formula for row in judged])
-    fast, slow = (np.array([getattr(row, name) for row in judged]) for name in ("seconds", "seconds_referee"))
+    columns = ("log_density", "referee", "error", "seconds", "seconds_referee")
+    model, truth, errors, fast, slow = (np.array([getattr(row, column) for row in judged]) for column in columns)
     difference, n = model - truth, len(judged)
     statistics: list[tuple[str, float, tuple[float, float]]] = [
         _over("RMSE, nats", lambda rows: math.sqrt(np.square(difference[rows]).mean()), n),
@@ -36,26 +45,27 @@ def agreement_part(judged: Sequence[Judged], resolution: float, nodes: int) -> P
         _over("deviation of the referee, nats", lambda rows: float(truth[rows].std()), n),
         _over("referee : one pass, wall time", lambda rows: float(slow[rows].mean() / fast[rows].mean()), n),
     ]
-    rows = [[name, value, low, high] for name, value, (low, high) in statistics]
-    rows += [["one pass, ms a molecule", 1e3 * float(fast.mean()), None, None],
+    rows = [[what, value, low, high] for what, value, (low, high) in statistics]
+    rows += [["standard error of the referee, nats", float(np.sqrt(np.square(errors).mean())), None, None],
+             ["one pass, ms a molecule", 1e3 * float(fast.mean()), None, None],
              ["referee, s a molecule", float(slow.mean()), None, None]]  # fmt: skip
     rmse, mean, _, _, ranks, _, faster = (value for _, value, _ in statistics)
     verdicts = [
-        Verdict.at_most("referee: RMSE, nats", rmse, RMSE),
-        Verdict.at_most("referee: |mean difference|, nats", abs(mean), MEAN),
-        Verdict.at_least("referee: rank correlation within a formula", ranks, WITHIN),
-        Verdict.at_least("referee: times that one pass is faster", faster, FASTER),
+        Verdict.at_most(f"{name}: RMSE, nats", rmse, RMSE),
+        Verdict.at_most(f"{name}: |mean difference|, nats", abs(mean), MEAN),
+        Verdict.at_least(f"{name}: rank correlation within a formula", ranks, WITHIN),
+        Verdict.at_least(f"{name}: times that one pass is faster", faster, FASTER),
     ]
     points = Series("molecules", truth.tolist(), model.tolist(), line=False)
     heading = f"Log-density at σ = {resolution:g} Å"
-    plot = Plot("referee", heading, "referee (nats)", "model (nats)", [points], diagonal=True)
+    plot = Plot(name, heading, "referee (nats)", "model (nats)", [points], diagonal=True)
     note = (
         f"{n} held-out molecules of {len(set(formulas))} formulas, those with most members, with noise of "
-        f"{resolution:g} Å added; {nodes} exact traces a molecule; brackets are 95 % bootstrap intervals, over "
+        f"{resolution:g} Å added; {how}; brackets are 95 % bootstrap intervals, over "
         "formulas for the correlation within them."
     )
     table = Table("", ["figure", "value", "95 % from", "to"], rows)
-    return Part("referee", title, [table], verdicts, note, [plot])
+    return Part(name, title, [table], verdicts, note, [plot])
 
 
 def rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

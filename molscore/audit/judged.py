@@ -19,6 +19,7 @@ class Judged(NamedTuple):
     n_atoms: int
     log_density: float  # nats, the model's
     referee: float  # nats
+    error: float  # standard error of the referee, nats; 0 where it is exact
     seconds: float  # wall time of one pass, a molecule
     seconds_referee: float  # wall time of the referee, a molecule
 

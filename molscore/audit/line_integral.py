@@ -27,7 +27,7 @@ from molscore.audit.referee import Referee, flow
 from molscore.datasets.store import MoleculeSet
 from molscore.screening.model import Model
 
-__all__ = ["copies", "line_integral", "line_integral_part"]
+__all__ = ["copies", "line", "line_integral", "line_integral_part"]
 
 COPIES, NODES, BATCH = 4, 10, 4  # noisy copies of a molecule; points of an arc; molecules at a time
 Values = NDArray[np.float64]
@@ -53,12 +53,13 @@ def copies(
     with torch.no_grad():
         for k in range(COPIES):
             y = x + sigma * z[k]
-            L = _line(density, x, z[0], z[k], levels) if k else torch.zeros_like(levels)
-            found.append(torch.stack([-density.estimate(y, levels)[1], referee(density, y, sigma), L], 1))
+            L = line(density, x, z[0], z[k], levels) if k else torch.zeros_like(levels)
+            r = referee(density, y, rows.tolist(), sigma)[0]
+            found.append(torch.stack([-density.estimate(y, levels)[1], r, L], 1))
     return torch.stack(found, 2).double().cpu().numpy()
 
 
-def _line(density: Density, x: Tensor, start: Tensor, end: Tensor, levels: Tensor) -> Tensor:
+def line(density: Density, x: Tensor, start: Tensor, end: Tensor, levels: Tensor) -> Tensor:
     """The integral of the score along the arc from x + sigma start to x + sigma end, (B,) nats, Gauss-Legendre."""
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
     total, sigma = torch.zeros_like(levels), levels[:, None, None]

@@ -16,6 +16,7 @@ from molscore.audit.heads import heads
 from molscore.audit.line_integral import line_integral
 from molscore.audit.normalisation import normalisation
 from molscore.audit.options import Options
+from molscore.audit.paths import paths
 from molscore.audit.record import Audit, Part
 from molscore.audit.referee import referee
 from molscore.audit.strain import strain
@@ -31,7 +32,7 @@ __all__ = ["PARTS", "Measure", "audit"]
 
 Measure = Callable[[Model, MoleculeSet, Options], Part]
 PARTS: tuple[Measure, ...] = (
-    time_score, heads, normalisation, referee, line_integral, arbitration, edm, usefulness, filtering, strain,
+    time_score, heads, normalisation, referee, line_integral, paths, arbitration, edm, usefulness, filtering, strain,
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from molscore.audit.agreement import agreement_part
+from molscore.audit.agreement import Wording, agreement_part
 from molscore.audit.density import Density, ModelDensity, noise_of
 from molscore.audit.judged import Judged, Notebook, read_all
 from molscore.audit.options import Options
@@ -28,13 +28,14 @@ from molscore.screening.model import Model
 __all__ = ["Referee", "by_formula", "flow", "judge", "referee"]
 
 BATCH, PASSES = 4, 3  # molecules judged at a time; passes of the model that are timed, of which the middle one counts
-Referee = Callable[[Density, Tensor, float], Tensor]
+Referee = Callable[[Density, Tensor, Sequence[int], float], tuple[Tensor, Tensor]]
 
 
-def flow(density: Density, y: Tensor, sigma: float, nodes: int) -> Tensor:
-    """The referee's log-density of y (B, N, 3), (B,) nats."""
+def flow(density: Density, y: Tensor, rows: Sequence[int], sigma: float, nodes: int) -> tuple[Tensor, Tensor]:
+    """Log-density of y (B, N, 3) along one path, (B,) nats, and its standard error: none. Nothing hangs on `rows`."""
     with torch.no_grad():
-        return flow_log_density(density.score, y, sigma, density.mask, density.prior, nodes=nodes)
+        found = flow_log_density(density.score, y, sigma, density.mask, density.prior, nodes=nodes)
+    return found, torch.zeros_like(found)
 
 
 def digest(network: DiScoFormer) -> str:
@@ -50,20 +51,24 @@ def referee(model: Model, held_out: MoleculeSet, options: Options) -> Part:
     key = f"{digest(model.network)}-{options.resolution:g}-{options.nodes}-{options.seed}"
     notebook = Notebook(options.output, key, options.share)
     judge(model, held_out, options, notebook, partial(flow, nodes=options.nodes))
-    return agreement_part(read_all(options.output, key), options.resolution, options.nodes)
+    title = "Referee: does log-density agree with the probability-flow ODE?"
+    wording = Wording("referee", title, f"one path a molecule, {options.nodes} exact traces")
+    return agreement_part(read_all(options.output, key), options.resolution, wording)
 
 
-def judge(model: Model, held_out: MoleculeSet, options: Options, notebook: Notebook, referee: Referee) -> None:
-    """Judge what the notebook lacks of this process's share, formula by formula."""
+def judge(
+    model: Model, held_out: MoleculeSet, options: Options, notebook: Notebook, referee: Referee, batch: int = BATCH
+) -> None:
+    """Judge what the notebook lacks of this process's share, formula by formula, `batch` molecules at a time."""
     done = {row.row for row in read_all(notebook.folder, notebook.key)}
     i, n = options.share
     mine = [rows for k, rows in enumerate(by_formula(held_out, options.referee)) if k % n == i - 1]
     left = [[row for row in rows.tolist() if row not in done] for rows in mine]
     with tqdm(total=sum(map(len, mine)), initial=sum(map(len, mine)) - sum(map(len, left)), desc="referee",
               unit="molecule") as bar:  # fmt: skip
-        for batch in _batches(left):
-            notebook.add(_judged(model, held_out, batch, options, referee))
-            bar.update(len(batch))
+        for some in _batches(left, batch):
+            notebook.add(_judged(model, held_out, some, options, referee))
+            bar.update(len(some))
 
 
 def by_formula(molecules: MoleculeSet, n: int) -> list[NDArray[np.int64]]:
@@ -81,9 +86,9 @@ def by_formula(molecules: MoleculeSet, n: int) -> list[NDArray[np.int64]]:
     return found
 
 
-def _batches(formulas: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+def _batches(formulas: Sequence[Sequence[int]], batch: int) -> Iterator[list[int]]:
     for rows in formulas:
-        yield from (list(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH))
+        yield from (list(rows[start : start + batch]) for start in range(0, len(rows), batch))
 
 
 def _judged(
@@ -101,12 +106,12 @@ def _judged(
             _wait(y)
             seconds.append((time.perf_counter() - started) / len(rows))
     started = time.perf_counter()
-    truth = referee(density, y, options.resolution)
+    truth, errors = referee(density, y, rows, options.resolution)
     _wait(y)
     slow = (time.perf_counter() - started) / len(rows)
-    for row, u, value in zip(rows, U.tolist(), truth.tolist(), strict=True):
+    for row, u, value, error in zip(rows, U.tolist(), truth.tolist(), errors.tolist(), strict=True):
         molecule = held_out[row]
-        yield Judged(row, molecule.formula, molecule.n_atoms, -u, value, float(np.median(seconds)), slow)
+        yield Judged(row, molecule.formula, molecule.n_atoms, -u, value, error, float(np.median(seconds)), slow)
 
 
 def _wait(y: Tensor) -> None:

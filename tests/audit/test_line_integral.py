@@ -18,8 +18,9 @@ from tests.audit.known import Known, shapes
 SIGMA = 0.1
 
 
-def truth(density: Known, y: Tensor, sigma: float) -> Tensor:
-    return density.mixture.log_density(y, torch.full((len(y),), sigma, dtype=y.dtype))
+def truth(density: Known, y: Tensor, rows: list[int], sigma: float) -> tuple[Tensor, Tensor]:
+    found = density.mixture.log_density(y, torch.full((len(y),), sigma, dtype=y.dtype))
+    return found, torch.zeros_like(found)
 
 
 def bent(y: Tensor, sigma: Tensor) -> Tensor:
@@ -40,8 +41,9 @@ def test_the_one_that_errs_is_named(generator: torch.Generator, wrong: str) -> N
     mixture, n = shapes(generator), 200
     x = mixture.sample(n, generator)[0]
 
-    def off(density: Known, y: Tensor, sigma: float) -> Tensor:
-        return truth(density, y, sigma) - bent(y, torch.full((len(y),), sigma))
+    def off(density: Known, y: Tensor, rows: list[int], sigma: float) -> tuple[Tensor, Tensor]:
+        found, error = truth(density, y, rows, sigma)
+        return found - bent(y, torch.full((len(y),), sigma)), error
 
     density = Known(mixture, n, bent if wrong == "one pass" else None)
     referee = off if wrong == "referee" else truth

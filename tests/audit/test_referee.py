@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from molscore.audit import Options
-from molscore.audit.agreement import agreement_part, rank_correlation, within
+from molscore.audit.agreement import Wording, agreement_part, rank_correlation, within
 from molscore.audit.density import ModelDensity
 from molscore.audit.judged import Judged, Notebook, read_all
 from molscore.audit.referee import by_formula, judge
@@ -16,6 +16,8 @@ from molscore.errors import InputError
 from molscore.evaluation.bootstrap import bootstrap_interval
 from tests import tiny
 
+WORDING = Wording("referee", "Referee", "32 exact traces")
+
 
 class Counting:
     """A referee that agrees but for one nat, and can be killed."""
@@ -23,12 +25,14 @@ class Counting:
     def __init__(self, stop_after: int = 10**6) -> None:
         self.molecules, self.stop_after = 0, stop_after
 
-    def __call__(self, density: ModelDensity, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    def __call__(
+        self, density: ModelDensity, y: torch.Tensor, rows: list[int], sigma: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         if self.molecules >= self.stop_after:
             raise KeyboardInterrupt
         self.molecules += len(y)
         with torch.no_grad():
-            return -density.estimate(y, y.new_full((len(y),), sigma))[1] - 1.0
+            return -density.estimate(y, y.new_full((len(y),), sigma))[1] - 1.0, torch.full((len(y),), 0.5)
 
 
 @pytest.fixture
@@ -64,6 +68,7 @@ def test_a_killed_run_carries_on_and_shares_add_up(held_out: MoleculeSet, tmp_pa
     assert again.molecules == 0
     assert read_all(tmp_path, "other key") == []
     np.testing.assert_allclose([row.log_density - row.referee for row in found], 1.0, atol=1e-3)
+    assert {row.error for row in found} == {0.5}
 
 
 def test_what_is_no_notebook_is_refused(tmp_path) -> None:
@@ -74,21 +79,21 @@ def test_what_is_no_notebook_is_refused(tmp_path) -> None:
 
 def judged(model: np.ndarray, truth: np.ndarray, formulas: list[str]) -> list[Judged]:
     rows = zip(model.tolist(), truth.tolist(), formulas, strict=True)
-    return [Judged(k, name, 9, a, b, 0.001, 1.0) for k, (a, b, name) in enumerate(rows)]
+    return [Judged(k, name, 9, a, b, 0.5, 0.001, 1.0) for k, (a, b, name) in enumerate(rows)]
 
 
 def test_agreement_is_summed_up_and_bounds_hold(rng: np.random.Generator, monkeypatch) -> None:
     quick = partial(bootstrap_interval, resamples=100)
     monkeypatch.setattr("molscore.audit.agreement.bootstrap_interval", quick)
     truth, formulas = rng.normal(0, 7, 200), [f"C{k % 10}" for k in range(200)]
-    good = agreement_part(judged(truth + rng.normal(0.5, 0.5, 200), truth, formulas), 0.05, 32)
+    good = agreement_part(judged(truth + rng.normal(0.5, 0.5, 200), truth, formulas), 0.05, WORDING)
     assert [verdict.passed for verdict in good.verdicts] == [True] * 4
     rmse, mean, spread = (row for row in good.tables[0].rows[:3])
     assert rmse[1] ** 2 == pytest.approx(mean[1] ** 2 + spread[1] ** 2)
     assert mean[2] < 0.5 < mean[3]
-    biased = agreement_part(judged(truth + 3.0, truth, formulas), 0.05, 32)
+    biased = agreement_part(judged(truth + 3.0, truth, formulas), 0.05, WORDING)
     assert [verdict.passed for verdict in biased.verdicts] == [False, False, True, True]
-    noisy = agreement_part(judged(truth + rng.normal(0, 7, 200), truth, formulas), 0.05, 32)
+    noisy = agreement_part(judged(truth + rng.normal(0, 7, 200), truth, formulas), 0.05, WORDING)
     assert [verdict.passed for verdict in noisy.verdicts] == [False, True, False, True]
 
 
@@ -103,4 +108,4 @@ def test_ranks_within_a_formula_are_blind_to_what_formulas_differ_by(rng: np.ran
 
 
 def test_nothing_judged_is_said() -> None:
-    assert agreement_part([], 0.05, 32).verdicts[0].passed is None
+    assert agreement_part([], 0.05, WORDING).verdicts[0].passed is None
