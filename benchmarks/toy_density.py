@@ -115,7 +115,7 @@ def config_of(options: argparse.Namespace) -> TrainConfig:
         data="", out="", model=SMALL, seed=options.seed, steps=options.steps, batch=options.batch,
         density_batch=options.batch, density_start=math.ceil(options.density_start * options.steps), ema=options.ema,
         decay=options.decay, sigma_min=0.02, sigma_max=40.0, weight_density=1.0, weight_time=options.weight_time,
-        weight_fokker_planck=options.weight_fokker_planck,
+        weight_slope=options.weight_slope, weight_fokker_planck=options.weight_fokker_planck,
     )  # fmt: skip
 
 
@@ -131,7 +131,8 @@ def record(path: Path, rows: list[list[Any]], options: argparse.Namespace) -> No
         "machine": {**describe(), "threads": torch.get_num_threads()},
         "command": f"python -m benchmarks.toy_density --steps {options.steps} --batch {options.batch} "
         f"--density-start {options.density_start:g} --ema {options.ema:g} --decay {options.decay:g} "
-        f"--weight-time {options.weight_time:g} --weight-fokker-planck {options.weight_fokker_planck:g} "
+        f"--weight-time {options.weight_time:g} --weight-slope {options.weight_slope:g} "
+        f"--weight-fokker-planck {options.weight_fokker_planck:g} "
         f"--samples {options.samples} --seed {options.seed}",
         "note": "Molecules' shapes averaged over rotations, mirror images and exchanges of like atoms, d = 3(N - 1); "
         f"{options.samples} exact samples for each σ, one training seed. Bounds: RMSE at most 0.02 d, |bias| at most "
@@ -151,6 +152,7 @@ def main() -> None:
     parser.add_argument("--ema", type=float, default=0.999)
     parser.add_argument("--decay", type=float, default=0.7, help="share of the steps with a falling learning rate")
     parser.add_argument("--weight-time", type=float, default=4.0)
+    parser.add_argument("--weight-slope", type=float, default=0.0)
     parser.add_argument("--weight-fokker-planck", type=float, default=0.0)
     parser.add_argument("--targets", nargs="*", choices=TARGETS, default=list(TARGETS))
     parser.add_argument("--sigmas", type=float, nargs="+", default=[0.03, 0.1, 0.3, 1.0, 5.0])

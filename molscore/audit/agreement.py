@@ -46,7 +46,10 @@ def agreement_part(judged: Sequence[Judged], resolution: float, wording: Wording
         _over("referee : one pass, wall time", lambda rows: float(slow[rows].mean() / fast[rows].mean()), n),
     ]
     rows = [[what, value, low, high] for what, value, (low, high) in statistics]
-    rows += [["standard error of the referee, nats", float(np.sqrt(np.square(errors).mean())), None, None],
+    noise = float(np.square(errors).mean())
+    less = math.sqrt(max(0.0, float(np.square(difference).mean()) - noise))
+    rows += [["standard error of the referee, nats", math.sqrt(noise), None, None],
+             ["RMSE less that error, in squares, nats", less, None, None],
              ["one pass, ms a molecule", 1e3 * float(fast.mean()), None, None],
              ["referee, s a molecule", float(slow.mean()), None, None]]  # fmt: skip
     rmse, mean, _, _, ranks, _, faster = (value for _, value, _ in statistics)

@@ -43,7 +43,8 @@ def add_gradients(
         settings = replace(config, log_normal=config.log_normal_density)
         noisy = noised(few, settings, min(1.0, 2 * config.uniform_share), generator)
         loss, more = dual_loss(network, noisy, _token(few), config, generator)
-        loss.backward()
+        # not to y, which requires a gradient too: behind a frozen trunk that would cost a third of the step
+        loss.backward(inputs=[p for p in network.parameters() if p.requires_grad])
         parts |= more
     return parts
 

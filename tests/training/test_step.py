@@ -54,3 +54,22 @@ def test_a_frozen_trunk_does_not_denoise(network: DiScoFormer, x: Batch) -> None
     frozen = TrainConfig(data="", out="", frozen_trunk=True)
     parts = add_gradients(network, x, frozen, 3, torch.Generator().manual_seed(0))
     assert parts.keys() == {"space", "time", "consistency", "slope"}
+
+
+def test_a_frozen_trunk_changes_no_gradient_of_the_head(network: DiScoFormer, x: Batch) -> None:
+    def gradients() -> dict[str, torch.Tensor]:
+        network.zero_grad()
+        add_gradients(network, x, CONFIG, MANY, torch.Generator().manual_seed(0))
+        return {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+
+    with torch.no_grad():  # a head that starts at zero would have nothing to pass down
+        for p in network.parameters():
+            p += 0.1 * torch.randn(p.shape, generator=torch.Generator().manual_seed(1))
+    free = gradients()
+    for name, p in network.named_parameters():
+        p.requires_grad_(name.startswith("density_head."))
+    frozen = gradients()
+    assert 0 < len(frozen) < len(free)
+    assert all(name.startswith("density_head.") for name in frozen)
+    for name, gradient in frozen.items():
+        torch.testing.assert_close(gradient, free[name])
