@@ -82,9 +82,10 @@ def test_what_is_random_hangs_on_the_molecule_alone() -> None:
     assert not torch.equal(a[1][0], a[1][1])
 
 
-def test_a_model_is_taken_through_and_carries_on(tmp_path) -> None:
+def test_a_model_is_taken_through_and_carries_on(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("molscore.audit.paths.NODES", 2)
     held_out = MoleculeSet.from_molecules([*tiny.geometries()] * 2)
-    options = Options(n=4, referee=2, nodes=2, resolution=0.2, sigma_min=0.15, sigma_max=10.0, output=tmp_path)
+    options = Options(n=4, referee=2, resolution=0.2, sigma_min=0.15, sigma_max=10.0, output=tmp_path)
     part = paths(tiny.model(), held_out, options)
     assert part.name == "paths"
     assert [verdict.what.split(":")[0] for verdict in part.verdicts] == ["paths"] * 4
