@@ -60,7 +60,8 @@ def test_targets_are_what_their_names_say(key: str) -> None:
     assert made.d == 3 * (len(made.elements) - 1)
 
 
-def test_the_training_runs(target: Target) -> None:
+def test_the_training_runs(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.toy_density.OFFSET_SAMPLES", 256)
     config = TrainConfig(data="", out="", model=TINY, steps=3, batch=4, density_batch=4, density_start=1)
     network = trained(target, config, "test")
     assert isinstance(network, DiScoFormer)
@@ -68,7 +69,7 @@ def test_the_training_runs(target: Target) -> None:
 
 
 def test_results_are_recorded_run_by_run(tmp_path) -> None:
-    weights = {"weight_time": 1.0, "weight_fokker_planck": 1.0}
+    weights = {"weight_time": 1.0, "weight_slope": 0.0, "weight_fokker_planck": 1.0}
     options = Namespace(steps=1, batch=1, density_start=0.1, ema=0.9, decay=0.5, samples=9, seed=0, **weights)
     path, found = tmp_path / "toy.json", {0.1: [0.1, 0.0, 0.0, 5.0]}
     for name in ("a", "b", "a"):
