@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -52,13 +53,16 @@ def agreement_part(judged: Sequence[Judged], resolution: float, wording: Wording
              ["RMSE less that error, in squares, nats", less, None, None],
              ["one pass, ms a molecule", 1e3 * float(fast.mean()), None, None],
              ["referee, s a molecule", float(slow.mean()), None, None]]  # fmt: skip
-    rmse, mean, _, _, ranks, _, faster = (value for _, value, _ in statistics)
+    rmse, mean, _, _, ranks, _, faster = ((value, *interval) for _, value, interval in statistics)
     verdicts = [
-        Verdict.at_most(f"{name}: RMSE, nats", rmse, RMSE),
-        Verdict.at_most(f"{name}: |mean difference|, nats", abs(mean), MEAN),
-        Verdict.at_least(f"{name}: rank correlation within a formula", ranks, WITHIN),
-        Verdict.at_least(f"{name}: times that one pass is faster", faster, FASTER),
-    ]
+        _certain(Verdict.at_most(f"{name}: RMSE, nats", rmse[0], RMSE), rmse[2] <= RMSE, rmse),
+        _certain(Verdict.at_most(f"{name}: |mean difference|, nats", abs(mean[0]), MEAN),
+                 max(map(abs, mean)) <= MEAN, mean),
+        _certain(Verdict.at_least(f"{name}: rank correlation within a formula", ranks[0], WITHIN),
+                 ranks[1] >= WITHIN, ranks),
+        _certain(Verdict.at_least(f"{name}: times that one pass is faster", faster[0], FASTER),
+                 faster[1] >= FASTER, faster),
+    ]  # fmt: skip
     points = Series("molecules", truth.tolist(), model.tolist(), line=False)
     heading = f"Log-density at σ = {resolution:g} Å"
     plot = Plot(name, heading, "referee (nats)", "model (nats)", [points], diagonal=True)
@@ -69,6 +73,13 @@ def agreement_part(judged: Sequence[Judged], resolution: float, wording: Wording
     )
     table = Table("", ["figure", "value", "95 % from", "to"], rows)
     return Part(name, title, [table], verdicts, note, [plot])
+
+
+def _certain(verdict: Verdict, whole: bool, figure: tuple[float, float, float]) -> Verdict:
+    """The verdict, open where the figure passes but the whole of its interval does not."""
+    if not verdict.passed or whole:
+        return verdict
+    return replace(verdict, passed=None, why=f"95 % from {figure[1]:.2f} to {figure[2]:.2f}: too few molecules")
 
 
 def rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

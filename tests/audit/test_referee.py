@@ -93,6 +93,9 @@ def test_agreement_is_summed_up_and_bounds_hold(rng: np.random.Generator, monkey
     assert mean[2] < 0.5 < mean[3]
     biased = agreement_part(judged(truth + 3.0, truth, formulas), 0.05, WORDING)
     assert [verdict.passed for verdict in biased.verdicts] == [False, False, True, True]
+    few = agreement_part(judged(truth[:8] + np.array([4.5, *[0.0] * 7]), truth[:8], formulas[:8]), 0.05, WORDING)
+    assert few.verdicts[0].passed is None  # 1.6, but eight molecules do not tell
+    assert "too few molecules" in few.verdicts[0].why
     noisy = agreement_part(judged(truth + rng.normal(0, 7, 200), truth, formulas), 0.05, WORDING)
     assert [verdict.passed for verdict in noisy.verdicts] == [False, True, False, True]
 
