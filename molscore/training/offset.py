@@ -1,15 +1,26 @@
 """The part of U that depends on the noise alone, by least squares: the last step of a training.
 
-    t = d - |z|^2,      e = dU/dln sigma - t - c(sigma) t,      c = E[(dU/dln sigma - t) t] / E[t^2]
+    t = d - |z|^2,      f = dU/dln sigma - t + sigma grad U . (sigma grad U - z)
+    e = f - c(sigma) t,      c = E[f t] / E[t^2]
     U <- U + d s(sigma) r(sigma),      r(sigma) = sum_k w_k b_k(sigma)
     minimise over w   sum over samples of (e + d sum_k w_k d(s b_k)/dln sigma)^2 / v(sigma)  +  |w|^2 / SPREAD^2
+
+Over noisy data y = x + sigma z, f has the mean of what U leaves of the equation of diffusion, for sigma z . v has the
+mean of sigma^2 div v, whatever the field v (Stein's identity):
+
+    E[f] = E[ dU/dln sigma - sigma^2 (div grad U - |grad U|^2) ]
+
+The log of the integral of exp(-U) changes with ln sigma by minus the mean of that bracket over the *model*. The time
+score's own residual, f without its last term, has no mean over data either where U is right. Where -grad U is too
+flat, the last term keeps exp(-U) from integrating to less than one (benchmarks/recipe.md).
 
 s is the signal's share sigma_N^2/(sigma^2 + sigma_N^2), b_k the waves of the noise level and v the mean of e^2 near it.
 t has mean zero at every noise level, so that c t changes no mean and takes away what e shares with it: half of the
 variance between 0.4 and 2 Å, a sixth to a quarter below. Still e varies by several nats, where r has tenths left to
 mend: the last steps of an optimiser leave r anywhere within a nat, and a regression on thousands of samples does not.
-The target: Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equation 8; the control variate c t: Owen 2013, Monte
-Carlo theory, methods and examples, section 8.9.
+The target: Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equation 8; the equation of diffusion of a log-density:
+Lai et al. 2023, arXiv 2210.04296; the control variate c t: Owen 2013, Monte Carlo theory, methods and examples, section
+8.9.
 """
 
 import sys
@@ -20,7 +31,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from molscore.datasets.store import MoleculeSet
-from molscore.diffusion.gaussian import centred_noise, degrees_of_freedom
+from molscore.diffusion.gaussian import centre, centred_noise, degrees_of_freedom
 from molscore.molecules.batch import Batch, size_groups
 from molscore.nn.checkpoint import Checkpoint
 from molscore.nn.discoformer import DiScoFormer
@@ -34,9 +45,9 @@ SPREAD = 0.3  # of the weights, a priori
 
 
 class Residuals(NamedTuple):
-    """What the time score leaves, for B molecules at a noise level each."""
+    """What U leaves of the equation of diffusion, in the mean over noise, for B molecules at a noise level each."""
 
-    error: Tensor  # (B,) nats, dU/dln sigma - t
+    residual: Tensor  # (B,) nats, f
     target: Tensor  # (B,) nats, t
     slope: Tensor  # (B, NOISE_WAVES) nats, what a unit of each weight adds to it
     waves: Tensor  # (B, NOISE_WAVES)
@@ -44,11 +55,12 @@ class Residuals(NamedTuple):
     @classmethod
     def of(cls, network: DiScoFormer, x: Batch, sigma: Tensor, token: Tensor, z: Tensor) -> "Residuals":
         """sigma (B,) Å and noise z (B, N, 3) of clean molecules x."""
-        d = degrees_of_freedom(x.mask)
-        y, ln_sigma = x.positions + sigma[:, None, None] * z, sigma.log().requires_grad_()
+        d, broad = degrees_of_freedom(x.mask), sigma[:, None, None]
+        y, ln_sigma = (x.positions + broad * z).requires_grad_(), sigma.log().requires_grad_()
         with torch.enable_grad():
             U = network.energy(y, network.denoise(y, x.elements, x.mask, ln_sigma.exp(), token), x.mask)
-            (time_score,) = torch.autograd.grad(U.sum(), ln_sigma)
+            grad_U, time_score = torch.autograd.grad(U.sum(), (y, ln_sigma))
+        sigma_grad_U = broad * centre(grad_U, x.mask)
         sigma_N = network.sigma_N[token, x.sizes].to(sigma)
 
         def share(ln_sigma: Tensor) -> Tensor:
@@ -57,7 +69,8 @@ class Residuals(NamedTuple):
 
         slope = torch.func.jvp(share, (ln_sigma.detach(),), (torch.ones_like(sigma),))[1]
         target = d - z.square().sum((1, 2))
-        return cls((time_score - target).detach(), target, d[:, None] * slope, noise_waves(sigma))
+        residual = time_score - target + (sigma_grad_U * (sigma_grad_U - z)).sum((1, 2))
+        return cls(residual, target, d[:, None] * slope, noise_waves(sigma))
 
 
 def with_noise_offset(
@@ -73,13 +86,13 @@ def with_noise_offset(
 
 def fitted(found: Residuals) -> Tensor:
     """The weights w (NOISE_WAVES,) in float64."""
-    e, t, G, waves = (part.double() for part in found)
+    f, t, G, waves = (part.double() for part in found)
     near = waves / waves.sum(1, keepdim=True)
 
     def mean_near(values: Tensor) -> Tensor:
         return near @ ((near.T @ values) / near.sum(0).clamp(min=1e-9))
 
-    e = e - mean_near(e * t) / mean_near(t.square()).clamp(min=1e-9) * t
+    e = f - mean_near(f * t) / mean_near(t.square()).clamp(min=1e-9) * t
     v = mean_near(e.square())
     weighted = G / v[:, None].clamp(min=1e-9)
     prior = torch.eye(G.shape[1], dtype=G.dtype, device=G.device) / SPREAD**2

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks.readme import table
-from benchmarks.toy_density import SMALL, errors, passes, record, referee_errors, rows_of, trained
+from benchmarks.toy_density import SMALL, THEN, errors, passes, record, referee_errors, rows_of, trained
 from benchmarks.toy_targets import TARGETS, Target, shapes
 from molscore.nn import DiScoFormer, Estimate
 from molscore.training import TrainConfig
@@ -68,12 +68,12 @@ def test_the_training_runs(target: Target, monkeypatch: pytest.MonkeyPatch) -> N
     assert all(torch.tensor(errors(network, target, 0.1, 20, 0)).isfinite())
 
 
-def test_results_are_recorded_run_by_run(tmp_path) -> None:
-    weights = {"weight_time": 1.0, "weight_slope": 0.0, "weight_fokker_planck": 1.0}
-    options = Namespace(steps=1, batch=1, density_start=0.1, ema=0.9, decay=0.5, samples=9, seed=0, **weights)
+def test_results_are_recorded_run_by_run(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, found = tmp_path / "toy.json", {0.1: [0.1, 0.0, 0.0, 5.0]}
-    for name in ("a", "b", "a"):
-        record(path, list(rows_of(name, 12, "dual", found)), options)
+    for name, steps in (("a", 1), ("b", 2), ("a", 2)):
+        monkeypatch.setattr("sys.argv", ["toy_density", "--steps", str(steps)])
+        record(path, list(rows_of(name, 12, "dual", steps, found)), Namespace(batch=1, samples=9))
     result = json.loads(path.read_text())
     assert sorted(row[0] for row in result["rows"]) == ["a", "b"]
-    assert "| a | 12 | dual |" in table(result)
+    assert "| a | 12 | dual | 2 |" in table(result)
+    assert result["command"].split(THEN) == [f"python -m benchmarks.toy_density --steps {steps}" for steps in (1, 2)]

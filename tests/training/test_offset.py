@@ -1,6 +1,7 @@
 """What is wrong with U by a function of the noise alone is mended, and nothing else is touched."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from molscore.datasets.statistics import distribution_of
 from molscore.datasets.store import MoleculeSet
+from molscore.diffusion.gaussian import centred_noise
 from molscore.molecules import Molecule
 from molscore.nn import Checkpoint, build
 from molscore.nn.noise import NOISE_WAVES, noise_waves
@@ -60,6 +62,31 @@ def test_an_offset_is_found_and_taken_back(spoilt: Callable[[float], Checkpoint]
 
 def test_a_right_density_stays_as_it_is(spoilt: Callable[[float], Checkpoint], gaussian: MoleculeSet) -> None:
     assert offset(with_noise_offset(spoilt(0.0), gaussian, RANGE, samples=8192)).abs().max() < 0.5
+
+
+def test_a_normalised_density_stays_normalised_on_data_of_another_width(gaussian: MoleculeSet) -> None:
+    """exp(-U) of an untrained network integrates to one, whatever the data; the control is the time score's residual.
+
+    U = |y|^2/2v + (d/2) ln 2 pi v, v = sigma^2 + sigma_N^2, solves the equation of diffusion, but over narrower data
+    its time score, d sigma^2/v - |y|^2 sigma^2/v^2, has a mean.
+    """
+    wide = replace(distribution_of("wide", gaussian), sigma_N=dict.fromkeys(range(2, N + 1), 1.5))
+    network = build(TINY, (wide,)).eval()
+    generator, B = torch.Generator().manual_seed(0), 16_384
+    x = gaussian.batch(torch.randint(len(gaussian), (B,), generator=generator).numpy(), network.elements)
+    low, high = torch.tensor(RANGE).log().tolist()
+    sigma = torch.empty(B).uniform_(low, high, generator=generator).exp()
+    z = centred_noise(x.mask, generator, x.positions.dtype)
+    found = Residuals.of(network, x, sigma, torch.zeros(B, dtype=torch.long), z)
+    v, y = sigma.square() + 1.5**2, x.positions + sigma[:, None, None] * z
+    time_score = sigma.square() / v * (D - y.square().sum((1, 2)) / v)
+    moved = []
+    for residual in (found.residual, time_score - found.target):
+        with torch.no_grad():
+            network.density_head.from_noise.copy_(fitted(found._replace(residual=residual)))
+        moved.append(float(offset(Checkpoint(network, (wide,), {}, {})).abs().max()))
+    assert moved[0] < 0.4
+    assert moved[1] > 1
 
 
 def test_only_the_offset_changes_and_again_it_is_the_same(
