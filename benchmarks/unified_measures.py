@@ -81,7 +81,7 @@ def densities(model: Model, molecules: MoleculeSet, sigma: float, seed: int) -> 
         with torch.no_grad():
             _, found = density.estimate(group.x + sigma * z, torch.full((len(group.rows),), sigma))
         U[group.rows] = found.double().numpy()
-        bias[group.rows] = residuals_of(density, group.x, group.rows, edges, seed).mean(2) @ np.diff(edges)
+        bias[group.rows] = residuals_of(density, group.x, group.rows, edges, seed).time_score.mean(2) @ np.diff(edges)
     return {"U": U.tolist(), "d": d.tolist(), "bias": bias.tolist()}
 
 

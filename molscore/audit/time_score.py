@@ -3,11 +3,20 @@
 For y = x + sigma z the log-density obeys dU/dln sigma = E[d - |z|^2 | y]. What is wrong by a constant c(sigma) in U
 shows as dc/dln sigma, whatever the molecules: the mean over each bin of ln sigma, its standard error (molecules
 independent, draws of one molecule not), and their sum from the Gaussian end downward.
-Source: Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equation 8.
+
+Beside it, what U leaves of the equation of diffusion, which is what training fits (`molscore.training.offset`):
+
+    E[dU/dln sigma - sigma^2 (div grad U - |grad U|^2)]
+        = E[dU/dln sigma - (d - |z|^2) + sigma grad U . (sigma grad U - z)]
+
+by Stein's identity. Its sum is ln Z where the model's molecules are like the data; the two means part where -grad U is
+too flat or too steep.
+Source: Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equation 8; Lai et al. 2023, arXiv 2210.04296.
 """
 
 import itertools
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,14 +25,21 @@ from torch import Tensor
 
 from molscore.audit.density import Density, groups, noise_of, slopes
 from molscore.audit.options import Options, chosen
-from molscore.audit.record import Part, Plot, Series, Table, Verdict
+from molscore.audit.record import Cell, Part, Plot, Series, Table, Verdict
 from molscore.datasets.store import MoleculeSet
 from molscore.diffusion.gaussian import degrees_of_freedom
 from molscore.screening.model import Model
 
-__all__ = ["residuals", "residuals_of", "time_score", "time_score_part"]
+__all__ = ["Residuals", "residuals", "residuals_of", "time_score", "time_score_part"]
 
 BINS, DRAWS, STANDARD_ERRORS = 10, 2, 3.0
+
+
+class Residuals(NamedTuple):
+    """Nats per e-fold, (molecules, bins, DRAWS) each."""
+
+    time_score: NDArray[np.float64]  # dU/dln sigma - (d - |z|^2)
+    diffusion: NDArray[np.float64]  # the same + sigma grad U . (sigma grad U - z)
 
 
 def time_score(model: Model, held_out: MoleculeSet, options: Options) -> Part:
@@ -33,31 +49,58 @@ def time_score(model: Model, held_out: MoleculeSet, options: Options) -> Part:
     return time_score_part(residuals(model, molecules, edges, options.seed), edges)
 
 
-def residuals(model: Model, molecules: MoleculeSet, edges: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """dU/dln sigma - (d - |z|^2) in nats, (molecules, bins, DRAWS), ln sigma uniform in each bin."""
-    found = np.zeros((len(molecules), len(edges) - 1, DRAWS))
+def residuals(model: Model, molecules: MoleculeSet, edges: NDArray[np.float64], seed: int) -> Residuals:
+    """Of all `molecules`, with noise whose ln sigma is uniform in each bin."""
+    found = Residuals(*np.zeros((2, len(molecules), len(edges) - 1, DRAWS)))
     for group in groups(model, molecules):
-        found[group.rows] = residuals_of(group.density, group.x, group.rows, edges, seed)
+        for whole, part in zip(found, residuals_of(group.density, group.x, group.rows, edges, seed), strict=True):
+            whole[group.rows] = part
     return found
 
 
 def residuals_of(
     density: Density, x: Tensor, rows: NDArray[np.integer], edges: NDArray[np.float64], seed: int
-) -> NDArray[np.float64]:
+) -> Residuals:
     """The same for clean positions x (B, N, 3) Å; `rows` (B,) name the molecules, so that each has noise of its own."""
     d = degrees_of_freedom(density.mask)
-    found = np.zeros((len(rows), len(edges) - 1, DRAWS))
+    found = Residuals(*np.zeros((2, len(rows), len(edges) - 1, DRAWS)))
     for k, draw in itertools.product(range(len(edges) - 1), range(DRAWS)):
         where = np.array([np.random.default_rng([seed, k, draw, 1, int(row)]).random() for row in rows])
         sigma = torch.from_numpy(np.exp(edges[k] + (edges[k + 1] - edges[k]) * where)).to(x)
-        z = noise_of(density.mask, rows, seed, k, draw, 2).to(x)
-        time_score = slopes(density, x + sigma[:, None, None] * z, sigma).time_score
-        found[:, k, draw] = (time_score - (d - z.square().sum((1, 2)))).double().cpu().numpy()
+        z, broad = noise_of(density.mask, rows, seed, k, draw, 2).to(x), sigma[:, None, None]
+        _, descent, time_score = slopes(density, x + broad * z, sigma)
+        left, sigma_grad_U = time_score - (d - z.square().sum((1, 2))), -broad * descent
+        found.time_score[:, k, draw] = left.double().cpu().numpy()
+        left = left + (sigma_grad_U * (sigma_grad_U - z)).sum((1, 2))
+        found.diffusion[:, k, draw] = left.double().cpu().numpy()
     return found
 
 
-def time_score_part(residual: NDArray[np.float64], edges: NDArray[np.float64]) -> Part:
-    """Table, plot and verdict of residuals (molecules, bins, draws)."""
+def time_score_part(found: Residuals, edges: NDArray[np.float64]) -> Part:
+    """Tables, plot and verdict."""
+    (z, rows), (_, of_diffusion) = (_summed(residual, edges) for residual in found)
+    columns = ["σ Å", "mean nats per e-fold", "standard error", "z", "RMS", "sum from the Gaussian end, nats", "± nats"]
+    tables = [Table("", columns, rows), Table("What U leaves of the equation of diffusion", columns, of_diffusion)]
+    verdict = Verdict.at_most("time score: largest |z| of all noise bins", float(np.abs(z).max()), STANDARD_ERRORS)
+    middle = np.exp((edges[1:] + edges[:-1]) / 2).tolist()
+    bars = [
+        Series(f"{name}, mean ± 3 standard errors", middle, [r[1] for r in of], [3 * r[2] for r in of], line=False)
+        for name, of in (("time score", rows), ("equation of diffusion", of_diffusion))
+    ]
+    plot = Plot("time_score", "Time score", "σ (Å)", "what U leaves over, nats per e-fold", bars, True, (0.0,))
+    molecules, _, draws = found.time_score.shape
+    note = (
+        f"{molecules} held-out molecules, {draws} draws of σ and noise each in every bin. The sum is the error of "
+        "log-density at the lower end of the bin that the means add up to: exact where U is off by a constant. That of "
+        "the equation of diffusion is log Ẑ as far as the model's molecules are like the data; the two part where −∇U "
+        "is too flat or too steep."
+    )
+    title = "Time score: does U change with the noise as a log-density must?"
+    return Part("time_score", title, tables, [verdict], note, [plot])
+
+
+def _summed(residual: NDArray[np.float64], edges: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[list[Cell]]]:
+    """z of each bin, and the rows of a table, of residuals (molecules, bins, draws)."""
     each = residual.mean(2)
     mean, error = each.mean(0), each.std(0, ddof=1) / math.sqrt(len(each))
     rms, z = np.sqrt(np.square(residual).mean((0, 2))), mean / np.maximum(error, 1e-12)
@@ -66,18 +109,7 @@ def time_score_part(residual: NDArray[np.float64], edges: NDArray[np.float64]) -
     total = np.cumsum((mean * widths)[::-1])[::-1]
     total_error = np.sqrt(np.cumsum(np.square(error * widths)[::-1])[::-1])
     sigmas = np.exp(edges)
-    rows = [
+    return z, [
         [f"{sigmas[k]:.3g} to {sigmas[k + 1]:.3g}", *(float(v[k]) for v in (mean, error, z, rms, total, total_error))]
         for k in range(len(mean))
     ]
-    columns = ["σ Å", "mean nats per e-fold", "standard error", "z", "RMS", "sum from the Gaussian end, nats", "± nats"]
-    verdict = Verdict.at_most("time score: largest |z| of all noise bins", float(np.abs(z).max()), STANDARD_ERRORS)
-    middle = np.exp((edges[1:] + edges[:-1]) / 2).tolist()
-    bars = Series("mean ± 3 standard errors", middle, mean.tolist(), (3 * error).tolist(), line=False)
-    plot = Plot("time_score", "Time score", "σ (Å)", "E[∂U/∂ln σ − (d − |z|²)], nats per e-fold", [bars], True, (0.0,))
-    note = (
-        f"{len(each)} held-out molecules, {residual.shape[2]} draws of σ and noise each in every bin. The sum is the "
-        "error of log-density at the lower end of the bin that the means add up to: exact where U is off by a constant."
-    )
-    title = "Time score: does U change with the noise as a log-density must?"
-    return Part("time_score", title, [Table("", columns, rows)], [verdict], note, [plot])
