@@ -26,7 +26,7 @@ from molscore.training.average import Average
 from molscore.training.offset import with_noise_offset
 from molscore.training.optimiser import Optimiser
 
-__all__ = ["errors", "passes", "referee_errors", "trained"]
+__all__ = ["errors", "kept", "passes", "referee_errors", "trained"]
 
 SMALL = ModelConfig(dim=64, vectors=16, heads=4, coarse_blocks=1, fine_blocks=2, pair_dim=32, basis=32)
 OBJECTIVES = {"dual": {}, "without the time score": {"weight_time": 0.0, "weight_fokker_planck": 0.0}}
@@ -110,6 +110,28 @@ def rows_of(name: str, d: int, objective: str, steps: int, found: dict[float, li
         yield [name, d, objective, steps, sigma, *values, passes(d, rmse, bias, modes)]
 
 
+def kept(rows: list[list[Any]]) -> list[list[Any]]:
+    """The rows of a result file against their bounds, for the table of verdicts: figure, value, bound, kept, why."""
+    of_dual, of_control = ([row for row in rows if row[2] == objective] for objective in OBJECTIVES)
+    worst = {
+        "RMSE, in bounds of 0.02 d": (1.0, lambda row: float(row[5]) / float(row[6])),
+        "|bias|, nats": (BIAS, lambda row: abs(float(row[7]))),
+        "mode-weight error, nats": (MODES, lambda row: float(row[8])),
+    }
+    found = []
+    for what, (bound, figure) in worst.items():
+        largest = max(of_dual, key=figure)
+        n = len({row[0] for row in of_dual})
+        where = f"{largest[0]} at {largest[4]:g} Å, of {n} densities, a small network trained on each"
+        word = "yes" if figure(largest) <= bound else "no"
+        found.append([f"known densities: largest {what}", f"{figure(largest):.3g}", f"<= {bound:g}", word, where])
+    if of_control:
+        failed = sum(not row[-1] for row in of_control)
+        what = "known densities, control without the time score: rows that break a bound"
+        found.append([what, str(failed), ">= 1", "yes" if failed else "no", f"of {len(of_control)}"])
+    return found
+
+
 def config_of(options: argparse.Namespace) -> TrainConfig:
     """The training of every network here, but for its objective."""
     return TrainConfig(
@@ -124,13 +146,13 @@ def record(path: Path, rows: list[list[Any]], options: argparse.Namespace) -> No
     """Put rows in the result file in place of those of the same density and objective."""
     new = {(row[0], row[2]) for row in rows}
     old = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"rows": [], "command": ""}
-    kept = [row for row in old["rows"] if (row[0], row[2]) not in new]
+    others = [row for row in old["rows"] if (row[0], row[2]) not in new]
     command = " ".join(["python -m benchmarks.toy_density", *sys.argv[1:]])
-    before = old["command"].split(THEN) if kept else []
+    before = old["command"].split(THEN) if others else []
     result = {
         "title": "Density: does the density head find a density that is known?",
         "columns": COLUMNS,
-        "rows": [*kept, *rows],
+        "rows": [*others, *rows],
         "machine": {**describe(), "threads": torch.get_num_threads()},
         "command": THEN.join([*(one for one in before if one != command), command]),
         "note": "Molecules' shapes averaged over rotations, mirror images and exchanges of like atoms, d = 3(N - 1); "

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks.readme import table
-from benchmarks.toy_density import SMALL, THEN, errors, passes, record, referee_errors, rows_of, trained
+from benchmarks.toy_density import SMALL, THEN, errors, kept, passes, record, referee_errors, rows_of, trained
 from benchmarks.toy_targets import TARGETS, Target, shapes
 from molscore.nn import DiScoFormer, Estimate
 from molscore.training import TrainConfig
@@ -66,6 +66,16 @@ def test_the_training_runs(target: Target, monkeypatch: pytest.MonkeyPatch) -> N
     network = trained(target, config, "test")
     assert isinstance(network, DiScoFormer)
     assert all(torch.tensor(errors(network, target, 0.1, 20, 0)).isfinite())
+
+
+def test_the_worst_row_decides() -> None:
+    good, bad = [0.1, 0.2, 0.05, 5.0], [0.3, -0.6, 0.25, 5.0]
+    control = list(rows_of("a", 12, "without the time score", 1, {0.1: bad}))
+    for at_half, words in ((good, ["yes"] * 4), (bad, ["no"] * 3 + ["yes"])):
+        found = kept([*rows_of("a", 12, "dual", 1, {0.1: good, 0.5: at_half}), *control])
+        assert [row[3] for row in found] == words
+    assert [row[1] for row in found] == ["1.25", "0.6", "0.25", "1"]
+    assert found[0][4].startswith("a at 0.5 Å")
 
 
 def test_results_are_recorded_run_by_run(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
