@@ -47,10 +47,12 @@ def agreement_part(judged: Sequence[Judged], resolution: float, wording: Wording
         _over("referee : one pass, wall time", lambda rows: float(slow[rows].mean() / fast[rows].mean()), n),
     ]
     rows = [[what, value, low, high] for what, value, (low, high) in statistics]
-    noise = float(np.square(errors).mean())
-    less = math.sqrt(max(0.0, float(np.square(difference).mean()) - noise))
-    rows += [["standard error of the referee, nats", math.sqrt(noise), None, None],
+    error = math.sqrt(float(np.square(errors).mean()))
+    less = math.sqrt(max(0.0, float(np.square(difference).mean()) - error**2))
+    free, (low, high) = within(model, truth, formulas, error)
+    rows += [["standard error of the referee, nats", error, None, None],
              ["RMSE less that error, in squares, nats", less, None, None],
+             ["rank correlation within a formula, less that error", free, low, high],
              ["one pass, ms a molecule", 1e3 * float(fast.mean()), None, None],
              ["referee, s a molecule", float(slow.mean()), None, None]]  # fmt: skip
     rmse, mean, _, _, ranks, _, faster = ((value, *interval) for _, value, interval in statistics)
@@ -79,7 +81,7 @@ def _certain(verdict: Verdict, whole: bool, figure: tuple[float, float, float]) 
     """The verdict, open where the figure passes but the whole of its interval does not."""
     if not verdict.passed or whole:
         return verdict
-    return replace(verdict, passed=None, why=f"95 % from {figure[1]:.2f} to {figure[2]:.2f}: too few molecules")
+    return replace(verdict, passed=None, why=f"95 % from {figure[1]:.3f} to {figure[2]:.3f}: too few molecules")
 
 
 def rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
@@ -90,14 +92,19 @@ def rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def within(
-    a: NDArray[np.float64], b: NDArray[np.float64], labels: NDArray[np.str_]
+    a: NDArray[np.float64], b: NDArray[np.float64], labels: NDArray[np.str_], error: float = 0.0
 ) -> tuple[float, tuple[float, float]]:
-    """Mean over labels of the rank correlation inside each, by members less one, and its interval over labels."""
+    """Mean over labels of the rank correlation inside each, by members less one, and its interval over labels.
+
+    `error` is the standard error of b: what it takes from a correlation is given back, r / (1 - error^2 / var b)^1/2,
+    at most 1 (Spearman 1904, American Journal of Psychology 15, 72).
+    """
     correlations, weights = [], []
     for label in sorted(set(labels.tolist())):
         rows = labels == label
         if rows.sum() >= LEAST and np.isfinite(one := rank_correlation(a[rows], b[rows])):
-            correlations.append(one)
+            told = 1 - error**2 / b[rows].var(ddof=1)
+            correlations.append(min(1.0, one / math.sqrt(told)) if error and told > 0 else one)
             weights.append(float(rows.sum() - 1))
     if not correlations:
         return float("nan"), (float("nan"), float("nan"))

@@ -37,7 +37,7 @@ from molscore.screening.model import Model
 
 __all__ = ["from_many_places", "paths"]
 
-PLACES, PROBES, BATCH = 16, 4, 16  # paths of a molecule, in pairs; directions of a trace; molecules at a time
+PLACES, PROBES, BATCH = 48, 4, 16  # paths of a molecule, in pairs; directions of a trace; molecules at a time
 NODES = 12  # traces along a path: what so few leave out, 0.3 nats, is less than paths differ by
 
 

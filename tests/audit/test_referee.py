@@ -110,5 +110,15 @@ def test_ranks_within_a_formula_are_blind_to_what_formulas_differ_by(rng: np.ran
     assert within(noise[0], np.exp(noise[0]), labels)[0] == pytest.approx(1.0)
 
 
+def test_what_a_referees_noise_takes_from_ranks_is_given_back(rng: np.random.Generator) -> None:
+    labels = np.repeat([f"C{k}" for k in range(20)], 100)
+    truth, off, noise = rng.normal(size=(3, 2000)) * np.array([[6.0], [1.6], [2.0]])
+    exact = within(truth + off, truth, labels)[0]
+    noisy = within(truth + off, truth + noise, labels)[0]
+    assert noisy < exact - 0.03
+    assert within(truth + off, truth + noise, labels, 2.0)[0] == pytest.approx(exact, abs=0.01)
+    assert within(truth, truth, labels, 100.0)[0] == pytest.approx(1.0)  # a noise above all that varies tells nothing
+
+
 def test_nothing_judged_is_said() -> None:
     assert agreement_part([], 0.05, WORDING).verdicts[0].passed is None
