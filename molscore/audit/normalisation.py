@@ -28,9 +28,9 @@ __all__ = ["Runs", "normalisation", "normalisation_part"]
 SPACING, FINE = 0.2, 0.1  # e-folds between levels: from data, of particles
 SHARE = 4  # one in so many of the options' n: each takes a hundred passes
 PILOT = 32  # molecules that the spread of the denoised positions is taken from
-PARTICLES, REPEATS = 64, 3  # of each run, runs of each formula
+PARTICLES, REPEATS = 256, 3  # of each run, runs of each formula
 SMALL, TYPICAL = 4, 2  # formulas of the smallest molecules, and of middling ones
-BOUND, ERROR, OVERLAP, ANCESTORS = 0.5, 0.25, 0.05, 4.0  # nats; beyond the others an estimate says nothing
+BOUND, ERROR, OVERLAP, ANCESTORS = 0.5, 0.25, 0.05, 10.0  # nats; beyond the others an estimate says nothing
 
 
 class Runs(NamedTuple):
