@@ -5,6 +5,7 @@ the mean error of log-density. The second (`molscore.audit.particles`) is ln Z i
 isomers.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -29,7 +30,8 @@ SPACING, FINE = 0.2, 0.1  # e-folds between levels: from data, of particles
 SHARE = 4  # one in so many of the options' n: each takes a hundred passes
 PILOT = 32  # molecules that the spread of the denoised positions is taken from
 PARTICLES, REPEATS = 256, 3  # of each run, runs of each formula
-SMALL, TYPICAL = 4, 2  # formulas of the smallest molecules, and of middling ones
+SMALL, COMMON, TYPICAL = 4, 4, 2  # formulas: the smallest, the smallest that are not rare, and middling ones
+MEMBERS = 5  # held-out molecules of a formula that is not rare
 BOUND, ERROR, OVERLAP, ANCESTORS = 0.5, 0.25, 0.05, 10.0  # nats; beyond the others an estimate says nothing
 
 
@@ -38,6 +40,7 @@ class Runs(NamedTuple):
 
     formula: str
     n_atoms: int
+    members: int  # held-out molecules of the formula
     runs: Sequence[Descent]
 
 
@@ -53,10 +56,11 @@ def normalisation(model: Model, held_out: MoleculeSet, options: Options) -> Part
     fine = _levels(options, FINE)
     tau = np.exp(np.interp(np.log(fine), np.log(levels), np.log(tau)))
     particles = []
-    for row in _formulas(held_out):
+    for row, members in _formulas(held_out):
         density = _particles_of(model, held_out, row)
+        generator.manual_seed(options.seed + 1 + row)
         runs = [descend(density, fine, tau, generator) for _ in range(REPEATS)]
-        particles.append(Runs(held_out[row].formula, int(held_out.sizes[row]), runs))
+        particles.append(Runs(held_out[row].formula, int(held_out.sizes[row]), members, runs))
     return normalisation_part(levels, found, len(molecules), fine, particles, options.resolution)
 
 
@@ -72,10 +76,10 @@ def normalisation_part(
     show = np.unique([*range(0, len(levels), 5), int(np.abs(levels - resolution).argmin()), len(levels) - 1])
     rows = [[f"{levels[k]:.3g}", *(float(values[k]) for values in found)] for k in show]
     at = [int(np.abs(fine - sigma).argmin()) for sigma in (resolution, fine[0])]
-    cells = [[run.formula, run.n_atoms, *(cell for k in at for cell in _summary(run, k))] for run in particles]
+    cells = [[*run[:3], *(cell for k in at for cell in _summary(run, k))] for run in particles]
     from_data = ["σ Å", "log Ẑ − KL, nats", "standard error", "overlap with the next level"]
     kinds = ("log Ẑ nats", "spread of runs", "least effective particles", "least ancestors")
-    by_particles = ["formula", "atoms", *(f"{kind} at {fine[i]:.3g} Å" for i in at for kind in kinds)]
+    by_particles = ["formula", "atoms", "held-out", *(f"{kind} at {fine[i]:.3g} Å" for i in at for kind in kinds)]
     tables = [
         Table("From data, all sizes", from_data, rows),
         Table("By particles, one formula", by_particles, cells),
@@ -84,12 +88,14 @@ def normalisation_part(
     curves += [Series(run.formula, fine.tolist(), _mean(run).tolist()) for run in particles]
     plot = Plot("normalisation", "Normalisation", "σ (Å)", "log Ẑ (nats)", curves, True, (-BOUND, BOUND))
     verdicts = [_from_data(levels, found, sigma) for sigma in (resolution, levels[0])]
-    verdicts += [_by_particles(particles, k, fine[k]) for k in at]
+    common, rare = ([run for run in particles if (run.members >= MEMBERS) is kind] for kind in (True, False))
+    for kind, some in ((f"of {MEMBERS} held-out molecules or more", common), ("of fewer", rare)):
+        verdicts += [_by_particles(some, k, f"formula {kind} at σ = {fine[k]:.3g} Å") for k in at]
     note = (
         f"From data: {n} held-out molecules, Bennett's estimate between neighbouring levels from {levels[-1]:g} Å "
         "down; it is log Ẑ less the Kullback-Leibler divergence from truth to model: the mean error of log-density "
-        f"over data. By particles: {PARTICLES} particles, {REPEATS} runs a formula; unbiased for Z, blind where the "
-        "score leads none."
+        f"over data. By particles: {PARTICLES} particles, {REPEATS} runs a formula, `held-out` its molecules "
+        "there; unbiased for Z, blind where the score leads none."
     )
     title = "Normalisation: does the density integrate to one at every noise level?"
     return Part("normalisation", title, tables, verdicts, note, [plot])
@@ -103,16 +109,20 @@ def _levels(options: Options, spacing: float) -> NDArray[np.float64]:
     return np.concatenate([below, ladder(options.resolution, options.sigma_max, spacing)[1:]])
 
 
-def _formulas(molecules: MoleculeSet) -> Iterator[int]:
-    """A molecule of each formula to look at: the smallest and middling ones."""
-    order, seen = np.argsort(molecules.sizes, kind="stable"), set()
-    middle = len(order) // 2
-    for rows, wanted in ((order, SMALL), (order[middle:], SMALL + TYPICAL)):
-        for row in rows.tolist():
+def _formulas(molecules: MoleculeSet) -> Iterator[tuple[int, int]]:
+    """A molecule of each formula to look at, and how many there are of it: small, small and not rare, middling ones."""
+    order = np.argsort(molecules.sizes, kind="stable").tolist()
+    members = Counter(molecules[row].formula for row in order)
+    frequent = [row for row in order if members[molecules[row].formula] >= MEMBERS]
+    seen, wanted = set[str](), 0
+    for rows, more in ((order, SMALL), (frequent, COMMON), (order[len(order) // 2 :], TYPICAL)):
+        wanted += more
+        for row in rows:
             formula = molecules[row].formula
             if len(seen) < wanted and formula not in seen:
                 seen.add(formula)
-                yield row
+                yield row, members[formula]
+        wanted = len(seen)
 
 
 def _particles_of(model: Model, molecules: MoleculeSet, row: int) -> ModelDensity:
@@ -148,9 +158,9 @@ def _from_data(levels: NDArray[np.float64], found: Ladder, sigma: float) -> Verd
     return Verdict.at_most(what, value, BOUND, f"standard error {error:.2g} nats, at {levels[worst]:.3g} Å")
 
 
-def _by_particles(particles: list[Runs], k: int, sigma: float) -> Verdict:
+def _by_particles(particles: list[Runs], k: int, which: str) -> Verdict:
     """Over the formulas whose runs agree and descend from several ancestors."""
-    what = f"normalisation: largest |log Ẑ| of a formula at σ = {sigma:.3g} Å, nats"
+    what = f"normalisation: largest |log Ẑ| of a {which}, nats"
     trusted, open_ones = [], []
     for run in particles:
         log_Z, spread, _, ancestors = _summary(run, k)
@@ -160,4 +170,4 @@ def _by_particles(particles: list[Runs], k: int, sigma: float) -> Verdict:
     left = f"; too few effective particles to say: {names}" if names else ""
     if not trusted:
         return Verdict(what, None, f"<= {BOUND:g}", None, left.removeprefix("; ") or "no formula was looked at")
-    return Verdict.at_most(what, max(trusted)[0], BOUND, f"{max(trusted)[1]}, of {len(trusted)} formulas{left}")
+    return Verdict.at_most(what, max(trusted)[0], BOUND, f"{max(trusted)[1]}, of {len(trusted)} that can be told{left}")

@@ -8,7 +8,7 @@ import pytest
 
 from molscore.audit import PARTS, Options, audit, run
 from molscore.audit.edm import SIGMA_0, edm
-from molscore.audit.normalisation import normalisation
+from molscore.audit.normalisation import _formulas, normalisation
 from molscore.audit.options import chosen
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
@@ -23,7 +23,8 @@ def held_out() -> MoleculeSet:
 @pytest.fixture
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
     """An audit of few levels and particles."""
-    for name, value in {"SPACING": 2.0, "FINE": 2.0, "PARTICLES": 4, "REPEATS": 2, "SMALL": 1, "TYPICAL": 1}.items():
+    few = {"SPACING": 2.0, "FINE": 2.0, "PARTICLES": 4, "REPEATS": 2, "SMALL": 1, "COMMON": 1, "TYPICAL": 1}
+    for name, value in few.items():
         monkeypatch.setattr(f"molscore.audit.normalisation.{name}", value)
     return Options(n=8, referee=0, resolution=0.1, sigma_min=0.05, sigma_max=10.0, output=tmp_path)
 
@@ -34,7 +35,15 @@ def test_the_normalisation_has_both_estimates(held_out: MoleculeSet, quick: Opti
     assert data.rows[0][0] == "0.05"
     assert [row[0] for row in particles.rows][0] == "H2O"
     assert all(np.isfinite(row[1:]).all() for row in [*data.rows, *particles.rows])
-    assert len(part.verdicts) == 4
+    assert len(part.verdicts) == 6
+
+
+def test_formulas_are_small_ones_then_small_ones_that_are_not_rare(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SMALL": 1, "COMMON": 1, "TYPICAL": 1, "MEMBERS": 3}.items():
+        monkeypatch.setattr(f"molscore.audit.normalisation.{name}", value)
+    water, methane, ethane = (next(m for m in tiny.geometries() if m.formula == f) for f in ("H2O", "CH4", "C2H6"))
+    rows = list(_formulas(MoleculeSet.from_molecules([ethane, *[methane] * 3, water, ethane, ethane, ethane, ethane])))
+    assert rows == [(4, 1), (1, 3), (0, 5)]
 
 
 def test_edms_convention_is_the_sum_of_its_terms(held_out: MoleculeSet, quick: Options) -> None:
