@@ -16,7 +16,7 @@ from molscore.evaluation.validity import edm_smiles
 from molscore.molecules.atomic import write_text
 from molscore.screening.model import Model, load
 
-__all__ = ["Setting", "figures", "judged", "kept_row", "measure"]
+__all__ = ["JUDGED", "Setting", "figures", "judged", "kept_row", "measure"]
 
 COLUMNS = ["sampler", "temperature", "guidance", "evaluations", "atom stability %", "molecule stability %",
            "valid %", "unique of valid %", "valid x unique %", "novel %", "connected %", "stable and connected %",
@@ -24,6 +24,7 @@ COLUMNS = ["sampler", "temperature", "guidance", "evaluations", "atom stability 
 FIGURES = ["atom_stability", "molecule_stability", "validity", "uniqueness",
            "valid_unique", "novelty", "connectivity", "stable_connected"]  # fmt: skip
 RESULT = Path(__file__).parent / "results" / "generation.json"
+JUDGED = 3  # evaluations a molecule: its density, and the two that give the codimension
 Row = list[str | float | None]
 
 
@@ -48,15 +49,15 @@ def judged(draws: Sequence[Draw], reference: set[str | None] | None) -> tuple[li
 def kept_row(setting: Setting, draws: Sequence[Draw], reference: set[str | None] | None, keep: float) -> Row:
     """The same molecules, the likeliest share of each seed.
 
-    What was drawn and turned down is paid for by what is kept: so are one more evaluation a molecule for its density,
-    and the time.
+    What was drawn and turned down is paid for by what is kept: so are the evaluations by which each is judged, and the
+    time.
     """
     kept = [Draw(likeliest(drawn.molecules, keep), drawn.seconds) for drawn in draws]
     ratio = sum(len(drawn.molecules) for drawn in draws) / sum(len(part.molecules) for part in kept)
     sampler, temperature, guidance, evaluations = setting.cells
     by = draws[0].molecules.metadata["by"].replace("_", " ")
     found, speed = judged(kept, reference)
-    cells = [f"{sampler}, kept {keep:.0%} by {by}", temperature, guidance, f"{(evaluations + 1) * ratio:.1f}"]
+    cells = [f"{sampler}, kept {keep:.0%} by {by}", temperature, guidance, f"{(evaluations + JUDGED) * ratio:.1f}"]
     return [*cells, *figures(found), f"{speed:.1f}"]
 
 
@@ -129,8 +130,8 @@ def _record(rows: Sequence[Row], options: argparse.Namespace, weights: str) -> N
     if options.keep_of:
         note += (
             f" Kept: of the molecules of the row above, the {options.keep:.0%} of each seed that the model itself "
-            "finds the most likely, no other check made; evaluations and time are for each molecule that is kept, "
-            "so they hold those turned down and the one evaluation that gives each its density."
+            "finds the best, no other check made; evaluations and time are for each molecule that is kept, "
+            f"so they hold those turned down and the {JUDGED} evaluations by which each is judged."
         )
     result = {
         "title": options.title,

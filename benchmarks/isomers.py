@@ -28,6 +28,7 @@ LABELS = {
     "formula_percentile": "`formula_percentile`",
     "difference": "`difference`: 0.05 Å against 0.2 Å, nats per degree of freedom",
     "difference_percentile": "`difference_percentile`",
+    "codimension": "`codimension`: 0.4 Å against 0.5 Å, share of what an isolated shape loses",
 }
 
 
@@ -44,7 +45,7 @@ def numbers(model: Model, molecules: list[Molecule]) -> dict[str, np.ndarray]:
         "log_likelihood": terms.log_likelihood,
     }
     case = Case(model, molecules, terms, RESOLUTION)
-    for by in ("percentile", "formula_percentile", "difference", "difference_percentile"):
+    for by in ("percentile", "formula_percentile", "difference", "difference_percentile", "codimension"):
         if has_tables(model, by, RESOLUTION):
             found[by] = criterion(case, by)
     return found | {f"at {r:g} Å": model.log_density(molecules, r) for r in RESOLUTIONS}

@@ -23,7 +23,7 @@ def table(candidates: list[Candidate]) -> str:
     for rank, c in enumerate(candidates, start=1):
         value, log_likelihood = standing(c)
         novel = "?" if c.novel is None else "yes" if c.novel else "no"
-        lines.append(f"{rank:>4} {value:>21.1f} {log_likelihood:>8.1f}  {novel:3}  {c.formula:10} {c.smiles}")
+        lines.append(f"{rank:>4} {value:>21.3f} {log_likelihood:>8.1f}  {novel:3}  {c.formula:10} {c.smiles}")
     return "\n".join(lines)
 
 
@@ -39,8 +39,7 @@ def main() -> None:
 
     started = time.monotonic()
     model = molscore.load(options.model)
-    keep = options.keep if model.resolutions else 1.0
-    drawn = model.generate(options.n, seed=0, steps=options.steps, keep=keep, progress=True)
+    drawn = model.generate(options.n, seed=0, steps=options.steps, keep=options.keep, progress=True)
     kept = [candidate for candidate in drawn if candidate.passed]
     print(f"{model}: {candidate_summary(drawn)}, in {time.monotonic() - started:.0f} s\n")
     print(f"All {len(drawn)} drawn, before any filter, by EDM's metrics:\n{molscore.evaluate(drawn).to_text()}\n")

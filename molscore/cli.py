@@ -18,8 +18,8 @@ from molscore.pipelines.merging import merge, top
 __all__ = ["main"]
 
 _ORDERS = (  # those of `molscore.screening.criteria`, which is not loaded for a list of names
-    "percentile", "formula_percentile", "difference", "difference_percentile", "log_likelihood", "log_density",
-    "per_degree",
+    "percentile", "formula_percentile", "difference", "difference_percentile", "codimension",
+    "log_likelihood", "log_density", "per_degree",
 )  # fmt: skip
 # options that leave the rows of a result as they are
 _WITHOUT_EFFECT = ("output", "workers", "as_json", "resume", "engine", "shard")
@@ -93,8 +93,8 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option("--sampler", type=click.Choice(["langevin", "heun", "ode", "mala"]), default="langevin")
 @click.option("--temperature", type=float, default=0.6, help="Of langevin's noise, 0 to 1; also in mala's first part.")
 @click.option("--guidance", type=float, default=2.0, help="Away from the network's own coarse guess, 0 to 10.")
-@click.option("--keep", type=float, default=1.0, help="Share, most likely first, of those that pass the checks.")
-@click.option("--by", type=click.Choice(_ORDERS), default=None, help="What most likely means; see `rank`.")
+@click.option("--keep", type=float, default=1.0, help="Share, best first, of those that pass the checks.")
+@click.option("--by", type=click.Choice(_ORDERS), default=None, help="What best means; codimension unless given.")
 @click.option("--novel", is_flag=True, help="Turn down molecules of the training data.")
 @click.option("--all", "rejected", is_flag=True, help="Write the molecules turned down as well, with the reason.")
 @click.option("--seed", type=int, default=0)
@@ -106,7 +106,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 def generate(
     context: click.Context, model: str, distribution: str | None, output: str, rejected: bool, **fields: Any
 ) -> None:
-    """Draw molecules, check, filter and rank them, and write those that pass, most likely first."""
+    """Draw molecules, check, filter and rank them, and write those that pass, best first."""
     from molscore.molecules.files import write
     from molscore.screening import report
     from molscore.screening.generate import Request

@@ -1,4 +1,4 @@
-"""Does the density filter pay? Stability of the most likely share of drawn molecules, and what that saves.
+"""Does the density filter pay? Stability of the best share of drawn molecules, and what that saves.
 
 To have S stable molecules one inspects S / p of them, p being the stable share of what one is shown. A filter that
 raises it from p to q saves 1 - p/q of the inspections; none can save more than 1 - p.
@@ -18,7 +18,7 @@ from molscore.evaluation.bootstrap import bootstrap_interval
 from molscore.evaluation.stability import stability
 from molscore.molecules.molecule import Molecule
 from molscore.screening.candidate import inspect, mark_duplicates
-from molscore.screening.criteria import choose_order
+from molscore.screening.criteria import DRAWN
 from molscore.screening.model import Model
 
 __all__ = ["filtering", "saved", "stable_share"]
@@ -30,31 +30,30 @@ RESAMPLES = 1000  # of the bootstrap; a fifth for each point of the curve
 COLUMNS = ["drawn at temperature", "molecules", "n", "kept by", "stable, all %", f"stable, kept {KEEP:.0%}",
            "gain, points", "inspected fewer %", "at best %"]  # fmt: skip
 NOTE = (
-    f"EDM's stability of the most likely {KEEP:.0%}, nothing else filtered, or only those that pass the checks of "
+    f"EDM's stability of the best {KEEP:.0%}, nothing else filtered, or only those that pass the checks of "
     "`generate`; 95 % bootstrap intervals over molecules, the threshold drawn again with them. `at best`: a filter "
-    "that knew the answer. `chance`: molecules kept at random."
+    "that knew the answer. `chance`: molecules kept at random, and what 95 % of such choices gain."
 )
 
 
 def filtering(model: Model, held_out: MoleculeSet, options: Options) -> Part:
     """The filter on `options.drawn` molecules at each temperature."""
     rows, plots, verdicts = [], [], []
-    order = choose_order(model, None, options.resolution)
     for temperature in TEMPERATURES if options.drawn else ():
         molecules = drawn(model, options, temperature)
         stable = stability(molecules).molecules
         found = measures(model, molecules, options.resolution)
         values = {by: _ranked(numbers, found["log_likelihood"]) for by, numbers in found.items()}
-        values["chance"] = np.random.default_rng(options.seed).random(len(molecules))
         passed = _passed(molecules)
         for name, kept in (("all", np.ones(len(molecules), dtype=bool)), ("that pass the checks", passed)):
             if kept.sum() < 10:
                 continue
-            for by in values if name == "all" else (order, "chance"):
-                cells = _row(values[by][kept], stable[kept], options.seed)
-                rows.append([temperature, name, int(kept.sum()), by, *cells])
-        plots.append(_plot(temperature, values[order], values["chance"], stable, options.seed))
-        verdicts += _verdicts(values[order], stable, f"temperature {temperature:g}, kept by {order}", options.seed)
+            of = [temperature, name, int(kept.sum())]
+            for by in values if name == "all" else (DRAWN,):
+                rows.append([*of, by, *_row(values[by][kept], stable[kept], options.seed)])
+            rows.append([*of, "chance", *_by_chance(stable[kept], options.seed)])
+        plots.append(_plot(temperature, values[DRAWN], stable, options.seed))
+        verdicts += _verdicts(values[DRAWN], stable, f"temperature {temperature:g}, kept by {DRAWN}", options.seed)
     title = "The filter: how many unstable molecules does the density turn down?"
     return Part("filtering", title, [Table("", COLUMNS, rows)], verdicts, NOTE, plots)
 
@@ -73,8 +72,11 @@ def _verdicts(values: NDArray[np.float64], stable: NDArray[np.bool_], what: str,
 
 def stable_share(values: NDArray[np.float64], stable: NDArray[np.bool_], keep: float) -> float:
     """Stable share of the `keep` with the largest values, as `density_filter` keeps them."""
-    n = max(1, int(np.floor(keep * len(values) + 0.5)))
-    return float(stable[np.argsort(-values, kind="stable")[:n]].mean())
+    return float(stable[np.argsort(-values, kind="stable")[: _kept(keep, len(values))]].mean())
+
+
+def _kept(keep: float, n: int) -> int:
+    return max(1, int(np.floor(keep * n + 0.5)))
 
 
 def saved(before: float, after: float) -> float:
@@ -88,13 +90,29 @@ def _figures(values: NDArray[np.float64], stable: NDArray[np.bool_]) -> tuple[fl
     return 100 * (after - before), saved(before, after)
 
 
-def _row(values: NDArray[np.float64], stable: NDArray[np.bool_], seed: int) -> list[str | float]:
-    before, after = float(stable.mean()), stable_share(values, stable, KEEP)
-    cells: list[str | float] = [f"{100 * before:.1f}", f"{100 * after:.1f}"]
-    for k, figure in enumerate(_figures(values, stable)):
-        low, high = bootstrap_interval(lambda r, k=k: _figures(values[r], stable[r])[k], len(stable), RESAMPLES, seed)
-        cells.append(f"{figure:.1f} [{low:.1f}, {high:.1f}]")
-    return [*cells, f"{_at_best(stable):.1f}"]
+def _row(values: NDArray[np.float64], stable: NDArray[np.bool_], seed: int) -> list[str]:
+    intervals = [
+        bootstrap_interval(lambda rows, k=k: _figures(values[rows], stable[rows])[k], len(stable), RESAMPLES, seed)
+        for k in range(2)
+    ]
+    return _cells(stable, stable_share(values, stable, KEEP), _figures(values, stable), intervals)
+
+
+def _by_chance(stable: NDArray[np.bool_], seed: int) -> list[str]:
+    """A choice that knows nothing: no gain on average, and in 95 % of all choices of `KEEP` no more than so much."""
+    n, before = _kept(KEEP, len(stable)), float(stable.mean())
+    rng = np.random.default_rng(seed)
+    shares = rng.hypergeometric(int(stable.sum()), int((~stable).sum()), n, 100 * RESAMPLES) / n
+    low, high = np.quantile(shares, [0.025, 0.975]).tolist()
+    gains = (100 * (low - before), 100 * (high - before))
+    return _cells(stable, before, (0.0, 0.0), [gains, (saved(before, low), saved(before, high))])
+
+
+def _cells(
+    stable: NDArray[np.bool_], after: float, figures: tuple[float, float], intervals: Sequence[tuple[float, float]]
+) -> list[str]:
+    texts = [f"{value:.1f} [{low:.1f}, {high:.1f}]" for value, (low, high) in zip(figures, intervals, strict=True)]
+    return [f"{100 * stable.mean():.1f}", f"{100 * after:.1f}", *texts, f"{_at_best(stable):.1f}"]
 
 
 def _at_best(stable: NDArray[np.bool_]) -> float:
@@ -118,15 +136,15 @@ def _passed(molecules: Sequence[Molecule]) -> NDArray[np.bool_]:
 def _plot(
     temperature: float,
     values: NDArray[np.float64],
-    chance: NDArray[np.float64],
     stable: NDArray[np.bool_],
     seed: int,
 ) -> Plot:
     """Stability against the share that is kept."""
-    series = []
-    for label, numbers in (("by likelihood", values), ("at random", chance)):
-        shares = [100 * stable_share(numbers, stable, keep) for keep in KEEPS]
-        series.append(Series(label, KEEPS, shares, [_half(numbers, stable, keep, seed) for keep in KEEPS]))
+    shares = [100 * stable_share(values, stable, keep) for keep in KEEPS]
+    series = [
+        Series(f"by {DRAWN}", KEEPS, shares, [_half(values, stable, keep, seed) for keep in KEEPS]),
+        Series("at random", KEEPS, [100 * float(stable.mean())] * len(KEEPS)),
+    ]
     return Plot(
         f"filter_{temperature:g}", f"Filter, temperature {temperature:g}", "share kept", "stable molecules, %", series
     )

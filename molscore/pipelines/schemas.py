@@ -46,7 +46,7 @@ class Judged(BaseModel):
 
 
 class Drawn(BaseModel):
-    """Candidates: those that passed the checks first, most likely first, then those turned down, with the verdict."""
+    """Candidates: those that passed the checks first, best first, then those turned down, with the verdict."""
 
     model: str
     candidates: list[dict[str, Any]]

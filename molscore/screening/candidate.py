@@ -121,7 +121,7 @@ def mark_duplicates(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those that passed, most likely first, then the rest."""
+    """Those that passed, best first, then the rest."""
     return sorted(candidates, key=lambda c: (not c.passed, -standing(c)[0], -standing(c)[1], c.index))
 
 

@@ -3,7 +3,14 @@
 All are such that the larger is the likelier. Raw numbers favour some sizes and simple molecules; percentiles, and the
 difference between two resolutions, do not: see docs/likelihood.md, and `molscore audit` for which tells good from bad.
 The difference is best at geometries that were shaken; made from SMILES, those of any molecule are as good, and only the
-percentile tells molecules that are not like the data.
+percentile tells molecules that are not like the data. Of molecules that a model drew, those that are wrong are wrong in
+what is bonded, and the codimension tells: how fast the density falls with blur where bonds come undone,
+
+    codimension = [ln p_0.4 Å(x) - ln p_0.5 Å(x)] / [(3N - 6) ln(0.5/0.4)]
+
+Near a surface that the data lie on, ln p_sigma(x) changes by -(its codimension) d ln sigma (Tempczyk et al. 2022, LIDL,
+arXiv 2206.14882, theorem 1). An isolated shape, free to turn, has 3N - 6, and so 1 here; a geometry that blurs into
+other molecules has less. Such slopes undo the likelihood paradox (Kamkari et al. 2024, arXiv 2403.18910).
 """
 
 from collections.abc import Callable, Sequence
@@ -23,9 +30,11 @@ from molscore.screening.references import COARSER, References, degrees_of_freedo
 if TYPE_CHECKING:
     from molscore.screening.model import Model
 
-__all__ = ["DEFAULT", "DIGITS", "ORDERS", "Case", "check_order", "choose_order", "criterion", "has_tables"]
+__all__ = ["DEFAULT", "DIGITS", "DRAWN", "ORDERS", "Case", "check_order", "choose_order", "criterion", "has_tables"]
 
-DEFAULT = "percentile"  # of `rank` and `generate --keep`, for a model that has the tables
+DEFAULT = "percentile"  # of `rank`, for a model that has the tables
+DRAWN = "codimension"  # of `generate`
+BONDS = (0.4, 0.5)  # Å: where molecules take shape, and draws that will be stable part from others
 
 
 class Case(NamedTuple):
@@ -68,17 +77,24 @@ def _difference_percentile(case: Case) -> NDArray[np.float64]:
     return case.standing(lambda tables: tables.difference.percentile(values, sizes, case.resolution))
 
 
+def _codimension(case: Case) -> NDArray[np.float64]:
+    fine, coarse = (case.model.log_density(case.molecules, sigma) for sigma in BONDS)
+    internal = np.maximum(degrees_of_freedom(case.molecules) - 3, 1)  # two atoms: 3N - 5, as they turn about two axes
+    return (fine - coarse) / (internal * np.log(BONDS[1] / BONDS[0]))
+
+
 _CRITERIA: dict[str, Callable[[Case], NDArray[np.float64]]] = {
     "percentile": _percentile,
     "formula_percentile": _formula_percentile,
     "difference": _difference,
     "difference_percentile": _difference_percentile,
+    "codimension": _codimension,
     "log_likelihood": lambda case: case.terms.log_likelihood,
     "log_density": lambda case: case.terms.log_density,
     "per_degree": lambda case: case.terms.log_density / degrees_of_freedom(case.molecules),
 }
 ORDERS = tuple(_CRITERIA)
-DIGITS = {"difference": 5, "per_degree": 5, "log_likelihood": 4, "log_density": 4}  # percentiles have two
+DIGITS = {"codimension": 5, "difference": 5, "per_degree": 5, "log_likelihood": 4, "log_density": 4}  # others: two
 _TABLES = {"percentile": "size", "formula_percentile": "formula", "difference_percentile": "difference"}
 
 

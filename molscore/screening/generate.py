@@ -9,7 +9,7 @@ from molscore.errors import InputError, PositionError
 from molscore.molecules.molecule import Molecule
 from molscore.screening.admission import check_extent
 from molscore.screening.candidate import Candidate, Verdict, inspect, mark_duplicates, ranked, standing
-from molscore.screening.criteria import DIGITS, Case, choose_order, criterion
+from molscore.screening.criteria import DIGITS, DRAWN, Case, choose_order, criterion
 from molscore.screening.draw import draw_formulas, draw_positions
 from molscore.screening.passes import check_sigma
 from molscore.screening.samplers import SAMPLERS
@@ -32,8 +32,8 @@ class Request:
     sampler: str = "langevin"  # langevin, heun, ode or mala
     temperature: float = 0.6  # of the noise that langevin adds: 1 samples the model's density, less its likely part
     guidance: float = 2.0  # away from the coarse half's guess, `Denoised.guided`; 0 follows the model's own score
-    keep: float = 1.0  # share, most likely first, of the candidates that pass the checks
-    by: str | None = None  # what most likely means: one of `criteria.ORDERS`; None is the model's default
+    keep: float = 1.0  # share, best first, of the candidates that pass the checks
+    by: str | None = None  # what best means: one of `criteria.ORDERS`; None is `criteria.DRAWN`
     novel: bool = False  # turn down molecules of the training data
     resolution: float = 0.05  # Å, at which densities are read
 
@@ -58,13 +58,13 @@ class Request:
 def generate(
     model: "Model", request: Request, progress: bool = False, tick: Callable[[], object] = bool
 ) -> list[Candidate]:
-    """All n candidates: those that pass first, most likely first, then those turned down, each with its verdict.
+    """All n candidates: those that pass first, best first, then those turned down, each with its verdict.
 
     `tick` is called now and then, at least once each evaluation of the network; what it raises ends the job.
     """
-    if model.reference is not None or (request.keep < 1 and request.by is None):
-        model.require_reference().index_of(request.resolution)
-    by = choose_order(model, request.by, request.resolution)
+    if model.reference is not None:
+        model.reference.index_of(request.resolution)
+    by = choose_order(model, request.by or DRAWN, request.resolution)
     if request.novel and model.known is None:
         raise InputError(f"model {model.name} holds no list of its training molecules to tell novel ones by")
     counts = draw_formulas(model, request.n, request.seed, request.formula, request.n_atoms)
@@ -124,7 +124,7 @@ def _known_turned_down(candidate: Candidate) -> Candidate:
 
 
 def density_filter(candidates: Sequence[Candidate], keep: float) -> list[Candidate]:
-    """Turn down all but the most likely share `keep` of those that pass, by their criterion, then log-likelihood."""
+    """Turn down all but the best share `keep` of those that pass, by their criterion, then log-likelihood."""
     passing = sorted((c for c in candidates if c.passed), key=lambda c: (*standing(c), -c.index), reverse=True)
     kept = max(1, math.floor(keep * len(passing) + 0.5))
     if kept >= len(passing):

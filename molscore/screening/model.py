@@ -167,7 +167,7 @@ class Model:
         return passes.atom_log_densities(self.network, self.molecules(molecules), sigma, self.token)
 
     def generate(self, n: int, seed: int = 0, progress: bool = False, **options: Any) -> list[Candidate]:
-        """Draw n molecules and judge them: those that pass first, most likely first. The same seed draws the same ones.
+        """Draw n molecules and judge them: those that pass first, best first. The same seed draws the same ones.
 
         `options` are the other fields of `molscore.screening.generate.Request`: formula, n_atoms, steps, sampler, keep,
         novel, resolution.

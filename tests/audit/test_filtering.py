@@ -6,7 +6,7 @@ import pytest
 from molscore.audit import Options, filtering
 from molscore.audit import drawn as drawing
 from molscore.audit.drawn import drawn
-from molscore.audit.filtering import _at_best, _figures, _ranked, saved, stable_share
+from molscore.audit.filtering import _at_best, _by_chance, _figures, _ranked, saved, stable_share
 from molscore.audit.filtering import filtering as measure
 from molscore.datasets.store import MoleculeSet
 from molscore.molecules import Molecule
@@ -22,6 +22,19 @@ def test_a_filter_that_knows_saves_all_there_is(rng) -> None:
     gain, fewer = _figures(rng.random(4000), stable)
     assert abs(gain) < 2.5 and abs(fewer) < 4
     assert _figures(-stable.astype(float), stable)[0] < -10
+
+
+def test_chance_gains_nothing_and_varies_as_it_must(rng) -> None:
+    """Against 2,000 choices at random, and the variance of a draw without replacement."""
+    stable = np.arange(1000) < 700
+    before, after, gain, _, _ = _by_chance(stable, 0)
+    assert before == after == "70.0"
+    low, high = (float(text) for text in gain.split("[")[1].rstrip("]").split(","))
+    deviation = 100 * np.sqrt(0.7 * 0.3 / 650 * 350 / 999)
+    assert low == pytest.approx(-1.96 * deviation, abs=0.25) and high == pytest.approx(1.96 * deviation, abs=0.25)
+    gains = np.array([_figures(rng.random(1000), stable)[0] for _ in range(2000)])
+    assert 0.92 < ((gains >= low) & (gains <= high)).mean() < 0.98
+    assert _figures(rng.random(1000) + stable, stable)[0] > high
 
 
 def test_the_share_that_is_kept(rng) -> None:
@@ -54,6 +67,6 @@ def test_the_part_has_a_row_for_each_criterion(monkeypatch, tmp_path, rng) -> No
     found = measure(tiny.model(), held, Options(drawn=24, resolution=0.1, output=tmp_path))
     table = found.tables[0]
     rows = [row for row in table.rows if row[0] == 1.0 and row[1] == "all"]
-    assert {"chance", "percentile", "difference_percentile"} <= {row[3] for row in rows}
+    assert {"chance", "percentile", "codimension"} <= {row[3] for row in rows}
     assert all(float(row[4]) <= 50 for row in rows)
     assert len(found.plots) == 2 and len(found.verdicts) == 4

@@ -15,7 +15,7 @@ from molscore.errors import InputError
 from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
 from molscore.molecules.files import write
-from molscore.screening.criteria import ORDERS
+from molscore.screening.criteria import DRAWN, ORDERS
 from tests import tiny
 
 
@@ -42,10 +42,28 @@ def test_the_mean_leaves_controls_out(monkeypatch) -> None:
     monkeypatch.setattr(part, "measures", sizes)
     small, large = [list(tiny.geometries()[first::9]) for first in (0, 8)]
     groups = [Contrast("same", small, small), Contrast("size", large, small, control=True)]
-    table, means = part._table(None, groups, 0.1, 0)
-    assert means == {"atoms": pytest.approx(0.5)}
-    assert float(str(table.rows[1][1]).split()[0]) > 0.7
+    table, areas = part._table(None, groups, 0.1, 0)
+    assert areas[0] == {"atoms": pytest.approx(0.5)}
+    assert areas[1] == {"atoms": pytest.approx(float(table.rows[1][1].split()[0]), abs=1e-3)}
+    assert areas[1]["atoms"] > 0.7
     assert table.rows[-1][1] == "0.500"
+
+
+def test_an_order_is_held_against_the_best() -> None:
+    areas = [{"good": 0.9, "fair": 0.895, "bad": 0.5}, {"good": 0.7, "fair": 0.695, "bad": 0.7}]
+    found = {by: part._against_best("order", by, areas) for by in areas[0]}
+    assert [found[by].passed for by in ("good", "fair", "bad")] == [True, True, False]
+    assert found["bad"].value == pytest.approx(-0.2) and found["bad"].what.endswith("bad, less that of the best, good")
+
+
+def test_draws_have_a_verdict_of_their_own(held_out, tmp_path, monkeypatch) -> None:
+    """Half of the molecules that are drawn are torn apart."""
+    monkeypatch.setattr(part, "LEAST", 5)
+    torn = [Molecule(m.numbers, m.positions * 1.4) for m in held_out]
+    monkeypatch.setattr(part, "drawn", lambda *given: [*held_out, *torn])
+    found = usefulness(tiny.model(), held_out, Options(n=8, drawn=16, resolution=0.1, output=tmp_path))
+    assert [DRAWN in verdict.what for verdict in found.verdicts] == [False, True]
+    assert all(verdict.passed is not None for verdict in found.verdicts)
 
 
 def test_parents_lend_their_probability_of_size_and_formula() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.draws import Draw, Setting, draw, likeliest
-from benchmarks.generation import kept_row
+from benchmarks.generation import JUDGED, kept_row
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
 from tests import tiny
@@ -46,7 +46,7 @@ def test_the_likeliest_are_kept_whatever_the_order() -> None:
 def test_what_is_turned_down_is_paid_for() -> None:
     row = kept_row(SETTING, [Draw(sample([1.0, 2.0, 3.0, 4.0]), 2.0)], None, 0.5)
     assert row[0] == "ode, kept 50% by percentile"
-    assert float(row[3]) == 2 * (SETTING.evaluations + 1)
+    assert float(row[3]) == 2 * (SETTING.evaluations + JUDGED)
     assert float(row[-1]) == 1.0  # two kept in two seconds, not four
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from molscore.molecules.files import read
-from molscore.screening.criteria import DEFAULT
+from molscore.screening.criteria import DRAWN
 from tests import tiny
 
 SUFFIXES = (".sdf", ".csv", ".parquet", ".xyz", ".smi")
@@ -42,7 +42,7 @@ def test_what_is_written_has_passed_and_is_ranked(run, folder, tmp_path) -> None
     assert 0 < len(rows) <= len(tiny.LIBRARY)
     assert {row["verdict"] for row in rows} == {"passed"}
     assert {row["valid"] + row["connected"] + row["unique"] for row in rows} == {"TrueTrueTrue"}
-    standings = [float(row[DEFAULT]) for row in rows]
+    standings = [float(row[DRAWN]) for row in rows]
     assert standings == sorted(standings, reverse=True)
     assert {row["resolution"] for row in rows} == {"0.05"}
     assert "40 drawn" in done.stderr
@@ -68,12 +68,12 @@ def test_a_verdict_names_check_value_and_threshold(run, folder, tmp_path) -> Non
     rows = list(csv.DictReader((tmp_path / "out.csv").open()))
     assert len(rows) == 60
     verdicts = {row["verdict"].split(":")[0]: row["verdict"] for row in rows}
-    assert set(verdicts) == {"passed", "novel", "unique", DEFAULT}
-    dropped = [row for row in rows if row["verdict"].startswith(DEFAULT)]
-    threshold = min(float(row[DEFAULT]) for row in rows if row["verdict"] == "passed")
+    assert set(verdicts) == {"passed", "novel", "unique", DRAWN}
+    dropped = [row for row in rows if row["verdict"].startswith(DRAWN)]
+    threshold = min(float(row[DRAWN]) for row in rows if row["verdict"] == "passed")
     for row in dropped:
-        assert row["verdict"] == f"{DEFAULT}: {float(row[DEFAULT])} (at least {threshold:.2f}, to keep 0.5)"
-        assert float(row[DEFAULT]) <= threshold
+        assert row["verdict"] == f"{DRAWN}: {float(row[DRAWN])} (at least {threshold:.5f}, to keep 0.5)"
+        assert float(row[DRAWN]) <= threshold
     known = {row["smiles"] for row in rows if row["novel"] == "False"}
     assert known and not known & {row["smiles"] for row in rows if row["verdict"] == "passed"}
 

@@ -11,7 +11,7 @@ from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
 from molscore.screening import Scorer, criteria, rank
 from molscore.screening.candidate import inspect
-from molscore.screening.criteria import DEFAULT, ORDERS, Case, choose_order, criterion, has_tables
+from molscore.screening.criteria import DEFAULT, DRAWN, ORDERS, Case, choose_order, criterion, has_tables
 from molscore.screening.generate import density_filter, judge
 from molscore.screening.reference import DIFFERENCE, ETKDG
 from molscore.screening.references import References, degrees_of_freedom, make_references
@@ -19,7 +19,7 @@ from molscore.screening.references import References, degrees_of_freedom, make_r
 
 def test_the_command_line_has_the_orders_there_are() -> None:
     assert sorted(cli._ORDERS) == sorted(ORDERS)
-    assert DEFAULT in ORDERS
+    assert {DEFAULT, DRAWN} <= set(ORDERS)
 
 
 @pytest.mark.parametrize("by", ORDERS)
@@ -56,8 +56,9 @@ def test_the_default_is_chosen_in_one_place(model, monkeypatch) -> None:
         monkeypatch.setattr(criteria, "DEFAULT", by)
         assert choose_order(model, None, 0.05) == by
         assert rank(model, ["CCO"]).attrs["by"] == by
-        candidate = model.generate(2, steps=2)[0]
-        assert candidate.by == by and by in candidate.columns()
+    candidate = model.generate(2, steps=2)[0]
+    assert candidate.by == DRAWN and DRAWN in candidate.columns()
+    assert model.generate(2, steps=2, by="per_degree")[0].by == "per_degree"
 
 
 def test_what_cannot_be_judged_has_the_column_and_no_number(model) -> None:

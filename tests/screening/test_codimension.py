@@ -1,0 +1,60 @@
+"""The codimension by known densities: one for an isolated shape that may turn, less where blur leads to others."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from molscore.diffusion import GaussianMixture, SymmetrisedMixture
+from molscore.molecules import Molecule
+from molscore.screening.criteria import BONDS, Case, criterion
+
+ELEMENTS = (1, 6, 7, 8, 9, 17)
+
+
+def codimension(mixture: GaussianMixture, positions: torch.Tensor) -> float:
+    """That of one geometry, by the density itself."""
+
+    def log_density(molecules: list[Molecule], sigma: float) -> np.ndarray:
+        x = torch.tensor(np.stack([molecule.positions for molecule in molecules]))
+        return mixture.log_density(x - x.mean(1, keepdim=True), sigma).numpy()
+
+    molecule = Molecule(ELEMENTS[: len(positions)], positions.numpy())
+    case = Case(SimpleNamespace(log_density=log_density), [molecule], None, 0.05)
+    return float(criterion(case, "codimension")[0])
+
+
+def isolated(*shapes: torch.Tensor, width: float = 0.02) -> SymmetrisedMixture:
+    """Shapes that turn freely, of like weight; no two atoms are exchanged."""
+    variances = torch.full((len(shapes),), width**2)
+    return SymmetrisedMixture(torch.ones(len(shapes)), torch.stack(shapes), variances, ELEMENTS[: len(shapes[0])])
+
+
+def shape(n: int, scale: float, seed: int = 0) -> torch.Tensor:
+    return scale * torch.randn(n, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 6])
+def test_an_isolated_shape_that_turns_has_all_of_it(n) -> None:
+    """3N - 6, and of two atoms 3N - 5; no more than a hundredth is lost to the curvature of the orbit at 100 Å."""
+    x = shape(n, 100.0)
+    assert codimension(isolated(x), x) == pytest.approx(1.0, abs=0.01)
+
+
+def test_what_blurs_into_another_shape_has_less() -> None:
+    """One bond of half a dozen that may as well be longer takes about one degree of freedom of twelve."""
+    x = shape(6, 30.0)
+    other = x.clone()
+    other[0, 0] += 0.8
+    near, far = codimension(isolated(x, other), x), codimension(isolated(x, other + shape(6, 5.0, 1)), x)
+    assert far == pytest.approx(1.0, abs=0.01)
+    assert 0.85 < near < 0.97
+
+
+def test_what_is_wide_already_has_none() -> None:
+    """A Gaussian of 40 Å hardly notices half an ångström; and one of the blur's own width loses half."""
+    x = torch.zeros(4, 3, dtype=torch.float64)
+    for width, degrees in ((40.0, 0.0), (float(np.sqrt(np.prod(BONDS))), 4.5)):
+        wide = GaussianMixture(torch.ones(1), torch.zeros(1, 4, 3), torch.tensor([width**2]))
+        assert codimension(wide, x) * 6 == pytest.approx(degrees, abs=0.01)
