@@ -16,7 +16,7 @@ FIELDS = {"title": str, "columns": list, "rows": list, "machine": dict | str, "c
 NOTHING_YET = "No result has been recorded yet."
 FOLDERS = {
     "tests/": "mirrors the package; tests/house holds the rules of this repository",
-    "benchmarks/": "one question a file, results as JSON, the tables below made from them",
+    "benchmarks/": "one question a file, results as JSON, the tables of this page made from them",
     "examples/": "numbered scripts; demo.py is `make demo`",
     "docs/": "the pages, with an index",
     "data/": "where data sets are built; a small sample",
