@@ -9,7 +9,7 @@ what is bonded, and the codimension tells: how fast the density falls with blur 
     codimension = [ln p_0.4 Å(x) - ln p_0.5 Å(x)] / [(3N - 6) ln(0.5/0.4)]
 
 Near a surface that the data lie on, ln p_sigma(x) changes by -(its codimension) d ln sigma (Tempczyk et al. 2022, LIDL,
-arXiv 2206.14882, theorem 1). An isolated shape, free to turn, has 3N - 6, and so 1 here; a geometry that blurs into
+arXiv 2206.14882). An isolated shape, free to turn, has 3N - 6, and so 1 here; a geometry that blurs into
 other molecules has less. Such slopes undo the likelihood paradox (Kamkari et al. 2024, arXiv 2403.18910).
 """
 

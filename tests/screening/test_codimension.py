@@ -8,7 +8,9 @@ import torch
 
 from molscore.diffusion import GaussianMixture, SymmetrisedMixture
 from molscore.molecules import Molecule
+from molscore.molecules.conformers import embed
 from molscore.screening.criteria import BONDS, Case, criterion
+from molscore.screening.model import load
 
 ELEMENTS = (1, 6, 7, 8, 9, 17)
 
@@ -58,3 +60,19 @@ def test_what_is_wide_already_has_none() -> None:
     for width, degrees in ((40.0, 0.0), (float(np.sqrt(np.prod(BONDS))), 4.5)):
         wide = GaussianMixture(torch.ones(1), torch.zeros(1, 4, 3), torch.tensor([width**2]))
         assert codimension(wide, x) * 6 == pytest.approx(degrees, abs=0.01)
+
+
+def test_the_shipped_model_sees_a_bond_undone() -> None:
+    """Of each molecule one hydrogen is drawn away by 0.8 Å, as bonds of bad draws are; shaken by 0.01 Å all stay."""
+    model, rng = load("qm9"), np.random.default_rng(0)
+    whole = [embed(smiles)[0] for smiles in ("CCO", "CC(C)=O", "C1CC1", "NC=O", "OCC#N", "c1cc[nH]c1")]
+    shaken = [Molecule(m.numbers, m.positions + 0.01 * rng.standard_normal(m.positions.shape)) for m in whole]
+    torn = []
+    for molecule in whole:
+        hydrogen = int(np.flatnonzero(molecule.numbers == 1)[0])
+        outward = molecule.positions[hydrogen] / np.linalg.norm(molecule.positions[hydrogen])
+        moved = molecule.positions + 0.8 * np.outer(np.arange(molecule.n_atoms) == hydrogen, outward)
+        torn.append(Molecule(molecule.numbers, moved))
+    of = [criterion(Case(model, group, None, 0.05), "codimension") for group in (whole, shaken, torn)]
+    assert of[0].min() > 0.9 and np.abs(of[1] - of[0]).max() < 0.02
+    assert (of[0] - of[2]).min() > 0.05
