@@ -20,7 +20,8 @@ from molscore.screening.model import Model
 
 __all__ = ["heads", "heads_part", "squares_of"]
 
-SIGMAS = (0.01, 0.02, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0)  # Å, after the lowest that the model was trained on
+# Å, after the lowest that the model was trained on; close to each other where molecules take shape
+SIGMAS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 3.0, 10.0)
 HIGH, AT_HIGH, AT_LOWEST = 0.1, 0.99, 0.9  # bounds: at HIGH Å and above, and at the lowest
 
 
@@ -57,9 +58,10 @@ def heads_part(squares: NDArray[np.float64], sigmas: list[float], n: int) -> Par
     score, descent = 1 - by_score / noise, 1 - by_descent / noise
     rows = [[f"{s:g}", *map(float, row)] for s, *row in zip(sigmas, agreement, beside, score, descent, strict=True)]
     columns = ["σ Å", "R² score, −∇U", "R² beside the Gaussian", "denoising R² of the score", "denoising R² of −∇U"]
-    high = [float(r) for r, sigma in zip(agreement, sigmas, strict=True) if sigma >= HIGH]
+    high = [(float(r), f"at {sigma:g} Å") for r, sigma in zip(agreement, sigmas, strict=True) if sigma >= HIGH]
+    lowest, where = min(high, default=(None, ""))
     verdicts = [
-        Verdict.at_least(f"heads: lowest R² between score and −∇U at σ ≥ {HIGH:g} Å", min(high, default=None), AT_HIGH),
+        Verdict.at_least(f"heads: lowest R² between score and −∇U at σ ≥ {HIGH:g} Å", lowest, AT_HIGH, where),
         Verdict.at_least(f"heads: R² between score and −∇U at σ = {sigmas[0]:g} Å", float(agreement[0]), AT_LOWEST),
     ]
     names = ("score against −∇U", "score against the noise", "−∇U against the noise")
