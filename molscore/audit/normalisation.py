@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from molscore.audit.bennett import Ladder, Works, climb, offsets
 from molscore.audit.density import ModelDensity, groups
@@ -29,7 +28,8 @@ __all__ = ["Runs", "normalisation", "normalisation_part"]
 SPACING, FINE = 0.2, 0.1  # e-folds between levels: from data, of particles
 SHARE = 4  # one in so many of the options' n: each takes a hundred passes
 PILOT = 32  # molecules that the spread of the denoised positions is taken from
-PARTICLES, REPEATS = 256, 3  # of each run, runs of each formula
+PARTICLES, REPEATS = 1024, 3  # of each run, runs of each formula
+FEW_ATOMS, FEWER = 12, 256  # particles of larger formulas, which no number that one can afford tells
 SMALL, COMMON, TYPICAL = 4, 4, 2  # formulas: the smallest, the smallest that are not rare, and middling ones
 MEMBERS = 5  # held-out molecules of a formula that is not rare
 BOUND, ERROR, OVERLAP, ANCESTORS = 0.5, 0.25, 0.05, 10.0  # nats; beyond the others an estimate says nothing
@@ -94,8 +94,8 @@ def normalisation_part(
     note = (
         f"From data: {n} held-out molecules, Bennett's estimate between neighbouring levels from {levels[-1]:g} Å "
         "down; it is log Ẑ less the Kullback-Leibler divergence from truth to model: the mean error of log-density "
-        f"over data. By particles: {PARTICLES} particles, {REPEATS} runs a formula, `held-out` its molecules "
-        "there; unbiased for Z, blind where the score leads none."
+        f"over data. By particles: {REPEATS} runs a formula, of {PARTICLES} particles, or of {FEWER} where it has more "
+        f"than {FEW_ATOMS} atoms, `held-out` its molecules there; unbiased for Z, blind where the score leads none."
     )
     title = "Normalisation: does the density integrate to one at every noise level?"
     return Part("normalisation", title, tables, verdicts, note, [plot])
@@ -127,11 +127,8 @@ def _formulas(molecules: MoleculeSet) -> Iterator[tuple[int, int]]:
 
 def _particles_of(model: Model, molecules: MoleculeSet, row: int) -> ModelDensity:
     batch = molecules.batch([row], model.network.elements).to(model.network.sigma_N.device)
-    return ModelDensity(model, Batch(*(_repeated(part) for part in batch)))
-
-
-def _repeated(part: Tensor) -> Tensor:
-    return part.expand(PARTICLES, *part.shape[1:])
+    n = PARTICLES if molecules.sizes[row] <= FEW_ATOMS else FEWER
+    return ModelDensity(model, Batch(*(part.expand(n, *part.shape[1:]) for part in batch)))
 
 
 def _mean(run: Runs) -> NDArray[np.float64]:

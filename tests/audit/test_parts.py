@@ -23,7 +23,7 @@ def held_out() -> MoleculeSet:
 @pytest.fixture
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
     """An audit of few levels and particles."""
-    few = {"SPACING": 2.0, "FINE": 2.0, "PARTICLES": 4, "REPEATS": 2, "SMALL": 1, "COMMON": 1, "TYPICAL": 1}
+    few = {"SPACING": 2.0, "FINE": 2.0, "PARTICLES": 4, "FEWER": 3, "REPEATS": 2, "SMALL": 1, "COMMON": 1, "TYPICAL": 1}
     for name, value in few.items():
         monkeypatch.setattr(f"molscore.audit.normalisation.{name}", value)
     return Options(n=8, referee=0, resolution=0.1, sigma_min=0.05, sigma_max=10.0, output=tmp_path)
