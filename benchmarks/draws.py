@@ -10,7 +10,7 @@ from molscore.screening.candidate import PASSED, Candidate
 from molscore.screening.generate import density_filter
 from molscore.screening.model import Model
 
-__all__ = ["Draw", "Setting", "draw", "likeliest"]
+__all__ = ["Draw", "Setting", "draw", "best_share"]
 
 NUMBERS = ("log_likelihood", "percentile", "measure")
 
@@ -74,7 +74,7 @@ def draw(model: Model, setting: Setting, n: int, seed: int, folder: Path | None)
     return Draw(found, seconds)
 
 
-def likeliest(molecules: MoleculeSet, keep: float) -> MoleculeSet:
+def best_share(molecules: MoleculeSet, keep: float) -> MoleculeSet:
     """The share `keep` that `generate --keep` would keep by the model's default order, if no check turned any down."""
     by = molecules.metadata["by"]
     candidates = [

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.draws import Draw, Setting, draw, likeliest
+from benchmarks.draws import Draw, Setting, draw, best_share
 from benchmarks.machine import describe
 from molscore.datasets import qm9
 from molscore.evaluation.metrics import Metrics, evaluate
@@ -47,12 +47,12 @@ def judged(draws: Sequence[Draw], reference: set[str | None] | None) -> tuple[li
 
 
 def kept_row(setting: Setting, draws: Sequence[Draw], reference: set[str | None] | None, keep: float) -> Row:
-    """The same molecules, the likeliest share of each seed.
+    """The same molecules, the best share of each seed.
 
     What was drawn and turned down is paid for by what is kept: so are the evaluations by which each is judged, and the
     time.
     """
-    kept = [Draw(likeliest(drawn.molecules, keep), drawn.seconds) for drawn in draws]
+    kept = [Draw(best_share(drawn.molecules, keep), drawn.seconds) for drawn in draws]
     ratio = sum(len(drawn.molecules) for drawn in draws) / sum(len(part.molecules) for part in kept)
     sampler, temperature, guidance, evaluations = setting.cells
     by = draws[0].molecules.metadata["by"].replace("_", " ")
@@ -99,7 +99,7 @@ def main() -> None:
             add(kept_row(setting, draws, reference, options.keep))
             for seed, drawn in enumerate(draws if options.save else []):
                 name = f"{model.weights[:12]}-{setting.words}-{options.n}-{seed}-kept-{options.keep:g}.parquet"
-                likeliest(drawn.molecules, options.keep).save(options.save / name)
+                best_share(drawn.molecules, options.keep).save(options.save / name)
 
 
 def _arguments() -> argparse.Namespace:
@@ -110,7 +110,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--settings", nargs="+", default=["langevin,0.6,2,50"], help="sampler,temperature,guidance,evaluations"
     )
-    parser.add_argument("--keep-of", nargs="*", default=[], help="settings that get a row of their likeliest share too")
+    parser.add_argument("--keep-of", nargs="*", default=[], help="settings that get a row of their best share too")
     parser.add_argument("--keep", type=float, default=0.65, help="that share")
     parser.add_argument("--save", type=Path, help="folder of the molecules, a file a setting and seed; drawn only once")
     parser.add_argument("--data", default=str(qm9.DEFAULT_PATH), help="QM9, for novelty and the row of real molecules")

@@ -169,8 +169,8 @@ class Model:
     def generate(self, n: int, seed: int = 0, progress: bool = False, **options: Any) -> list[Candidate]:
         """Draw n molecules and judge them: those that pass first, best first. The same seed draws the same ones.
 
-        `options` are the other fields of `molscore.screening.generate.Request`: formula, n_atoms, steps, sampler, keep,
-        novel, resolution.
+        `options` are the other fields of `molscore.screening.generate.Request`: formula, n_atoms, steps, sampler,
+        temperature, guidance, keep, by, novel, resolution.
         """
         return generate(self, Request(n=n, seed=seed, **options), progress)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.draws import Draw, Setting, draw, likeliest
+from benchmarks.draws import Draw, Setting, draw, best_share
 from benchmarks.generation import JUDGED, kept_row
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
@@ -26,7 +26,7 @@ def test_what_was_drawn_is_read_again(tmp_path, monkeypatch) -> None:
     again = draw(model, SETTING, 3, 1, tmp_path)
     assert (again.molecules.positions == first.molecules.positions).all()
     assert again.molecules.metadata == first.molecules.metadata
-    assert len(likeliest(again.molecules, 0.65)) == 2
+    assert len(best_share(again.molecules, 0.65)) == 2
     (path,) = tmp_path.iterdir()
     other = MoleculeSet(*[getattr(first.molecules, name) for name in ("numbers", "positions", "sizes", "columns")])
     other.save(path)
@@ -38,9 +38,9 @@ def test_what_was_drawn_is_read_again(tmp_path, monkeypatch) -> None:
 
 def test_the_likeliest_are_kept_whatever_the_order() -> None:
     values = [30.0, np.nan, 90.0, 10.0, 60.0]
-    kept = likeliest(sample(values), 0.6)
+    kept = best_share(sample(values), 0.6)
     assert sorted(kept.columns["percentile"].tolist()) == [30.0, 60.0, 90.0]
-    assert len(likeliest(sample(values), 1.0)) == 5
+    assert len(best_share(sample(values), 1.0)) == 5
 
 
 def test_what_is_turned_down_is_paid_for() -> None:
