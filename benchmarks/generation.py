@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.draws import Draw, Setting, draw, best_share
+from benchmarks.draws import Draw, Setting, best_share, draw
 from benchmarks.machine import describe
 from molscore.datasets import qm9
 from molscore.evaluation.metrics import Metrics, evaluate

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.draws import Draw, Setting, draw, best_share
+from benchmarks.draws import Draw, Setting, best_share, draw
 from benchmarks.generation import JUDGED, kept_row
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
