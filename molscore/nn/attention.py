@@ -12,12 +12,16 @@ from torch import Tensor, nn
 
 from molscore.nn.config import ModelConfig
 
-__all__ = ["EquivariantAttention", "rms_normalise"]
+__all__ = ["EquivariantAttention", "shrink"]
 
 
-def rms_normalise(vectors: Tensor) -> Tensor:
-    """Divide (..., 3, V) by the root mean square length over channels; smooth at zero."""
-    return vectors * torch.rsqrt(vectors.square().sum(-2, keepdim=True).mean(-1, keepdim=True) + 1e-4)
+def shrink(vectors: Tensor) -> Tensor:
+    """v / sqrt(1 + mean |v|^2) over the channels of (..., 3, V): bounded, and a gain of at most one.
+
+    Where symmetry makes every vector of an atom zero, floats leave noise of 1e-7: a normalisation that lifts it makes
+    the density of a symmetric molecule depend on its orientation.
+    """
+    return vectors * torch.rsqrt(1.0 + vectors.square().sum(-2, keepdim=True).mean(-1, keepdim=True))
 
 
 class EquivariantAttention(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from molscore.nn.attention import EquivariantAttention, rms_normalise
+from molscore.nn.attention import EquivariantAttention, shrink
 from molscore.nn.config import ModelConfig
 
 __all__ = ["EXTRA_TOKENS", "Block", "Stack"]
@@ -41,11 +41,11 @@ class Block(nn.Module):
         modulation = self.modulation(condition)[:, None].split(self.split, dim=-1)
         scale_1, shift_1, scale_2, shift_2, gain_1, gain_2 = modulation
         h = F.layer_norm(s, s.shape[-1:]) * (1 + scale_1) + shift_1
-        ds, dv = self.attention(h, rms_normalise(v), x, bias, gate)
+        ds, dv = self.attention(h, shrink(v), x, bias, gate)
         s, v = s + ds, v + dv * (1 + gain_1[:, :, None]) * atoms
 
         h = F.layer_norm(s, s.shape[-1:]) * (1 + scale_2) + shift_2
-        v_1, v_2 = self.vector_in(rms_normalise(v)).chunk(2, dim=-1)
+        v_1, v_2 = self.vector_in(shrink(v)).chunk(2, dim=-1)
         invariants = (v_1 * v_2).sum(-2)
         h = self.out(F.silu(self.hidden(torch.cat([h, invariants], dim=-1))))
         ds, vector_gate = h.split([s.shape[-1], v.shape[-1]], dim=-1)

@@ -17,9 +17,9 @@ from molscore.molecules.distribution import Distribution
 from molscore.nn.config import ModelConfig
 from molscore.nn.discoformer import DiScoFormer
 
-__all__ = ["Checkpoint", "build", "from_pretrained", "save_pretrained"]
+__all__ = ["Checkpoint", "build", "from_pretrained", "save_pretrained", "started_from"]
 
-FORMAT = "molscore-discoformer/1"
+FORMAT = "molscore-discoformer/2"
 
 
 class Checkpoint(NamedTuple):
@@ -31,9 +31,11 @@ class Checkpoint(NamedTuple):
     extras: dict[str, torch.Tensor]  # tables beside the weights, such as reference percentiles
 
 
-def build(config: ModelConfig, distributions: Sequence[Distribution]) -> DiScoFormer:
-    """A network at its random start, knowing the union of the elements of `distributions`."""
-    elements = tuple(dict.fromkeys(symbol for d in distributions for symbol in d.elements))
+def build(
+    config: ModelConfig, distributions: Sequence[Distribution], elements: tuple[str, ...] | None = None
+) -> DiScoFormer:
+    """A network at its random start, knowing `elements`, or the union of those of `distributions`."""
+    elements = elements or tuple(dict.fromkeys(symbol for d in distributions for symbol in d.elements))
     largest = max(d.max_atoms for d in distributions)
     table = torch.ones(len(distributions), largest + 1)
     for row, distribution in enumerate(distributions):
@@ -41,6 +43,26 @@ def build(config: ModelConfig, distributions: Sequence[Distribution]) -> DiScoFo
             known = min(max(n, 2), distribution.max_atoms)
             table[row, n] = distribution.sigma_N[known]
     return DiScoFormer(config, elements, table)
+
+
+def started_from(start: Checkpoint, distributions: Sequence[Distribution]) -> DiScoFormer:
+    """A network for `distributions` with the weights of a trained one.
+
+    A distribution that the trained model has, by name, keeps its token; others begin at that of the first. Elements
+    that it does not know begin at random.
+    """
+    known = start.network.elements
+    elements = tuple(dict.fromkeys([*known, *(symbol for d in distributions for symbol in d.elements)]))
+    network = build(start.network.config, distributions, elements)
+    names = [d.name for d in start.distributions]
+    state = network.state_dict()
+    for name, value in start.network.state_dict().items():
+        if name == "distribution_token.weight":
+            value = value[[names.index(d.name) if d.name in names else 0 for d in distributions]]
+        if name != "sigma_N":
+            state[name][: len(value)] = value
+    network.load_state_dict(state)
+    return network
 
 
 def save_pretrained(folder: str | Path, checkpoint: Checkpoint, card: str = "") -> Path:

@@ -45,5 +45,5 @@ class ModelConfig:
 PRESETS = {
     "S": ModelConfig(dim=96, vectors=24, heads=6, coarse_blocks=2, fine_blocks=3, pair_dim=48),
     "M": ModelConfig(),
-    "L": ModelConfig(dim=256, vectors=64, heads=16, coarse_blocks=5, fine_blocks=5, pair_dim=96),
+    "L": ModelConfig(dim=192, vectors=48, heads=8, coarse_blocks=3, fine_blocks=4),
 }

@@ -1,8 +1,8 @@
 """The whole network: condition -> coarse tokens and blocks -> denoised guess -> fine tokens and blocks -> two heads.
 
 Noisy positions say little about bonds at middle noise and the coarse half's guess of the clean ones says much. So the
-fine half reads the geometry of that guess, with what the coarse half knew still in the stream. Both guesses have the
-same target.
+fine half reads the geometry of that guess and the bonds that it suggests, with what the coarse half knew still in the
+stream. Both guesses have the same target.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from molscore.nn.backbone import EXTRA_TOKENS, Stack
+from molscore.nn.bonds import BondHead
 from molscore.nn.config import ModelConfig
+from molscore.nn.context import REFERENCE_SIGMA, Context, ReferenceEncoder
 from molscore.nn.heads import DensityHead, Estimate, Preconditioning, VectorReadout
 from molscore.nn.noise import NOISE_WAVES, noise_waves
 from molscore.nn.tokenizer import GraphTokenizer, Tokens
@@ -31,6 +33,7 @@ class Denoised(NamedTuple):
     scalars: Tensor  # (B, N, dim)
     vectors: Tensor  # (B, N, 3, V)
     cls: Tensor  # (B, dim)
+    bonds: Tensor  # (B, N, N, 5) logits of `molscore.nn.bonds.BOND_ORDERS`
     c: Preconditioning
 
     def guided(self, weight: float) -> Tensor:
@@ -59,31 +62,46 @@ class DiScoFormer(nn.Module):
         self.register_buffer("sigma_N", sigma_N)
         dim, n = config.dim, len(elements)
         self.distribution_token = nn.Embedding(len(sigma_N), dim)
+        self.reference_encoder = ReferenceEncoder(config)
         self.condition = nn.Sequential(nn.Linear(NOISE_WAVES + dim, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU())
         self.element_token = nn.Embedding(n, dim)
         self.extra_tokens = nn.Linear(dim, EXTRA_TOKENS * dim)
         self.coarse_tokenizer, self.fine_tokenizer = GraphTokenizer(config, n), GraphTokenizer(config, n)
         self.coarse_stack, self.fine_stack = Stack(config, config.coarse_blocks), Stack(config, config.fine_blocks)
         self.coarse_head, self.score_head = VectorReadout(config), VectorReadout(config)
+        self.bond_head = BondHead(config)
         self.density_head = DensityHead(config)
 
-    def _condition(self, sigma: Tensor, distribution: Tensor) -> Tensor:
-        """sigma (B,) Å, distribution (B,) -> (B, dim)."""
-        return self.condition(torch.cat([noise_waves(sigma), self.distribution_token(distribution)], dim=-1))
+    def context(self, distribution: Tensor, sizes: Tensor) -> Context:
+        """The context of a learned distribution: its index (B,), and sizes (B,) in atoms."""
+        return Context(self.distribution_token(distribution), self.sigma_N[distribution, sizes])
+
+    def given(self, context: Context, states: Tensor, present: Tensor) -> Context:
+        """The context moved by references: their `state` (B, K, 2 dim), those that are `present` (B, K) bool."""
+        return context._replace(token=context.token + self.reference_encoder(states, present))
+
+    def state(self, x: Tensor, elements: Tensor, mask: Tensor, context: Context) -> Tensor:
+        """What the trunk says of molecules as they are, (B, 2 dim): [CLS] and the mean over atoms. It has no gradient.
+
+        Shapes as in `forward`.
+        """
+        with torch.no_grad():
+            found = self.denoise(x, elements, mask, torch.full_like(context.sigma_N, REFERENCE_SIGMA), context)
+            atoms = mask[..., None].to(found.scalars.dtype)
+            return torch.cat([found.cls, (found.scalars * atoms).sum(1) / atoms.sum(1)], dim=-1)
 
     def _add_tokens(self, s: Tensor, v: Tensor, tokens: Tokens) -> tuple[Tensor, Tensor]:
         scalars = F.pad(tokens.scalars, (0, 0, 0, EXTRA_TOKENS))
         return s + scalars, v + F.pad(tokens.vectors, (0, 0, 0, 0, 0, EXTRA_TOKENS))
 
-    def denoise(self, y: Tensor, elements: Tensor, mask: Tensor, sigma: Tensor, distribution: Tensor) -> Denoised:
+    def denoise(self, y: Tensor, elements: Tensor, mask: Tensor, sigma: Tensor, context: Context) -> Denoised:
         """One pass of the trunk and the score head. Shapes as in `forward`."""
         B, N = mask.shape
-        sizes = mask.sum(1)
-        c = Preconditioning.at(sigma, self.sigma_N[distribution, sizes].to(y.dtype))
+        c = Preconditioning.at(sigma, context.sigma_N.to(y.dtype))
         atoms = mask[..., None].to(y.dtype)
         pair_mask = (atoms * atoms.transpose(1, 2)) * (1 - torch.eye(N, dtype=y.dtype, device=y.device))
         token_mask = F.pad(mask, (0, EXTRA_TOKENS), value=True)
-        condition = self._condition(sigma, distribution)
+        condition = self.condition(torch.cat([noise_waves(sigma), context.token], dim=-1))
 
         extra = self.extra_tokens(condition).view(B, EXTRA_TOKENS, -1)
         s = torch.cat([self.element_token(elements) * atoms, extra], dim=1)
@@ -98,10 +116,12 @@ class DiScoFormer(nn.Module):
         fine = self.fine_tokenizer(guess, elements, pair_mask, c.c_in, condition)
         s, v = self._add_tokens(s, v, fine)
         x = F.pad(guess / 1.5, (0, 0, 0, EXTRA_TOKENS))
-        s, v = self.fine_stack(s, v, x, fine.pairs + coarse.pairs, token_mask, condition)
+        pairs = fine.pairs + coarse.pairs
+        bonds, expected = self.bond_head(pairs, s[:, :N])
+        s, v = self.fine_stack(s, v, x, pairs + expected, token_mask, condition)
         F_fine = F_coarse + self.score_head(s[:, :N], v[:, :N], mask)
         D = (c.c_skip[:, None, None] * y + c.c_out[:, None, None] * F_fine) * atoms
-        return Denoised(guess, D, F_fine, s[:, :N], v[:, :N], s[:, -EXTRA_TOKENS], c)
+        return Denoised(guess, D, F_fine, s[:, :N], v[:, :N], s[:, -EXTRA_TOKENS], bonds, c)
 
     def energy(self, y: Tensor, denoised: Denoised, mask: Tensor) -> Tensor:
         """U (B,) = -log_density in nats, from a pass of the trunk over the same `y`."""
@@ -111,7 +131,7 @@ class DiScoFormer(nn.Module):
         """The share of each atom in U, (B, N) nats."""
         return self.density_head(y, denoised.F, denoised.scalars, denoised.vectors, denoised.cls, mask, denoised.c)
 
-    def forward(self, y: Tensor, elements: Tensor, mask: Tensor, sigma: Tensor, distribution: Tensor) -> Estimate:
+    def forward(self, y: Tensor, elements: Tensor, mask: Tensor, sigma: Tensor, context: Context) -> Estimate:
         """Both heads in one pass.
 
         Args:
@@ -119,8 +139,8 @@ class DiScoFormer(nn.Module):
             elements: (B, N) indices into `self.elements`.
             mask: (B, N) bool, True for real atoms; two or more a molecule.
             sigma: (B,) Å.
-            distribution: (B,) index of the distribution token.
+            context: which distribution is meant, for each molecule.
         """
-        denoised = self.denoise(y, elements, mask, sigma, distribution)
+        denoised = self.denoise(y, elements, mask, sigma, context)
         score = (denoised.fine - y) / sigma.square()[:, None, None]
         return Estimate(score, -self.energy(y, denoised, mask))

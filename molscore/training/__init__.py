@@ -1,19 +1,7 @@
-"""Training: the losses, the loop that can be killed at any moment, and what they are made of."""
+"""Training: one objective, one optimiser, one loop that can be killed at any moment."""
 
-from molscore.training.config import TrainConfig
+from molscore.training.config import DataConfig, TrainConfig
 from molscore.training.loop import Trainer, train
-from molscore.training.losses import Noised, denoising_loss, dual_loss, noised
-from molscore.training.muon import Muon
-from molscore.training.step import add_gradients
+from molscore.training.losses import denoising_loss, dual_loss, noised
 
-__all__ = [
-    "Muon",
-    "Noised",
-    "TrainConfig",
-    "Trainer",
-    "add_gradients",
-    "denoising_loss",
-    "dual_loss",
-    "noised",
-    "train",
-]
+__all__ = ["DataConfig", "TrainConfig", "Trainer", "denoising_loss", "dual_loss", "noised", "train"]

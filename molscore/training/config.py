@@ -9,23 +9,37 @@ from typing import Any, get_args
 from molscore.errors import CheckpointError, InputError
 from molscore.nn.config import PRESETS, ModelConfig
 
-__all__ = ["TrainConfig"]
+__all__ = ["DataConfig", "TrainConfig"]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """One data set of a run."""
+
+    path: str  # Parquet file made by `molscore data`
+    distribution: str = ""  # its name in the model; that of the file, unless given
+    weight: float = 1.0  # share of the work, beside the other data sets
+
+    @property
+    def name(self) -> str:
+        """The name of the distribution."""
+        return self.distribution or Path(self.path).stem
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What one run of `molscore train` does."""
+    """What one run of `molscore train` does. Shares of a run count from its start, 0, to its end, 1."""
 
-    data: str  # Parquet file made by `molscore data`
+    data: tuple[DataConfig, ...]
     out: str  # folder of the run: state.pt, log.csv, model/
-    distribution: str = "qm9"
     model: ModelConfig = field(default_factory=lambda: PRESETS["M"])
-    init: str = ""  # folder of a trained model to start from
+    init: str = ""  # folder of a trained model to start from, whose distributions of these names are kept
     seed: int = 0
     steps: int = 10_000  # optimiser steps
-    batch: int = 128  # molecules a step, over all processes
+    hours: float = 0.0  # end by the clock instead of by steps, where given
+    batch: int = 128  # molecules of 18 atoms a step; of larger ones fewer, at the same cost
     warmup: int = 200  # steps of rising learning rate
-    decay: float = 0.3  # share of the steps, at the end, over which the learning rate falls to zero
+    decay: float = 0.8  # share of the run, at its end, over which the learning rate falls to zero
     lr: float = 1e-3  # AdamW: embeddings, biases, gains
     lr_muon: float = 0.012  # Muon: matrices
     decay_muon: float = 0.1  # weight decay of Muon's matrices, which grow without bound else
@@ -33,33 +47,41 @@ class TrainConfig:
     ema: float = 0.999  # decay of the averaged weights
     sigma_min: float = 0.003  # Å
     sigma_max: float = 50.0  # Å
-    log_normal: tuple[float, float] = (-1.5, 1.3)  # mean and deviation of ln sigma for the rest of the noise
-    uniform_share: float = 0.2  # share of noise drawn log-uniform over the whole range; twice it for the density terms
-    log_normal_density: tuple[float, float] = (-1.5, 1.3)  # the same for the molecules with the density terms
-    density_start: int = 7_000  # step at which the density terms begin
-    density_batch: int = 64  # molecules of a batch, over all processes, that get them; the rest denoise alone
+    log_normal: tuple[float, float] = (-1.1, 0.9)  # mean and deviation of ln sigma for the rest of the noise
+    uniform_share: float = 0.3  # share of noise drawn log-uniform over the whole range
+    log_normal_density: tuple[float, float] = (-1.2, 1.1)  # the same for the molecules with the density terms
+    uniform_share_density: float = 0.4
+    density_start: float = 0.6  # of the run: from here on a share of each batch gets the density terms
+    density_share: float = 0.33  # of the batch; the rest denoises alone
+    references_start: float = 0.3  # of the run: from here on molecules get references
+    references: int = 16  # at most so many for a molecule; 0 for none
+    references_share: float = 0.5  # of the molecules that get any
+    references_every: int = 2_000  # steps between fresh states of the references
     weight_density: float = 0.5  # w_U
-    weight_time: float = 1.0  # of the time score within w_U
+    weight_time: float = 0.02  # w_t, of the time score within w_U
     weight_consistency: float = 0.5  # w_c
-    weight_slope: float = 0.0  # w_s: of the direction of consistency that the likelihood sums
-    weight_fokker_planck: float = 0.0  # w_FP: the pull on the divergence of the score; twice the work
+    weight_slope: float = 10.0  # w_s: of the direction of consistency that the likelihood sums
     weight_coarse: float = 0.25  # denoising loss of the coarse half
-    frozen_trunk: bool = False  # train the density head alone
-    bf16: bool = False  # autocast of the denoising pass; the density terms stay in float32
-    compile: bool = False  # torch.compile of the denoising pass: minutes for each shape, then twice as fast
-    buckets: tuple[int, ...] = ()  # batches are padded to the next of these sizes, so that few shapes are compiled
+    weight_distance: float = 0.05  # w_d
+    weight_bonds: float = 0.1  # w_b
+    bf16: bool = False  # autocast of the denoising pass; the density terms stay in float32 (TF32 on a GPU)
     save_minutes: float = 5.0
     evaluate_every: int = 2_000  # steps between samples
 
     def __post_init__(self) -> None:
         if not 0 < self.sigma_min < self.sigma_max:
             raise InputError(f"sigma_min {self.sigma_min} must lie between 0 and sigma_max {self.sigma_max}")
-        if self.density_batch > self.batch or self.steps < 1 or self.batch < 1:
-            raise InputError("steps and batch must be positive, density_batch at most batch")
+        if self.steps < 1 or self.batch < 1:
+            raise InputError("steps and batch must be positive")
+        if not self.data:
+            raise InputError("field 'data' names no data set: add [[data]] with its path")
+        names = [data.name for data in self.data]
+        if len(set(names)) != len(names):
+            raise InputError(f"two data sets are called {max(names, key=names.count)!r}: give each a distribution")
 
     @classmethod
     def from_toml(cls, path: str | Path) -> "TrainConfig":
-        """Read TOML; `model` is a preset's name or a table. Raises InputError naming the field."""
+        """Read TOML: `data` is a list of tables, `model` a preset's name or a table. Raises InputError naming the field."""
         try:
             values = tomllib.loads(Path(path).read_text())
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -80,7 +102,8 @@ class TrainConfig:
         if missing:
             raise InputError(f"field {missing[0]!r} is missing")
         types = {f.name: f.type for f in fields(cls)}
-        values = {name: _checked(name, value, types[name]) for name, value in values.items()}
+        data = tuple(_data_config(table) for table in _checked("data", values.pop("data"), list))
+        values = {name: _checked(name, value, types[name]) for name, value in values.items()} | {"data": data}
         model = values.get("model", "M")
         if isinstance(model, str):
             if model not in PRESETS:
@@ -92,8 +115,18 @@ class TrainConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values; `from_dict` of them is the same configuration."""
-        lists = {f.name: list(getattr(self, f.name)) for f in fields(self) if isinstance(f.type, GenericAlias)}
-        return asdict(self) | lists
+        values = asdict(self)
+        return values | {name: list(value) for name, value in values.items() if isinstance(value, tuple)}
+
+
+def _data_config(table: Any) -> DataConfig:
+    """One entry of `data`; raises InputError naming the field."""
+    if isinstance(table, DataConfig):
+        return table
+    types = {f.name: f.type for f in fields(DataConfig)}
+    if not isinstance(table, dict) or "path" not in table or set(table) - set(types):
+        raise InputError(f"field 'data' holds tables with path, distribution and weight, not {table!r}")
+    return DataConfig(**{name: _checked(f"data.{name}", value, types[name]) for name, value in table.items()})
 
 
 def _checked(name: str, value: Any, kind: Any) -> Any:
@@ -109,6 +142,10 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
         if Ellipsis not in of and len(value) != len(of):
             raise InputError(f"field {name!r} must have {len(of)} values, not {len(value)}")
         return tuple(_checked(name, item, of[0]) for item in value)
+    if kind is list:
+        if not isinstance(value, list | tuple):
+            raise InputError(f"field {name!r} must be a list of tables: [[{name}]]")
+        return value
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:

@@ -2,32 +2,69 @@
 
 import csv
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from torch import Tensor, distributed, nn
 from tqdm import tqdm
 
-from molscore.datasets.qm9 import load
+from molscore.datasets.clusters import cluster_keys
+from molscore.datasets.load import load
 from molscore.datasets.statistics import distribution_of
 from molscore.errors import CheckpointError, InputError, OutputError
 from molscore.molecules.atomic import reason_of, replacing
-from molscore.molecules.distribution import Distribution
-from molscore.nn.checkpoint import Checkpoint, build, from_pretrained, save_pretrained
-from molscore.training.average import Average
-from molscore.training.batches import SizeGroupedBatches
-from molscore.training.compiled import compiled
+from molscore.molecules.batch import Batch
+from molscore.nn.checkpoint import Checkpoint, build, from_pretrained, save_pretrained, started_from
+from molscore.nn.context import Context
+from molscore.nn.discoformer import DiScoFormer
 from molscore.training.config import TrainConfig
-from molscore.training.optimiser import Optimiser
-from molscore.training.processes import Processes
-from molscore.training.state import load_state, save_state
-from molscore.training.step import add_gradients
+from molscore.training.data import Batches, Chosen, Clusters, DeviceSet
+from molscore.training.losses import denoising_loss, dual_loss, noise_levels, noised
+from molscore.training.optim import Average, Optimiser, learning_rate
 
-__all__ = ["Trainer", "train"]
+__all__ = ["Processes", "Trainer", "train"]
 
 Evaluate = Callable[[Checkpoint], dict[str, float]]
+
+
+class Processes(NamedTuple):
+    """Where this process stands among those that `torchrun` started to train together, each on batches of its own.
+
+    One flat all-reduce instead of DistributedDataParallel, whose hooks do not see second derivatives.
+    """
+
+    rank: int
+    world: int
+    device: torch.device
+
+    @classmethod
+    def join(cls) -> "Processes":
+        """Join the group that torchrun's environment describes, or be alone."""
+        world = int(os.environ.get("WORLD_SIZE", "1"))
+        cuda = torch.cuda.is_available()
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
+        if world == 1:
+            return cls(0, 1, device)
+        if not distributed.is_initialized():
+            distributed.init_process_group("nccl" if cuda else "gloo")
+        return cls(distributed.get_rank(), world, device)
+
+    def average_gradients(self, parameters: list[nn.Parameter]) -> None:
+        """Replace every gradient by its mean over processes; one that is absent here counts as zero."""
+        if self.world == 1:
+            return
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        flat = torch.cat([g.reshape(-1) for g in gradients])
+        distributed.all_reduce(flat)
+        flat /= self.world
+        for p, mean in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+            p.grad = mean.view_as(p)
 
 
 class Trainer:
@@ -36,42 +73,104 @@ class Trainer:
     def __init__(self, config: TrainConfig, processes: Processes) -> None:
         # products of exp(-u^2) with gradients underflow; a CPU takes 100 times longer over denormal numbers
         torch.set_flush_denormal(True)
-        self.config, self.processes, self.step, self.seconds = config, processes, 0, 0.0
-        self.data = load(config.data, "train")
-        if not len(self.data) or self.data.sizes.min() < 2:
-            raise InputError(f"{config.data}: training needs molecules, of two atoms or more each")
-        self.distributions: tuple[Distribution, ...] = (distribution_of(config.distribution, self.data),)
+        torch.backends.cuda.matmul.allow_tf32 = True
+        self.config, self.processes, self.step, self.seconds, self.molecules = config, processes, 0, 0.0, 0
+        data = [load(part.path, "train") for part in config.data]
+        for part, molecules in zip(config.data, data, strict=True):
+            if not len(molecules) or molecules.sizes.min() < 2:
+                raise InputError(f"{part.path}: training needs molecules, of two atoms or more each")
+        self.distributions = tuple(distribution_of(p.name, molecules) for p, molecules in zip(config.data, data, strict=True))
         torch.manual_seed(config.seed)
         if config.init:
-            start = from_pretrained(config.init)
-            self.network, self.distributions = start.network.train(), start.distributions
+            self.network = started_from(from_pretrained(config.init), self.distributions).train()
         else:
             self.network = build(config.model, self.distributions)
-        self.network.to(processes.device)
-        if config.frozen_trunk:
-            for name, p in self.network.named_parameters():
-                p.requires_grad_(name.startswith("density_head."))
+        device = processes.device
+        self.network.to(device)
         self.optimiser = Optimiser(self.network.named_parameters(), config)
         self.average = Average(self.network, config.ema)
-        self.batches = SizeGroupedBatches(self.data.sizes, config.batch, config.seed)
+        self.batches = Batches([m.sizes for m in data], [p.weight for p in config.data], config.batch, config.seed)
+        self.sets = [DeviceSet(molecules, self.network.elements, device) for molecules in data]
+        self.sizes = [molecules.sizes for molecules in data]
+        self.clusters = [Clusters(cluster_keys(molecules), device) for molecules in data] if config.references else []
+        self.teacher: dict[str, Tensor] = {}  # weights that the references' states are made with
+        self.states: list[Tensor] = []  # (M, 2 dim) of each data set
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
-        self.denoise = compiled(self.network) if config.compile else self.network.denoise
 
-    def one_step(self) -> dict[str, float]:
-        """Take one optimiser step and return the parts of the loss."""
-        config, (rank, world, device) = self.config, self.processes
-        generator = torch.Generator().manual_seed((config.seed * 1_000_003 + self.step) * 4_099 + rank)
-        share = self.batches.at(self.step, rank, world)
-        pad_to = next((size for size in config.buckets if size >= self.data.sizes[share].max()), 0)
-        batch = self.data.batch(share, self.network.elements, pad_to=pad_to).to(device)
-        n_dual = max(1, config.density_batch // world) if self.step >= config.density_start else 0
-        parts = add_gradients(self.network, batch, config, n_dual, generator, self.denoise)
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done."""
+        hours = self.config.hours
+        return min(1.0, self.seconds / (3600 * hours) if hours else self.step / self.config.steps)
+
+    def one_step(self) -> dict[str, Tensor]:
+        """Take one optimiser step and return the parts of the loss, on the device."""
+        config, (rank, _, device), progress = self.config, self.processes, self.progress
+        seed = np.random.SeedSequence([config.seed, self.step, rank]).generate_state(1, np.uint64)[0]
+        generator = torch.Generator(device).manual_seed(int(seed >> np.uint64(1)))
+        if config.references and progress >= config.references_start:
+            if not self.teacher or self.step % config.references_every == 0:
+                self.teacher = {name: value.clone() for name, value in self.average.weights.items()}
+                self.states = []
+            self.states = self.states or self._reference_states()
+        chosen = self.batches.at(self.step, rank)
+        chosen = chosen._replace(rows=chosen.rows.to(device))
+        dual = round(config.density_share * len(chosen.rows)) if progress >= config.density_start else 0
+        parts = self._add_gradients(chosen._replace(rows=chosen.rows[dual:]), generator, self._denoising_terms)
+        parts |= self._add_gradients(chosen._replace(rows=chosen.rows[:dual]), generator, self._density_terms)
         self.processes.average_gradients(self.parameters)
-        torch.nn.utils.clip_grad_norm_(self.parameters, config.clip)
-        self.optimiser.step(self.step)
+        nn.utils.clip_grad_norm_(self.parameters, config.clip)
+        self.optimiser.step(learning_rate(self.step, progress, config))
         self.average.update(self.network, self.step)
         self.step += 1
-        return {name: part.item() for name, part in parts.items()}
+        self.molecules += len(chosen.rows) * self.processes.world
+        return parts
+
+    def _add_gradients(self, chosen: Chosen, generator: torch.Generator, terms: Callable[..., Any]) -> dict[str, Tensor]:
+        """Add the gradients of some terms for some molecules to those of the parameters."""
+        if not len(chosen.rows):
+            return {}
+        x = self.sets[chosen.dataset].batch(chosen.rows, chosen.width)
+        loss, parts = terms(x, chosen, generator)
+        # not to y, which requires a gradient too
+        loss.backward(inputs=self.parameters)
+        return parts
+
+    def _denoising_terms(self, x: Batch, chosen: Chosen, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        config, B = self.config, len(chosen.rows)
+        noisy = noised(x, noise_levels(B, config, config.log_normal, config.uniform_share, generator), generator)
+        bonds = self.sets[chosen.dataset].bond_orders(chosen.rows, chosen.width) if config.weight_bonds else None
+        with torch.autocast(x.mask.device.type, torch.bfloat16, enabled=config.bf16):
+            return denoising_loss(self.network.denoise, noisy, self._context(x, chosen, generator), bonds, config)
+
+    def _density_terms(self, x: Batch, chosen: Chosen, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        config, B = self.config, len(chosen.rows)
+        levels = noise_levels(B, config, config.log_normal_density, config.uniform_share_density, generator)
+        noisy = noised(x, levels, generator)
+        return dual_loss(self.network, noisy, self._context(x, chosen, generator), config)
+
+    def _context(self, x: Batch, chosen: Chosen, generator: torch.Generator) -> Context:
+        """The data set's own context, moved by references where a molecule is given some."""
+        context = self.network.context(torch.full_like(chosen.rows, chosen.dataset), x.sizes)
+        if not self.states:
+            return context
+        drawn = self.clusters[chosen.dataset].draw(
+            chosen.rows, self.config.references, self.config.references_share, generator
+        )
+        return self.network.given(context, self.states[chosen.dataset][drawn[0]].float(), drawn[1])
+
+    def _reference_states(self) -> list[Tensor]:
+        """The teacher's `state` of every molecule of every data set."""
+        teacher = self._copy(self.teacher)
+        return [
+            states_of(teacher, data, sizes, k, self.config.batch, self.config.bf16)
+            for k, (data, sizes) in enumerate(zip(self.sets, self.sizes, strict=True))
+        ]
+
+    def _copy(self, weights: dict[str, Tensor]) -> DiScoFormer:
+        network = build(self.network.config, self.distributions, self.network.elements).to(self.processes.device)
+        network.load_state_dict({**self.network.state_dict(), **weights})
+        return network.eval()
 
     def state_dict(self) -> dict:
         """Everything that the next step depends on."""
@@ -79,17 +178,20 @@ class Trainer:
             "config": json.dumps(self.config.to_dict()),
             "step": self.step,
             "seconds": self.seconds,
+            "molecules": self.molecules,
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "teacher": self.teacher,
         }
 
     def load_state_dict(self, state: dict) -> None:
         """Inverse of `state_dict`."""
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step, self.seconds, self.molecules = state["step"], state["seconds"], state["molecules"]
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.teacher, self.states = {n: w.to(self.processes.device) for n, w in state["teacher"].items()}, []
 
     def resume(self, path: Path) -> None:
         """Carry on from a saved state; raises CheckpointError where it is of another network or no state at all."""
@@ -102,22 +204,36 @@ class Trainer:
 
     def checkpoint(self) -> Checkpoint:
         """The model with averaged weights, in a network of its own."""
-        network = build(self.network.config, self.distributions)
-        network.load_state_dict({**self.network.state_dict(), **self.average.weights})
         info = {
             "step": self.step,
             "seconds": round(self.seconds),
-            "molecules": self.step * self.config.batch,
+            "molecules": self.molecules,
             "processes": self.processes.world,
             "config": self.config.to_dict(),
         }
-        return Checkpoint(network.eval(), self.distributions, info, {})
+        return Checkpoint(self._copy(self.average.weights).cpu(), self.distributions, info, {})
+
+
+def states_of(
+    network: DiScoFormer, data: DeviceSet, sizes: np.ndarray, distribution: int, batch: int, bf16: bool
+) -> Tensor:
+    """`DiScoFormer.state` of every molecule of a data set, (M, 2 dim), in half precision."""
+    order = torch.from_numpy(np.argsort(sizes, kind="stable")).to(data.device)
+    found = torch.zeros(len(sizes), 2 * network.config.dim, dtype=torch.float16, device=data.device)
+    for rows in order.split(batch):
+        x = data.batch(rows, int(sizes[int(rows[-1])]))
+        with torch.autocast(data.device.type, torch.bfloat16, enabled=bf16):
+            context = network.context(torch.full_like(rows, distribution), x.sizes)
+            found[rows] = network.state(*x, context).to(found.dtype)
+    return found
 
 
 class Log:
     """Rows of figures in a CSV file; on resume, rows after the step resumed from are dropped."""
 
-    FIELDS = ("step", "seconds", "denoising", "space", "time", "consistency", "slope", "fokker_planck", "figures")
+    FIELDS = (
+        "step", "seconds", "molecules", "denoising", "distance", "bonds", "space", "time", "consistency", "slope", "figures"
+    )  # fmt: skip
 
     def __init__(self, path: Path, step: int) -> None:
         rows = list(self._whole_rows(path, step)) if path.is_file() else []
@@ -140,10 +256,38 @@ class Log:
         self.writer.writerow(row)
 
 
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write `state` (tensors, numbers, strings, lists, dicts) beside `path`, then rename over it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f".{path.name}.part")  # one name, so that what a kill leaves is overwritten
+        with scratch.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Inverse of `save_state`; raises CheckpointError for a file that is none."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror or error}") from None
+    except Exception as error:  # torch raises several kinds for a file that is not its own
+        line = " ".join(str(error).split())[:120]
+        raise CheckpointError(f"{path} is not the state of a training run: {line}") from None
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} is not the state of a training run: it holds a {type(state).__name__}")
+    return state
+
+
 def train(
     config: TrainConfig, resume: bool = False, evaluate: Evaluate | None = None, log_every: int = 50
 ) -> Checkpoint:
-    """Run to `config.steps`, saving `out/state.pt` as it goes and `out/model` at the end and at every evaluation.
+    """Run to the end, saving `out/state.pt` as it goes and `out/model` at the end and at every evaluation.
 
     `resume` carries on from the state in `config.out`. Raises InputError where there is one and `resume` is not given.
     """
@@ -160,19 +304,24 @@ def train(
         trainer.resume(state_path)
     lead = processes.rank == 0
     log = Log(out / "log.csv", trainer.step) if lead else None
-    bar = tqdm(total=config.steps, initial=trainer.step, unit="step", disable=not lead, file=sys.stderr, mininterval=2)
-    started, saved, sums, count = time.monotonic() - trainer.seconds, time.monotonic(), {}, 0
-    while trainer.step < config.steps:
-        parts, count = trainer.one_step(), count + 1
-        sums = {name: sums.get(name, 0.0) + value for name, value in parts.items()}
+    bar = tqdm(
+        total=None if config.hours else config.steps, initial=trainer.step, unit="step", disable=not lead,
+        file=sys.stderr, mininterval=2,
+    )  # fmt: skip
+    started, saved = time.monotonic() - trainer.seconds, time.monotonic()
+    sums: dict[str, Tensor] = {}
+    counts: dict[str, int] = {}
+    while trainer.progress < 1:
+        for name, value in trainer.one_step().items():
+            sums[name], counts[name] = sums.get(name, 0) + value, counts.get(name, 0) + 1
         trainer.seconds = time.monotonic() - started
         bar.update()
         if lead and trainer.step % log_every == 0:
-            means = {name: round(value / count, 5) for name, value in sums.items()}
+            means = {name: round(float(value) / counts[name], 5) for name, value in sums.items()}
             bar.set_postfix(means)
-            log.write(step=trainer.step, seconds=round(trainer.seconds, 1), **means)
-            sums, count = {}, 0
-        last = trainer.step == config.steps
+            log.write(step=trainer.step, seconds=round(trainer.seconds, 1), molecules=trainer.molecules, **means)
+            sums, counts = {}, {}
+        last = trainer.progress >= 1
         if lead and (last or trainer.step % config.evaluate_every == 0):
             checkpoint = trainer.checkpoint()
             save_pretrained(out / "model", checkpoint)
