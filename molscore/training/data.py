@@ -43,7 +43,7 @@ class DeviceSet:
         self.offsets = torch.from_numpy(molecules.offsets).to(device)
         self.bonds = None
         if molecules.bonds is not None:
-            self.bonds = torch.from_numpy(molecules.bonds).to(device)
+            self.bonds = torch.from_numpy(molecules.bonds.astype(np.int16)).to(device)
             self.bond_offsets = torch.from_numpy(molecules.bond_offsets).to(device)
 
     def batch(self, rows: Tensor, width: int) -> Batch:
@@ -56,18 +56,21 @@ class DeviceSet:
         return Batch(positions, self.elements[atoms].long() * mask, mask)
 
     def bond_orders(self, rows: Tensor, width: int) -> Tensor | None:
-        """Index into `BOND_ORDERS` of every pair, (B, width, width) int64; None where the data set has no bonds."""
+        """Index into `BOND_ORDERS` of every pair, (B, width, width) int64, or -1 where a molecule's are not known.
+
+        None where the data set has no bonds.
+        """
         if self.bonds is None:
             return None
         counts = self.bond_offsets[rows + 1] - self.bond_offsets[rows]
-        slots = torch.arange(int(2.5 * width), device=self.device)  # a molecule has few more bonds than atoms
+        slots = torch.arange(int(counts.max()), device=self.device)
         real = slots < counts[:, None]
         i, j, order = self.bonds[torch.where(real, self.bond_offsets[rows][:, None] + slots, 0)].long().unbind(-1)
         place = torch.where(real, i * width + j, width * width)
         found = torch.zeros(len(rows), width * width + 1, dtype=torch.long, device=self.device)
         found.scatter_(1, place, order)
         found = found[:, :-1].view(-1, width, width)
-        return found + found.transpose(1, 2)
+        return torch.where(counts[:, None, None] > 0, found + found.transpose(1, 2), -1)
 
 
 class Clusters:

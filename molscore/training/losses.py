@@ -129,7 +129,7 @@ def denoising_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The first three lines of the objective, and their parts for the log.
 
-    bonds (B, N, N): index of the bond order of every pair; None where the data set has none.
+    bonds (B, N, N): index of the bond order of every pair, -1 where it is not known; None where the data set has none.
     """
     mask, d = noisy.x.mask, degrees_of_freedom(noisy.x.mask)
     denoised = denoise(noisy.y, noisy.x.elements, mask, noisy.ln_sigma.exp(), context)
@@ -142,8 +142,8 @@ def denoising_loss(
         parts["distance"] = (weight * _distances(denoised.fine, noisy.x.positions, mask)).mean()
         loss = loss + config.weight_distance * parts["distance"]
     if config.weight_bonds and bonds is not None:
-        pairs = _pairs(mask)
-        entropy = F.cross_entropy(denoised.bonds.permute(0, 3, 1, 2).float(), bonds, reduction="none") * pairs
+        logits = denoised.bonds.permute(0, 3, 1, 2).float()
+        entropy = F.cross_entropy(logits, bonds, ignore_index=-1, reduction="none") * _pairs(mask)
         parts["bonds"] = (known * entropy.sum((1, 2)) / mask.sum(1)).mean()
         loss = loss + config.weight_bonds * parts["bonds"]
     return loss, {name: part.detach() for name, part in parts.items()}
