@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from molscore.nn.config import ModelConfig
 
-__all__ = ["REFERENCE_SIGMA", "Context", "ReferenceEncoder"]
+__all__ = ["REFERENCE_SIGMA", "Context", "DistributionContext", "ReferenceEncoder"]
 
 REFERENCE_SIGMA = 0.05  # Å, the noise level at which references are read, at their positions as they are
 QUERIES = 4
@@ -29,6 +29,17 @@ class Context(NamedTuple):
 
     token: Tensor  # (B, dim)
     sigma_N: Tensor  # (B,) Å, deviation of the data per degree of freedom at the molecule's size
+
+
+class DistributionContext(NamedTuple):
+    """One distribution for molecules of any size."""
+
+    token: Tensor  # (dim,)
+    sigma_N: Tensor  # (max_atoms + 1,) Å
+
+    def at(self, sizes: Tensor) -> Context:
+        """The context of molecules of `sizes` (B,) atoms."""
+        return Context(self.token.expand(len(sizes), -1), self.sigma_N[sizes])
 
 
 class ReferenceEncoder(nn.Module):

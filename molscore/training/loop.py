@@ -285,11 +285,16 @@ def load_state(path: Path) -> dict[str, Any]:
 
 
 def train(
-    config: TrainConfig, resume: bool = False, evaluate: Evaluate | None = None, log_every: int = 50
+    config: TrainConfig,
+    resume: bool = False,
+    evaluate: Evaluate | None = None,
+    log_every: int = 50,
+    stop_after: float = float("inf"),
 ) -> Checkpoint:
     """Run to the end, saving `out/state.pt` as it goes and `out/model` at the end and at every evaluation.
 
     `resume` carries on from the state in `config.out`. Raises InputError where there is one and `resume` is not given.
+    After `stop_after` seconds the run stops with everything saved, to be carried on.
     """
     processes, out = Processes.join(), Path(config.out)
     state_path = out / "state.pt"
@@ -308,7 +313,8 @@ def train(
         total=None if config.hours else config.steps, initial=trainer.step, unit="step", disable=not lead,
         file=sys.stderr, mininterval=2,
     )  # fmt: skip
-    started, saved = time.monotonic() - trainer.seconds, time.monotonic()
+    began = saved = time.monotonic()
+    started = began - trainer.seconds
     sums: dict[str, Tensor] = {}
     counts: dict[str, int] = {}
     while trainer.progress < 1:
@@ -321,7 +327,8 @@ def train(
             bar.set_postfix(means)
             log.write(step=trainer.step, seconds=round(trainer.seconds, 1), molecules=trainer.molecules, **means)
             sums, counts = {}, {}
-        last = trainer.progress >= 1
+        stopping = time.monotonic() - began > stop_after
+        last = trainer.progress >= 1 or stopping
         if lead and (last or trainer.step % config.evaluate_every == 0):
             checkpoint = trainer.checkpoint()
             save_pretrained(out / "model", checkpoint)
@@ -333,5 +340,7 @@ def train(
         if lead and (last or time.monotonic() - saved > 60 * config.save_minutes):
             save_state(state_path, trainer.state_dict())
             saved = time.monotonic()
+        if stopping:
+            break
     bar.close()
     return trainer.checkpoint()

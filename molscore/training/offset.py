@@ -34,6 +34,7 @@ from molscore.datasets.store import MoleculeSet
 from molscore.diffusion.gaussian import centre, centred_noise, degrees_of_freedom
 from molscore.molecules.batch import Batch, size_groups
 from molscore.nn.checkpoint import Checkpoint
+from molscore.nn.context import Context
 from molscore.nn.discoformer import DiScoFormer
 from molscore.nn.heads import Preconditioning
 from molscore.nn.noise import noise_waves
@@ -53,15 +54,15 @@ class Residuals(NamedTuple):
     waves: Tensor  # (B, NOISE_WAVES)
 
     @classmethod
-    def of(cls, network: DiScoFormer, x: Batch, sigma: Tensor, token: Tensor, z: Tensor) -> "Residuals":
+    def of(cls, network: DiScoFormer, x: Batch, sigma: Tensor, context: Context, z: Tensor) -> "Residuals":
         """sigma (B,) Å and noise z (B, N, 3) of clean molecules x."""
         d, broad = degrees_of_freedom(x.mask), sigma[:, None, None]
         y, ln_sigma = (x.positions + broad * z).requires_grad_(), sigma.log().requires_grad_()
         with torch.enable_grad():
-            U = network.energy(y, network.denoise(y, x.elements, x.mask, ln_sigma.exp(), token), x.mask)
+            U = network.energy(y, network.denoise(y, x.elements, x.mask, ln_sigma.exp(), context), x.mask)
             grad_U, time_score = torch.autograd.grad(U.sum(), (y, ln_sigma))
         sigma_grad_U = broad * centre(grad_U, x.mask)
-        sigma_N = network.sigma_N[token, x.sizes].to(sigma)
+        sigma_N = context.sigma_N.to(sigma)
 
         def share(ln_sigma: Tensor) -> Tensor:
             sigma = ln_sigma.exp()
