@@ -1,6 +1,6 @@
 """The part of U that depends on the noise alone, by least squares: the last step of a training.
 
-    t = d - |z|^2,      f = dU/dln sigma - t + sigma grad U . (sigma grad U - z)
+    t = E[d - |z|^2],   f = dU/dln sigma - t + sigma grad U . (sigma grad U - E[z])      (means over rotations)
     e = f - c(sigma) t,      c = E[f t] / E[t^2]
     U <- U + d s(sigma) r(sigma),      r(sigma) = sum_k w_k b_k(sigma)
     minimise over w   sum over samples of (e + d sum_k w_k d(s b_k)/dln sigma)^2 / v(sigma)  +  |w|^2 / SPREAD^2
@@ -24,20 +24,23 @@ Lai et al. 2023, arXiv 2210.04296; the control variate c t: Owen 2013, Monte Car
 """
 
 import sys
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from molscore.datasets.store import MoleculeSet
-from molscore.diffusion.gaussian import centre, centred_noise, degrees_of_freedom
-from molscore.molecules.batch import Batch, size_groups
+from molscore.diffusion.gaussian import centre, degrees_of_freedom
+from molscore.molecules.batch import size_groups
 from molscore.nn.checkpoint import Checkpoint
 from molscore.nn.context import Context
 from molscore.nn.discoformer import DiScoFormer
 from molscore.nn.heads import Preconditioning
 from molscore.nn.noise import noise_waves
+from molscore.training.losses import Noised, noised
 
 __all__ = ["with_noise_offset"]
 
@@ -54,10 +57,13 @@ class Residuals(NamedTuple):
     waves: Tensor  # (B, NOISE_WAVES)
 
     @classmethod
-    def of(cls, network: DiScoFormer, x: Batch, sigma: Tensor, context: Context, z: Tensor) -> "Residuals":
-        """sigma (B,) Å and noise z (B, N, 3) of clean molecules x."""
-        d, broad = degrees_of_freedom(x.mask), sigma[:, None, None]
-        y, ln_sigma = (x.positions + broad * z).requires_grad_(), sigma.log().requires_grad_()
+    def of(cls, network: DiScoFormer, noisy: Noised, context: Context) -> "Residuals":
+        """Of molecules with noise."""
+        x, d = noisy.x, degrees_of_freedom(noisy.x.mask)
+        y, ln_sigma = noisy.y.detach().requires_grad_(), noisy.ln_sigma.detach().requires_grad_()
+        sigma = noisy.ln_sigma.exp()
+        broad = sigma[:, None, None]
+        z = (noisy.y - noisy.x_mean) / broad
         with torch.enable_grad():
             U = network.energy(y, network.denoise(y, x.elements, x.mask, ln_sigma.exp(), context), x.mask)
             grad_U, time_score = torch.autograd.grad(U.sum(), (y, ln_sigma))
@@ -69,15 +75,22 @@ class Residuals(NamedTuple):
             return Preconditioning.at(sigma, sigma_N).signal[:, None] * noise_waves(sigma)
 
         slope = torch.func.jvp(share, (ln_sigma.detach(),), (torch.ones_like(sigma),))[1]
-        target = d - z.square().sum((1, 2))
+        target = noisy.time
         residual = time_score - target + (sigma_grad_U * (sigma_grad_U - z)).sum((1, 2))
         return cls(residual, target, d[:, None] * slope, noise_waves(sigma))
 
 
 def with_noise_offset(
-    checkpoint: Checkpoint, data: MoleculeSet, sigmas: tuple[float, float], samples: int = SAMPLES, seed: int = 0
+    checkpoint: Checkpoint,
+    data: Sequence[MoleculeSet],
+    sigmas: tuple[float, float],
+    samples: int = SAMPLES,
+    seed: int = 0,
 ) -> Checkpoint:
-    """The checkpoint with r(sigma) fitted, in place, on molecules of `data` with noise between two `sigmas` in Å."""
+    """The checkpoint with r(sigma) fitted, in place, between two `sigmas` in Å, on `samples` noisy molecules.
+
+    `data` holds molecules of each of its distributions, in their order; each gives an equal share of the samples.
+    """
     network = checkpoint.network
     found = Residuals(*map(torch.cat, zip(*_sampled(network, data, sigmas, samples, seed), strict=True)))
     with torch.no_grad():
@@ -101,16 +114,18 @@ def fitted(found: Residuals) -> Tensor:
 
 
 def _sampled(
-    network: DiScoFormer, data: MoleculeSet, sigmas: tuple[float, float], samples: int, seed: int
+    network: DiScoFormer, data: Sequence[MoleculeSet], sigmas: tuple[float, float], samples: int, seed: int
 ) -> list[Residuals]:
-    generator, device = torch.Generator().manual_seed(seed), network.sigma_N.device
-    chosen = torch.randint(len(data), (samples,), generator=generator).numpy()
+    device = network.sigma_N.device
+    generator = torch.Generator(device).manual_seed(seed)
     low, high = torch.tensor(sigmas).log()
     found = []
-    for rows in tqdm(size_groups(data.sizes[chosen], BATCH), desc="noise offset", unit="batch", file=sys.stderr):
-        x = data.batch(chosen[rows], network.elements)
-        sigma = (low + (high - low) * torch.rand(len(rows), generator=generator)).exp().to(device)
-        z = centred_noise(x.mask, generator, x.positions.dtype).to(device)
-        token = torch.zeros(len(rows), dtype=torch.long, device=device)
-        found.append(Residuals.of(network, x.to(device), sigma, token, z))
+    for distribution, molecules in enumerate(data):
+        chosen = np.random.default_rng([seed, distribution]).integers(len(molecules), size=samples // len(data))
+        groups = list(size_groups(molecules.sizes[chosen], BATCH))
+        for rows in tqdm(groups, desc="noise offset", unit="batch", file=sys.stderr):
+            x = molecules.batch(chosen[rows], network.elements).to(device)
+            ln_sigma = low + (high - low) * torch.rand(len(rows), generator=generator, device=device)
+            context = network.context(torch.full_like(x.sizes, distribution), x.sizes)
+            found.append(Residuals.of(network, noised(x, ln_sigma, generator), context))
     return found

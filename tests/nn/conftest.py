@@ -10,6 +10,7 @@ from torch import Tensor
 from molscore.molecules import Distribution
 from molscore.nn.checkpoint import build
 from molscore.nn.config import ModelConfig
+from molscore.nn.context import Context
 from molscore.nn.discoformer import DiScoFormer
 
 TINY = ModelConfig(dim=16, vectors=4, heads=2, coarse_blocks=1, fine_blocks=2, pair_dim=8, basis=8)
@@ -26,7 +27,7 @@ class Inputs(NamedTuple):
     elements: Tensor
     mask: Tensor
     sigma: Tensor
-    distribution: Tensor
+    context: Context
 
 
 @pytest.fixture
@@ -54,7 +55,8 @@ def inputs(generator: torch.Generator) -> Callable[..., Inputs]:
         sigma = torch.logspace(-1.3, 1.3, 6, dtype=dtype).flip(0)
         y = torch.randn(6, 7, 3, generator=generator, dtype=dtype) * (1 + sigma.square()).sqrt()[:, None, None]
         elements = torch.randint(3, (6, 7), generator=generator) * mask
-        return Inputs(centred(y, mask), elements, mask, sigma, torch.zeros(6, dtype=torch.long))
+        token = torch.randn(6, TINY.dim, generator=generator, dtype=dtype)
+        return Inputs(centred(y, mask), elements, mask, sigma, Context(token, (0.8 + 0.05 * sizes).to(dtype)))
 
     return draw
 

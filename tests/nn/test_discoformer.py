@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from molscore.nn.bonds import BOND_ORDERS
+from molscore.nn.context import Context
 from molscore.nn.discoformer import GUIDED_FROM, DiScoFormer
 from tests.nn.conftest import METALLIC, ORGANIC, TINY, Inputs, centred
 
@@ -58,7 +60,7 @@ def asymmetry(network: DiScoFormer, x: Inputs, name: str) -> tuple[float, float]
     move, reorder = moves(x.mask, x.y.dtype)[name]
     with torch.no_grad():
         before = network(*x)
-        after = network(move(x.y), reorder(x.elements), reorder(x.mask), x.sigma, x.distribution)
+        after = network(move(x.y), reorder(x.elements), reorder(x.mask), x.sigma, x.context)
     sigma = x.sigma[:, None, None]
     return relative(sigma * after.score, sigma * move(before.score)), relative(after.log_density, before.log_density)
 
@@ -101,7 +103,7 @@ def test_padding_and_company_change_nothing(randomised: Callable, inputs: Callab
         together = network(x.y, elements, *x[2:])
         for i, n in enumerate(x.mask.sum(1).tolist()):
             row = slice(i, i + 1)
-            alone = network(x.y[row, :n], x.elements[row, :n], x.mask[row, :n], x.sigma[row], x.distribution[row])
+            alone = network(x.y[row, :n], x.elements[row, :n], x.mask[row, :n], x.sigma[row], Context(*(part[row] for part in x.context)))
             assert relative(together.score[row, :n], alone.score) < 1e-4
             assert float(together.log_density[i]) == pytest.approx(float(alone.log_density[0]), rel=1e-4, abs=1e-3)
     assert (together.score[~x.mask] == 0).all()
@@ -139,7 +141,7 @@ def test_it_starts_as_the_gaussian_of_the_same_moments(inputs: Callable[..., Inp
 
     network, x = build(TINY, (ORGANIC,)), inputs()
     estimate = network(*x)
-    score, log_density = gaussian(x, network.sigma_N[0, x.mask.sum(1)])
+    score, log_density = gaussian(x, x.context.sigma_N)
     torch.testing.assert_close(estimate.score, score, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(estimate.log_density, log_density, rtol=1e-5, atol=1e-3)
 
@@ -148,8 +150,8 @@ def test_far_noise_makes_any_network_the_normalised_gaussian(
     float64: torch.dtype, randomised: Callable, inputs: Callable[..., Inputs]
 ) -> None:
     network, x, differences = randomised(), inputs(float64), []
-    sigma_N = network.sigma_N[0, x.mask.sum(1)]
-    for sigma in (1.0, 100.0, 1e4):
+    sigma_N = x.context.sigma_N
+    for sigma in (1.0, 1e3, 1e5):
         far = x._replace(sigma=torch.full((6,), sigma), y=x.y / (1 + x.sigma**2).sqrt()[:, None, None] * sigma)
         with torch.no_grad():
             differences.append(float((network(*far).log_density - gaussian(far, sigma_N)[1]).abs().max()))
@@ -161,12 +163,54 @@ def test_far_noise_makes_any_network_the_normalised_gaussian(
 def test_each_distribution_has_its_own_numbers(randomised: Callable, inputs: Callable[..., Inputs]) -> None:
     network, x = randomised(ORGANIC, METALLIC), inputs()
     assert network.elements == ("H", "C", "O", "Si")
-    other = x._replace(distribution=torch.ones_like(x.distribution))
+    sizes = x.mask.sum(1)
+    one, other = (x._replace(context=network.context(torch.full_like(sizes, row), sizes)) for row in (0, 1))
     with torch.no_grad():
-        assert (network(*x).log_density - network(*other).log_density).abs().min() > 1e-3
-        network.distribution_token.weight[1] = network.distribution_token.weight[0]
-        network.sigma_N[1] = network.sigma_N[0]
-        torch.testing.assert_close(network(*x), network(*other))
+        assert (network(*one).log_density - network(*other).log_density).abs().min() > 1e-3
+        same = other.context._replace(token=one.context.token, sigma_N=one.context.sigma_N)
+        torch.testing.assert_close(network(*one), network(*x._replace(context=same)), rtol=0, atol=0)
+
+
+def references(network: DiScoFormer, x: Inputs) -> tuple[Tensor, Tensor]:
+    """States of the molecules of x as references of each of them, (6, 6, 2 dim), and that all are there."""
+    states = network.state(x.y, x.elements, x.mask, x.context)
+    return states.expand(6, -1, -1), torch.ones(6, 6, dtype=torch.bool)
+
+
+def test_references_move_the_density_whatever_their_order(randomised: Callable, inputs: Callable[..., Inputs]) -> None:
+    network, x = randomised(), inputs()
+    states, present = references(network, x)
+    with torch.no_grad():
+        before = network(*x).log_density
+        given = network(*x[:4], network.given(x.context, states, present)).log_density
+        turned = network(*x[:4], network.given(x.context, states.flip(1), present)).log_density
+        fewer = network(*x[:4], network.given(x.context, states[:, :3], present[:, :3])).log_density
+        masked = torch.arange(6).expand(6, -1) < 3
+        hidden = network(*x[:4], network.given(x.context, states, masked)).log_density
+    assert (given - before).abs().max() > 1e-2
+    torch.testing.assert_close(turned, given, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(hidden, fewer, rtol=1e-5, atol=1e-4)
+    assert (fewer - given).abs().max() > 1e-3
+
+
+def test_no_references_and_an_untrained_encoder_change_nothing(
+    randomised: Callable, inputs: Callable[..., Inputs]
+) -> None:
+    network, x = randomised(), inputs()
+    states, present = references(network, x)
+    torch.testing.assert_close(network.given(x.context, states, ~present), x.context, rtol=0, atol=0)
+    torch.nn.init.zeros_(network.reference_encoder.out.weight)
+    torch.testing.assert_close(network.given(x.context, states, present), x.context, rtol=0, atol=0)
+
+
+def test_bonds_are_those_of_pairs(randomised: Callable, inputs: Callable[..., Inputs]) -> None:
+    network, x = randomised(), inputs()
+    with torch.no_grad():
+        bonds = network.denoise(*x).bonds
+        turned = network.denoise(x.y @ rotation(torch.float32).T, *x[1:]).bonds
+    assert bonds.shape == (6, 7, 7, len(BOND_ORDERS))
+    torch.testing.assert_close(bonds, bonds.transpose(1, 2))
+    torch.testing.assert_close(bonds, turned, rtol=1e-3, atol=1e-3)
 
 
 def test_the_energy_has_the_derivatives_it_claims(
@@ -176,7 +220,7 @@ def test_the_energy_has_the_derivatives_it_claims(
     h, direction = 1e-5, centred(torch.randn(6, 7, 3), x.mask)
 
     def U(y: Tensor, ln_sigma: Tensor) -> Tensor:
-        return -network(y, x.elements, x.mask, ln_sigma.exp(), x.distribution).log_density
+        return -network(y, x.elements, x.mask, ln_sigma.exp(), x.context).log_density
 
     y, ln_sigma = x.y.requires_grad_(), x.sigma.log().requires_grad_()
     grad_U, time_score = torch.autograd.grad(U(y, ln_sigma).sum(), (y, ln_sigma))

@@ -9,7 +9,7 @@ import pytest
 from molscore.datasets.store import MoleculeSet
 from molscore.molecules import Molecule
 from molscore.nn.config import ModelConfig
-from molscore.training.config import TrainConfig
+from molscore.training.config import DataConfig, TrainConfig
 
 TINY = ModelConfig(dim=16, vectors=4, heads=2, coarse_blocks=1, fine_blocks=1, pair_dim=8, basis=8)
 
@@ -34,8 +34,9 @@ def config(data: Path, tmp_path: Path) -> Callable[..., TrainConfig]:
 
     def make(**changes: object) -> TrainConfig:
         values = {
-            "data": str(data), "out": str(tmp_path / "run"), "distribution": "tiny", "model": TINY, "steps": 12,
-            "batch": 8, "warmup": 2, "density_start": 6, "density_batch": 4, "save_minutes": 0.0, "evaluate_every": 100,
+            "data": (DataConfig(str(data), "tiny"),), "out": str(tmp_path / "run"), "model": TINY, "steps": 12,
+            "batch": 2, "warmup": 2, "density_start": 0.5, "references_start": 0.3, "references_every": 3,
+            "references": 3, "save_minutes": 0.0, "evaluate_every": 100,
         }
         return TrainConfig(**(values | changes))
 

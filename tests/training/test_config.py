@@ -11,12 +11,18 @@ from molscore.nn.config import PRESETS
 from molscore.training.config import TrainConfig
 
 GOOD = """
-data = "data/qm9.parquet"
 out = "runs/one"
 model = "S"
 lr = 1
 log_normal = [-1, 0.5]
-buckets = [18, 24]
+"""
+DATA = """
+[[data]]
+path = "data/qm9.parquet"
+[[data]]
+path = "data/mine.parquet"
+distribution = "leads"
+weight = 2
 """
 
 
@@ -27,20 +33,24 @@ def read(tmp_path: Path, text: str) -> TrainConfig:
 
 
 def test_a_good_file_is_read(tmp_path: Path) -> None:
-    config = read(tmp_path, GOOD)
-    assert (config.data, config.out, config.steps) == ("data/qm9.parquet", "runs/one", TrainConfig("", "").steps)
+    config = read(tmp_path, GOOD + DATA)
+    assert [(data.path, data.name, data.weight) for data in config.data] == [
+        ("data/qm9.parquet", "qm9", 1.0),
+        ("data/mine.parquet", "leads", 2.0),
+    ]
+    assert (config.out, config.steps) == ("runs/one", TrainConfig(config.data, "").steps)
     assert config.model == PRESETS["S"]
-    assert (config.lr, config.log_normal, config.buckets) == (1.0, (-1.0, 0.5), (18, 24))
+    assert (config.lr, config.log_normal) == (1.0, (-1.0, 0.5))
 
 
 def test_a_model_table_changes_the_default_sizes(tmp_path: Path) -> None:
-    config = read(tmp_path, 'data = "d"\nout = "o"\n[model]\ndim = 64\nfine_blocks = 2\n')
+    config = read(tmp_path, 'out = "o"\n[model]\ndim = 64\nfine_blocks = 2\n' + DATA)
     assert (config.model.dim, config.model.fine_blocks) == (64, 2)
     assert config.model.heads == PRESETS["M"].heads
 
 
 def test_it_travels_as_json(config: Callable[..., TrainConfig]) -> None:
-    settings = config(buckets=(4, 8), lr=0.1)
+    settings = config(lr=0.1)
     assert TrainConfig.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
 
 
@@ -48,26 +58,27 @@ def test_it_travels_as_json(config: Callable[..., TrainConfig]) -> None:
     ("text", "named"),
     [
         ('out = "o"', "'data' is missing"),
-        ('data = "d"', "'out' is missing"),
-        (GOOD + "colour = 3", "'colour'"),
-        (GOOD + "sigma_min = 60.0", "sigma_min"),
-        (GOOD + "steps = 0", "steps"),
-        (GOOD + 'steps = "many"', "'steps'"),
-        (GOOD + "steps = 1.5", "'steps'"),
-        (GOOD + "steps = true", "'steps'"),
-        (GOOD + 'ema = "0.9"', "'ema'"),
-        (GOOD + "compile = 1", "'compile'"),
-        (GOOD + "init = 3", "'init'"),
-        (GOOD + "density_batch = 999", "density_batch"),
-        ('data = "d"\nout = "o"\nlog_normal = 3', "'log_normal'"),
-        ('data = "d"\nout = "o"\nlog_normal = [1, 2, 3]', "'log_normal'"),
-        ('data = "d"\nout = "o"\nbuckets = ["a"]', "'buckets'"),
-        ('data = "d"\nout = "o"\nmodel = "XXL"', "'XXL'"),
-        ('data = "d"\nout = "o"\nmodel = 3', "'model'"),
-        ('data = "d"\nout = "o"\n[model]\ndepth = 3', "depth"),
-        ('data = "d"\nout = "o"\n[model]\ndim = "wide"', "dim"),
-        ('data = "d"\nout = "o"\n[model]\nheads = 5', "heads"),
-        ('data = "d"\nout = "o"\n[model]\nl_max = 1', "l_max"),
+        (DATA, "'out' is missing"),
+        *(
+            (f"{line}\n{GOOD.replace('lr = 1', '')}{DATA}", named)
+            for line, named in (
+                ("colour = 3", "'colour'"), ("sigma_min = 60.0", "sigma_min"), ("steps = 0", "steps"),
+                ('steps = "many"', "'steps'"), ("steps = 1.5", "'steps'"), ("steps = true", "'steps'"),
+                ('ema = "0.9"', "'ema'"), ("bf16 = 1", "'bf16'"), ("init = 3", "'init'"),
+            )
+        ),
+        ('out = "o"\nlog_normal = 3' + DATA, "'log_normal'"),
+        ('out = "o"\nlog_normal = [1, 2, 3]' + DATA, "'log_normal'"),
+        ('out = "o"\nmodel = "XXL"' + DATA, "'XXL'"),
+        ('out = "o"\nmodel = 3' + DATA, "'model'"),
+        ('out = "o"\n[model]\ndepth = 3' + DATA, "depth"),
+        ('out = "o"\n[model]\ndim = "wide"' + DATA, "dim"),
+        ('out = "o"\n[model]\nheads = 5' + DATA, "heads"),
+        ('out = "o"\n[model]\nl_max = 1' + DATA, "l_max"),
+        ('out = "o"\ndata = "qm9.parquet"', "[[data]]"),
+        (GOOD + "[[data]]\nweight = 2", "'data'"),
+        (GOOD + DATA + "colour = 2", "'data'"),
+        (GOOD + DATA + DATA, "'qm9'"),
         ("data = ", "run.toml"),
         ("\x00", "run.toml"),
     ],

@@ -9,10 +9,10 @@ import torch
 
 from molscore.datasets.statistics import distribution_of
 from molscore.datasets.store import MoleculeSet
-from molscore.diffusion.gaussian import centred_noise
 from molscore.molecules import Molecule
 from molscore.nn import Checkpoint, build
 from molscore.nn.noise import NOISE_WAVES, noise_waves
+from molscore.training.losses import noised
 from molscore.training.offset import Residuals, fitted, with_noise_offset
 from tests.training.conftest import TINY
 
@@ -54,14 +54,14 @@ def offset(checkpoint: Checkpoint) -> torch.Tensor:
 def test_an_offset_is_found_and_taken_back(spoilt: Callable[[float], Checkpoint], gaussian: MoleculeSet) -> None:
     checkpoint = spoilt(0.2)
     before = offset(checkpoint)
-    after = offset(with_noise_offset(checkpoint, gaussian, RANGE, samples=8192))
+    after = offset(with_noise_offset(checkpoint, [gaussian], RANGE, samples=8192))
     slope_before, slope_after = before.diff(), after.diff()
     assert before.abs().max() > 3
     assert slope_after.norm() < 0.15 * slope_before.norm()
 
 
 def test_a_right_density_stays_as_it_is(spoilt: Callable[[float], Checkpoint], gaussian: MoleculeSet) -> None:
-    assert offset(with_noise_offset(spoilt(0.0), gaussian, RANGE, samples=8192)).abs().max() < 0.5
+    assert offset(with_noise_offset(spoilt(0.0), [gaussian], RANGE, samples=8192)).abs().max() < 0.5
 
 
 def test_a_normalised_density_stays_normalised_on_data_of_another_width(gaussian: MoleculeSet) -> None:
@@ -75,10 +75,10 @@ def test_a_normalised_density_stays_normalised_on_data_of_another_width(gaussian
     generator, B = torch.Generator().manual_seed(0), 16_384
     x = gaussian.batch(torch.randint(len(gaussian), (B,), generator=generator).numpy(), network.elements)
     low, high = torch.tensor(RANGE).log().tolist()
-    sigma = torch.empty(B).uniform_(low, high, generator=generator).exp()
-    z = centred_noise(x.mask, generator, x.positions.dtype)
-    found = Residuals.of(network, x, sigma, torch.zeros(B, dtype=torch.long), z)
-    v, y = sigma.square() + 1.5**2, x.positions + sigma[:, None, None] * z
+    noisy = noised(x, torch.empty(B).uniform_(low, high, generator=generator), generator)
+    found = Residuals.of(network, noisy, network.context(torch.zeros(B, dtype=torch.long), x.sizes))
+    sigma, y = noisy.ln_sigma.exp(), noisy.y
+    v = sigma.square() + 1.5**2
     time_score = sigma.square() / v * (D - y.square().sum((1, 2)) / v)
     moved = []
     for residual in (found.residual, time_score - found.target):
@@ -92,7 +92,7 @@ def test_a_normalised_density_stays_normalised_on_data_of_another_width(gaussian
 def test_only_the_offset_changes_and_again_it_is_the_same(
     spoilt: Callable[[float], Checkpoint], gaussian: MoleculeSet
 ) -> None:
-    first, second = (with_noise_offset(spoilt(0.2), gaussian, RANGE, samples=512) for _ in range(2))
+    first, second = (with_noise_offset(spoilt(0.2), [gaussian], RANGE, samples=512) for _ in range(2))
     fresh = spoilt(0.2).network.state_dict()
     changed = {name for name, value in first.network.state_dict().items() if not torch.equal(value, fresh[name])}
     assert changed == {"density_head.from_noise"}

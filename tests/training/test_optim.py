@@ -1,0 +1,157 @@
+"""Muon steps along the nearest orthogonal matrix; each parameter has one optimiser; the average follows the weights."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from molscore.molecules import Distribution
+from molscore.nn.checkpoint import build
+from molscore.nn.discoformer import DiScoFormer
+from molscore.training.config import TrainConfig
+from molscore.training.optim import Average, Muon, Optimiser, learning_rate, orthogonalise
+from tests.training.conftest import TINY
+
+
+@pytest.mark.parametrize("shape", [(5, 12, 12), (3, 8, 40), (3, 40, 8)])
+def test_singular_values_come_close_to_one(shape: tuple[int, int, int]) -> None:
+    G = torch.randn(*shape) * torch.logspace(-4, 4, shape[0])[:, None, None]
+    before, after = (torch.linalg.svdvals(orthogonalise(G, steps)) for steps in (0, 5))
+    assert after.min() > 0.3
+    assert after.max() < 1.3
+    assert float((after - 1).abs().mean()) < 0.2
+    assert float((before - 1).abs().mean()) > 0.5
+
+
+def test_the_singular_vectors_are_kept() -> None:
+    G = torch.randn(4, 10, 6)
+    U, _, Vh = torch.linalg.svd(G, full_matrices=False)
+    inside = U.transpose(1, 2) @ orthogonalise(G) @ Vh.transpose(1, 2)
+    off_diagonal = inside - torch.diag_embed(inside.diagonal(dim1=1, dim2=2))
+    assert off_diagonal.abs().max() < 1e-3
+
+
+def test_a_step_has_the_same_size_whatever_the_gradient() -> None:
+    steps = []
+    for scale in (1e-3, 1e3):
+        torch.manual_seed(0)
+        p = nn.Parameter(torch.zeros(16, 8))
+        p.grad = scale * torch.randn(16, 8)
+        Muon([p], lr=0.1).step()
+        steps.append(p.detach().clone())
+    torch.testing.assert_close(steps[0], steps[1], rtol=1e-3, atol=1e-4)
+    assert float(steps[0].norm()) == pytest.approx(0.1 * (16 / 8) ** 0.5 * 8**0.5, rel=0.2)  # in 8 directions
+
+
+def test_like_shaped_matrices_do_not_mix() -> None:
+    alone, beside = (nn.Parameter(torch.zeros(6, 6)) for _ in range(2))
+    other, idle = nn.Parameter(torch.zeros(6, 6)), nn.Parameter(torch.ones(6, 6))
+    alone.grad = torch.randn(6, 6)
+    beside.grad, other.grad = alone.grad.clone(), torch.randn(6, 6)
+    Muon([alone], lr=0.1).step()
+    Muon([other, beside, idle], lr=0.1).step()
+    torch.testing.assert_close(alone, beside)
+    assert (idle == 1).all()
+    assert (other != beside).any()
+
+
+def test_momentum_and_weight_decay() -> None:
+    p = nn.Parameter(torch.eye(4))
+    muon = Muon([p], lr=0.1, momentum=0.9, weight_decay=0.5)
+    p.grad = torch.zeros(4, 4)
+    muon.step()
+    torch.testing.assert_close(p.detach(), 0.95 * torch.eye(4))
+    for _ in range(2):
+        p.grad = torch.ones(4, 4)
+        muon.step()
+    torch.testing.assert_close(muon.state[p]["momentum"], torch.full((4, 4), 1.9))
+
+
+def test_it_minimises() -> None:
+    target, p = torch.randn(8, 8), nn.Parameter(torch.zeros(8, 8))
+    muon = Muon([p], lr=0.05)
+    for step in range(200):
+        muon.param_groups[0]["lr"] = 0.05 * (1 - step / 200)
+        p.grad = p.detach() - target
+        muon.step()
+    assert (p.detach() - target).square().mean() < 0.01 < target.square().mean()
+
+
+@pytest.fixture
+def network() -> DiScoFormer:
+    return build(TINY, (Distribution("t", ("H", "C"), {(1, 2): 1}, {2: 1.0, 3: 1.0}),))
+
+
+def test_the_learning_rate_rises_stays_and_falls(config: Callable[..., TrainConfig]) -> None:
+    settings = config(steps=100, warmup=10, decay=0.3)
+    rates = [learning_rate(step, step / 100, settings) for step in range(100)]
+    assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert rates[10:71] == pytest.approx([1.0] * 61)
+    assert rates[71:] == pytest.approx([(100 - step) / 30 for step in range(71, 100)])
+    assert min(rates) > 0
+
+
+def test_every_parameter_has_one_optimiser(network: DiScoFormer, config: Callable[..., TrainConfig]) -> None:
+    optimiser = Optimiser(network.named_parameters(), config())
+    adamw, muon = ([p for group in part.param_groups for p in group["params"]] for part in optimiser.parts)
+    assert len(adamw) + len(muon) == len({id(p) for p in [*adamw, *muon]}) == len(list(network.parameters()))
+    names = {id(p): name for name, p in network.named_parameters()}
+    assert all(p.ndim == 2 and min(p.shape) > 1 for p in muon)
+    embeddings = {"element_token.weight", "distribution_token.weight", "coarse_tokenizer.from_sender.weight"}
+    assert embeddings <= {names[id(p)] for p in adamw}
+    assert "fine_stack.blocks.0.attention.qkv.weight" in {names[id(p)] for p in muon}
+
+
+def test_a_step_moves_by_the_rate_of_that_step(network: DiScoFormer, config: Callable[..., TrainConfig]) -> None:
+    settings = config(steps=100, warmup=10, decay=0.3)
+    moved = []
+    for step in (0, 9):
+        torch.manual_seed(0)
+        start = [p.detach().clone() for p in network.parameters()]
+        optimiser = Optimiser(network.named_parameters(), settings)
+        for p in network.parameters():
+            p.grad = torch.ones_like(p)
+        optimiser.step(learning_rate(step, step / 100, settings))
+        moved.append(sum(float((p.detach() - q).abs().sum()) for p, q in zip(network.parameters(), start, strict=True)))
+        assert all(p.grad is None for p in network.parameters())
+    assert moved[1] == pytest.approx(10 * moved[0], rel=0.15)
+
+
+def test_a_frozen_parameter_is_left_out(network: DiScoFormer, config: Callable[..., TrainConfig]) -> None:
+    for p in network.coarse_stack.parameters():
+        p.requires_grad_(False)
+    optimiser = Optimiser(network.named_parameters(), config())
+    held = {id(p) for part in optimiser.parts for p in part.param_groups[0]["params"]}
+    assert not held & {id(p) for p in network.coarse_stack.parameters()}
+
+
+def test_constant_weights_are_their_own_average() -> None:
+    layer = nn.Linear(3, 2)
+    average = Average(layer, 0.99)
+    for step in range(5):
+        average.update(layer, step)
+    torch.testing.assert_close(average.weights["weight"], layer.weight.detach())
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 0.999])
+def test_it_is_the_recursion(decay: float) -> None:
+    layer = nn.Linear(1, 1, bias=False)
+    average, expected = Average(layer, decay), layer.weight.item()
+    for step in range(30):
+        layer.weight.data.fill_(float(step))
+        average.update(layer, step)
+        beta = min(decay, (1 + step) / (10 + step))
+        expected = beta * expected + (1 - beta) * step
+    assert float(average.weights["weight"]) == pytest.approx(expected, rel=1e-5)
+    assert layer.weight.item() == 29
+
+
+def test_a_loaded_average_carries_on() -> None:
+    layer, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    average, copy = Average(layer, 0.9), Average(other, 0.9)
+    copy.load_state_dict({name: value.clone() for name, value in average.state_dict().items()})
+    average.update(other, 5)
+    assert (copy.weights["weight"] != average.weights["weight"]).any()
+    copy.update(other, 5)
+    torch.testing.assert_close(copy.weights, average.weights, rtol=0, atol=0)
