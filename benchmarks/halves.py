@@ -17,6 +17,7 @@ from benchmarks.clocked import OBJECTIVES, config_of, trained
 from benchmarks.machine import describe
 from molscore.audit.density import groups, noise_of
 from molscore.datasets import qm9
+from molscore.datasets.load import load as load_data
 from molscore.datasets.statistics import distribution_of
 from molscore.datasets.store import MoleculeSet
 from molscore.evaluation.bootstrap import bootstrap_interval
@@ -107,9 +108,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.train is not None:
         for minutes in options.cpu_minutes:
-            train_half(options, qm9.load(options.data, "train"), options.train, minutes)
+            train_half(options, load_data(options.data, "train"), options.train, minutes)
         return
-    test = qm9.load(options.data, "test")
+    test = load_data(options.data, "test")
     rows = np.random.default_rng(options.seed).choice(len(test), options.held_out, replace=False)
     found = table_of(options, test.select(np.sort(rows)))
     for row in found:

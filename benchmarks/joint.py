@@ -15,6 +15,7 @@ from benchmarks.joint_network import JointNetwork, joint_langevin, joint_objecti
 from benchmarks.machine import describe
 from benchmarks.unified_measures import generation
 from molscore.datasets import qm9
+from molscore.datasets.load import load as load_data
 from molscore.datasets.statistics import distribution_of, formula_counts
 from molscore.datasets.store import MoleculeSet
 from molscore.diffusion.levels import noise_levels
@@ -86,7 +87,7 @@ def row_of(
 
 def train_joint(options: argparse.Namespace) -> None:
     """Train and keep the weights under `options.runs`."""
-    train = qm9.load(options.data, "train")
+    train = load_data(options.data, "train")
     distribution = distribution_of("qm9", train)
     torch.manual_seed(options.seed)
     network = built(PRESETS[options.preset], distribution, frequencies_of(train, distribution))
@@ -111,7 +112,7 @@ def weights_of(options: argparse.Namespace) -> Path:
 
 def measure_joint(options: argparse.Namespace, rows: list[list]) -> None:
     """Rows of the joint network, recorded one by one."""
-    train = qm9.load(options.data, "train")
+    train = load_data(options.data, "train")
     distribution = distribution_of("qm9", train)
     network = built(PRESETS[options.preset], distribution, frequencies_of(train, distribution)).eval()
     network.load_state_dict(load_file(weights_of(options)))

@@ -21,6 +21,7 @@ from benchmarks.quality_figures import (
 )  # fmt: skip
 from benchmarks.quality_pool import Answers, judged, keys_of
 from molscore.datasets import qm9
+from molscore.datasets.load import load as load_data
 from molscore.datasets.store import MoleculeSet
 from molscore.evaluation.energies import has_xtb
 from molscore.evaluation.library import geometries_of
@@ -150,8 +151,8 @@ def main() -> None:
     """Judge, print and record, after every stage."""
     options = _arguments()
     drawn = {name: [_sample(path) for path in paths] for name, *paths in options.set}
-    train, test = qm9.load(options.data, "train"), qm9.load(options.data, "test")
-    valid = qm9.load(options.data, "valid")
+    train, test = load_data(options.data, "train"), load_data(options.data, "test")
+    valid = load_data(options.data, "valid")
     training = set(edm_smiles(train, progress=True))
     lists = Lists(training, training | set(edm_smiles(test)) | set(edm_smiles(valid)))
     unseen = 100 * (1 - len(train) / (len(train) + len(valid) + len(test)))

@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 from molscore.datasets import qm9
+from molscore.datasets.load import load as load_data
 from molscore.screening.model import Model, load
 from molscore.screening.tables import with_tables
 from molscore.training.config import TrainConfig
@@ -22,7 +23,7 @@ HELD_OUT = 4096  # molecules of the validation split, about
 
 def remade(model: Model, data: Path, held_out: int = HELD_OUT) -> Model:
     """The model with a new offset and new tables from a data set with splits, such as `molscore data qm9` writes."""
-    valid, train = qm9.load(data, "valid"), qm9.load(data, "train")
+    valid, train = load_data(data, "valid"), load_data(data, "train")
     valid = valid.select(range(0, len(valid), max(1, len(valid) // held_out)))
     settings = model.checkpoint.info.get("config", {})
     low, high = (settings.get(name, getattr(TrainConfig, name)) for name in ("sigma_min", "sigma_max"))

@@ -14,6 +14,7 @@ from benchmarks.machine import describe
 from benchmarks.unified_measures import Descent, denoising_errors, densities, generation, latencies
 from benchmarks.unified_table import COLUMNS, GOAL_COLUMNS, goal_rows, rows
 from molscore.datasets import qm9
+from molscore.datasets.load import load as load_data
 from molscore.datasets.statistics import distribution_of
 from molscore.datasets.store import MoleculeSet
 from molscore.molecules.atomic import write_text
@@ -185,7 +186,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    train, test = (qm9.load(options.data, split) for split in ("train", "test"))
+    train, test = (load_data(options.data, split) for split in ("train", "test"))
     for stage in options.only:
         record: Record = {}
         if stage == "flow":

@@ -199,7 +199,7 @@ def data(name: str, output: str) -> None:
 @click.option("--resume", is_flag=True, help="Carry on from the last saved state.")
 def train(config: str, resume: bool) -> None:
     """Train a model as CONFIG (TOML) says, and give it reference percentiles and the list of its training molecules."""
-    from molscore.datasets import qm9
+    from molscore.datasets.load import load as load_data
     from molscore.screening.model import Model
     from molscore.screening.tables import with_tables
     from molscore.training.config import TrainConfig
@@ -210,7 +210,7 @@ def train(config: str, resume: bool) -> None:
     checkpoint = run(settings, resume, _stability_of)
     if os.environ.get("RANK", "0") != "0":
         return  # of the processes of torchrun, one finishes the job
-    held_out, trained = qm9.load(settings.data, "valid"), qm9.load(settings.data, "train")
+    held_out, trained = load_data(settings.data, "valid"), load_data(settings.data, "train")
     held_out = held_out.select(range(0, len(held_out), max(1, len(held_out) // 4096)))
     if settings.density_start < settings.steps:
         checkpoint = with_noise_offset(checkpoint, trained, (settings.sigma_min, settings.sigma_max))

@@ -1,3 +1,3 @@
 """Where molecules come from: sets of molecules, QM9 and its split, distributions and their statistics."""
 
-__all__ = ["qm9", "statistics", "store"]
+__all__ = ["load", "qm9", "statistics", "store"]
