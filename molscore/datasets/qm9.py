@@ -19,11 +19,12 @@ import pyarrow.csv
 from tqdm import tqdm
 
 from molscore.datasets.graphs import bonds_over
+from molscore.datasets.hold_out import hold_out
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
 from molscore.molecules.elements import atomic_number
 
-__all__ = ["DEFAULT_PATH", "N_MOLECULES", "SPLIT_SIZES", "build", "edm_split", "prepare", "read_pack"]
+__all__ = ["DEFAULT_PATH", "N_MOLECULES", "SPLIT_SIZES", "build", "edm_split", "read_pack"]
 
 DEFAULT_PATH = Path("data/qm9.parquet")
 N_MOLECULES = 130_831
@@ -45,11 +46,14 @@ def edm_split() -> np.ndarray:
     return labels
 
 
-def build(path: str | os.PathLike[str] = DEFAULT_PATH) -> MoleculeSet:
+def build(
+    path: str | os.PathLike[str] = DEFAULT_PATH, held_out: float = 0.0, seed: int = 0
+) -> MoleculeSet:
     """Write QM9 from the installed ``qm9pack`` package to a Parquet file and return it.
 
     Columns: ``smiles`` (of GDB, no stereo), ``index`` (GDB9 number) and ``split``. Bonds are those of the SMILES, where
-    they fit the geometry (all but 4 molecules). Takes two minutes.
+    they fit the geometry (all but 4 molecules). A share `held_out` of the training split becomes a split of its own,
+    see `molscore.datasets.hold_out`. Takes two minutes.
     Raises `InputError` when the package is missing or does not hold the 130,831 molecules.
     """
     spec = importlib.util.find_spec("qm9pack")
@@ -59,6 +63,8 @@ def build(path: str | os.PathLike[str] = DEFAULT_PATH) -> MoleculeSet:
     if len(molecules) != N_MOLECULES:
         raise InputError(f"qm9pack holds {len(molecules):,} molecules, QM9 has {N_MOLECULES:,}: {_INSTALL}")
     molecules = _with_bonds(molecules).with_columns(split=edm_split())
+    if held_out:
+        (molecules,) = hold_out([molecules], held_out, seed)
     molecules.save(path)
     return molecules
 
@@ -81,13 +87,6 @@ def read_pack(folder: str | os.PathLike[str]) -> MoleculeSet:
         columns={"smiles": table["SMILES"].to_numpy(), "index": table["Index"].to_numpy().astype(np.int32)},
         metadata={"name": "qm9", "source": "PyPI qm9pack", "units": "angstrom", "citation": _CITATION},
     )
-
-
-def prepare(path: str | os.PathLike[str] = DEFAULT_PATH) -> str:
-    """What ``molscore data qm9`` does: build the file and describe it in one line."""
-    molecules = build(path)
-    splits = ", ".join(f"{name} {size:,}" for name, size in SPLIT_SIZES.items())
-    return f"{path}: {len(molecules):,} molecules, {len(molecules.numbers):,} atoms ({splits})"
 
 
 def _with_bonds(molecules: MoleculeSet) -> MoleculeSet:

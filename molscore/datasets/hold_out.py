@@ -1,0 +1,107 @@
+"""Ring systems and formulas that no training sees, so that what a model makes of the new can be tested."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from rdkit import Chem
+
+from molscore.datasets.store import MoleculeSet
+from molscore.errors import InputError
+from molscore.molecules.chem import from_smiles
+from molscore.molecules.elements import hill_formula
+
+__all__ = ["HELD_OUT", "formulas", "hold_out", "ring_systems"]
+
+HELD_OUT = "held_out"
+
+_COMMONEST = 0.2  # of what is to be held out, in any one ring system or formula
+_FEWEST = 17  # molecules of it: 16 references and one to be told by them
+
+
+def ring_systems(smiles: str) -> set[str]:
+    """Ring systems of a molecule as SMILES: the atoms of rings that share an atom, with the bonds between them.
+
+    They are those of its Murcko framework, without what hangs on them and without stereochemistry.
+    """
+    mol = from_smiles(smiles)
+    Chem.RemoveStereochemistry(mol)
+    systems: list[set[int]] = []
+    for ring in map(set, mol.GetRingInfo().AtomRings()):
+        joined = [system for system in systems if system & ring]
+        systems = [system for system in systems if not system & ring] + [ring.union(*joined)]
+    return {Chem.MolFragmentToSmiles(mol, sorted(system)) for system in systems}
+
+
+def formulas(molecules: MoleculeSet, rows: np.ndarray) -> list[set[str]]:
+    """The formula of each of `rows`, as a set of one."""
+    bounds = molecules.offsets
+    return [{hill_formula(molecules.numbers[bounds[row] : bounds[row + 1]])} for row in rows]
+
+
+def _rings(molecules: MoleculeSet, rows: np.ndarray) -> list[set[str]]:
+    return [ring_systems(text) for text in molecules.columns["smiles"][rows]]
+
+
+def hold_out(sets: Sequence[MoleculeSet], share: float = 0.05, seed: int = 0) -> list[MoleculeSet]:
+    """Data sets that are trained on together, with about `share` of each one's training split moved to ``held_out``.
+
+    Half of that is by ring systems and half by formulas, drawn at random among those with 17 molecules or more in some
+    set (or all that may be taken, in a small one) and in none with more than a fifth of what is held out. Whatever has
+    one of them leaves the training split of every set; other splits stay as they are. The metadata ``held_out`` lists
+    them. Needs the columns ``smiles`` and ``split``; raises `InputError` without, or for a share that is none.
+    """
+    if not 0 < share < 1:
+        raise InputError(f"a share of {share} cannot be held out: it must lie between 0 and 1")
+    for each in sets:
+        if missing := {"smiles", "split"} - set(each.columns):
+            raise InputError(f"a data set has no column {', '.join(sorted(missing))}: nothing can be held out of it")
+    rows = [np.flatnonzero(each.columns["split"] == "train") for each in sets]
+    rng = np.random.default_rng(seed)
+    held = [np.zeros(len(each), dtype=bool) for each in sets]
+    names = {}
+    for kind, clusters_of, quota in (("ring systems", _rings, share / 2), ("formulas", formulas, share)):
+        names[kind] = _take(sets, rows, held, clusters_of, share, quota, rng)
+    note = json.dumps(names, ensure_ascii=False)
+    return [
+        each.with_columns(split=np.where(gone, HELD_OUT, each.columns["split"])).with_metadata(
+            {**each.metadata, HELD_OUT: note}
+        )
+        for each, gone in zip(sets, held, strict=True)
+    ]
+
+
+def _take(
+    sets: Sequence[MoleculeSet],
+    rows: list[np.ndarray],
+    held: list[np.ndarray],
+    clusters_of: Callable[[MoleculeSet, np.ndarray], list[set[str]]],
+    share: float,
+    quota: float,
+    rng: np.random.Generator,
+) -> list[str]:
+    """Mark whole clusters in `held` until each set has `quota` of its training rows there; returns their names."""
+    members = []
+    for each, trained in zip(sets, rows, strict=True):
+        found: dict[str, list[int]] = {}
+        for row, names in zip(trained, clusters_of(each, trained), strict=True):
+            for name in names:
+                found.setdefault(name, []).append(row)
+        members.append({name: np.array(where) for name, where in found.items()})
+    taken = []
+    for name in rng.permutation(sorted(set().union(*members))).tolist():
+        where = [found.get(name, np.zeros(0, dtype=int)) for found in members]
+        most = [_COMMONEST * share * len(trained) for trained in rows]
+        enough = any(len(w) >= max(1, min(_FEWEST, int(m))) for w, m in zip(where, most, strict=True))
+        rare = all(len(w) <= max(1, m) for w, m in zip(where, most, strict=True))
+        room = all(
+            gone.sum() + (~gone[w]).sum() <= quota * len(trained)
+            for gone, w, trained in zip(held, where, rows, strict=True)
+        )
+        if enough and rare and room:
+            taken.append(name)
+            for gone, w in zip(held, where, strict=True):
+                gone[w] = True
+    return taken
