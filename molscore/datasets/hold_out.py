@@ -22,17 +22,31 @@ _FEWEST = 17  # molecules of it: 16 references and one to be told by them
 
 
 def ring_systems(smiles: str) -> set[str]:
-    """Ring systems of a molecule as SMILES: the atoms of rings that share an atom, with the bonds between them.
+    """Ring systems of a molecule as SMILES: the atoms of rings that share an atom, and the bonds between them.
 
-    They are those of its Murcko framework, without what hangs on them and without stereochemistry.
+    They are those of its Murcko framework without what hangs on them: no substituents, hydrogens, charges, nor
+    stereochemistry, so that pyrrole and its N-alkyl derivatives have the same.
     """
     mol = from_smiles(smiles)
-    Chem.RemoveStereochemistry(mol)
     systems: list[set[int]] = []
     for ring in map(set, mol.GetRingInfo().AtomRings()):
         joined = [system for system in systems if system & ring]
         systems = [system for system in systems if not system & ring] + [ring.union(*joined)]
-    return {Chem.MolFragmentToSmiles(mol, sorted(system)) for system in systems}
+    return {_smiles_of_ring(mol, sorted(system)) for system in systems}
+
+
+def _smiles_of_ring(mol: Chem.Mol, atoms: list[int]) -> str:
+    ring = Chem.RWMol()
+    for number in atoms:
+        atom = mol.GetAtomWithIdx(number)
+        bare = Chem.Atom(atom.GetAtomicNum())
+        bare.SetIsAromatic(atom.GetIsAromatic())
+        ring.AddAtom(bare)
+    for bond in mol.GetBonds():
+        if bond.IsInRing() and bond.GetBeginAtomIdx() in atoms and bond.GetEndAtomIdx() in atoms:
+            ring.AddBond(atoms.index(bond.GetBeginAtomIdx()), atoms.index(bond.GetEndAtomIdx()), bond.GetBondType())
+    ring.UpdatePropertyCache(strict=False)
+    return Chem.MolToSmiles(ring)
 
 
 def formulas(molecules: MoleculeSet, rows: np.ndarray) -> list[set[str]]:

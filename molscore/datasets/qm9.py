@@ -52,7 +52,7 @@ def build(
     """Write QM9 from the installed ``qm9pack`` package to a Parquet file and return it.
 
     Columns: ``smiles`` (of GDB, no stereo), ``index`` (GDB9 number) and ``split``. Bonds are those of the SMILES, where
-    they fit the geometry (all but 4 molecules). A share `held_out` of the training split becomes a split of its own,
+    they fit the geometry (all but 3 molecules). A share `held_out` of the training split becomes a split of its own,
     see `molscore.datasets.hold_out`. Takes two minutes.
     Raises `InputError` when the package is missing or does not hold the 130,831 molecules.
     """
