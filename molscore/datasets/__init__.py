@@ -6,6 +6,7 @@ __all__ = [
     "graphs",
     "hold_out",
     "ligands",
+    "likeness",
     "load",
     "qm9",
     "splits",

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from molscore.datasets.hold_out import hold_out
+from molscore.datasets.likeness import with_likeness
 from molscore.datasets.splits import splits_of
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
@@ -87,7 +88,7 @@ def assemble(
     if not len(molecules):
         raise InputError(f"no row can be used ({_counted(listed)}); {left_out_path(output)} says why of each")
     splits = splits_of(molecules.columns["smiles"], splitting.kind, splitting.seed)
-    molecules = molecules.with_columns(split=splits)
+    molecules = with_likeness(molecules.with_columns(split=splits), splitting.seed)
     if splitting.held_out:
         (molecules,) = hold_out([molecules], splitting.held_out, splitting.seed)
     molecules.save(output)

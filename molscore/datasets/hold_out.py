@@ -6,14 +6,12 @@ import json
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from rdkit import Chem
 
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
-from molscore.molecules.chem import from_smiles
 from molscore.molecules.elements import hill_formula
 
-__all__ = ["HELD_OUT", "formulas", "hold_out", "ring_systems"]
+__all__ = ["HELD_OUT", "hold_out"]
 
 HELD_OUT = "held_out"
 
@@ -21,42 +19,13 @@ _COMMONEST = 0.2  # of what is to be held out, in any one ring system or formula
 _FEWEST = 17  # molecules of it: 16 references and one to be told by them
 
 
-def ring_systems(smiles: str) -> set[str]:
-    """Ring systems of a molecule as SMILES: the atoms of rings that share an atom, and the bonds between them.
-
-    They are those of its Murcko framework without what hangs on them: no substituents, hydrogens, charges, nor
-    stereochemistry, so that pyrrole and its N-alkyl derivatives have the same.
-    """
-    mol = from_smiles(smiles)
-    systems: list[set[int]] = []
-    for ring in map(set, mol.GetRingInfo().AtomRings()):
-        joined = [system for system in systems if system & ring]
-        systems = [system for system in systems if not system & ring] + [ring.union(*joined)]
-    return {_smiles_of_ring(mol, sorted(system)) for system in systems}
-
-
-def _smiles_of_ring(mol: Chem.Mol, atoms: list[int]) -> str:
-    ring = Chem.RWMol()
-    for number in atoms:
-        atom = mol.GetAtomWithIdx(number)
-        bare = Chem.Atom(atom.GetAtomicNum())
-        bare.SetIsAromatic(atom.GetIsAromatic())
-        ring.AddAtom(bare)
-    for bond in mol.GetBonds():
-        if bond.IsInRing() and bond.GetBeginAtomIdx() in atoms and bond.GetEndAtomIdx() in atoms:
-            ring.AddBond(atoms.index(bond.GetBeginAtomIdx()), atoms.index(bond.GetEndAtomIdx()), bond.GetBondType())
-    ring.UpdatePropertyCache(strict=False)
-    return Chem.MolToSmiles(ring)
-
-
-def formulas(molecules: MoleculeSet, rows: np.ndarray) -> list[set[str]]:
-    """The formula of each of `rows`, as a set of one."""
+def _formulas(molecules: MoleculeSet, rows: np.ndarray) -> list[set[str]]:
     bounds = molecules.offsets
     return [{hill_formula(molecules.numbers[bounds[row] : bounds[row + 1]])} for row in rows]
 
 
 def _rings(molecules: MoleculeSet, rows: np.ndarray) -> list[set[str]]:
-    return [ring_systems(text) for text in molecules.columns["smiles"][rows]]
+    return [set(names.split()) for names in molecules.columns["ring_systems"][rows]]
 
 
 def hold_out(sets: Sequence[MoleculeSet], share: float = 0.05, seed: int = 0) -> list[MoleculeSet]:
@@ -65,18 +34,18 @@ def hold_out(sets: Sequence[MoleculeSet], share: float = 0.05, seed: int = 0) ->
     Half of that is by ring systems and half by formulas, drawn at random among those with 17 molecules or more in some
     set (or all that may be taken, in a small one) and in none with more than a fifth of what is held out. Whatever has
     one of them leaves the training split of every set; other splits stay as they are. The metadata ``held_out`` lists
-    them. Needs the columns ``smiles`` and ``split``; raises `InputError` without, or for a share that is none.
+    them. Needs the columns ``ring_systems`` and ``split``; raises `InputError` without, or for a share that is none.
     """
     if not 0 < share < 1:
         raise InputError(f"a share of {share} cannot be held out: it must lie between 0 and 1")
     for each in sets:
-        if missing := {"smiles", "split"} - set(each.columns):
+        if missing := {"ring_systems", "split"} - set(each.columns):
             raise InputError(f"a data set has no column {', '.join(sorted(missing))}: nothing can be held out of it")
     rows = [np.flatnonzero(each.columns["split"] == "train") for each in sets]
     rng = np.random.default_rng(seed)
     held = [np.zeros(len(each), dtype=bool) for each in sets]
     names = {}
-    for kind, clusters_of, quota in (("ring systems", _rings, share / 2), ("formulas", formulas, share)):
+    for kind, clusters_of, quota in (("ring systems", _rings, share / 2), ("formulas", _formulas, share)):
         names[kind] = _take(sets, rows, held, clusters_of, share, quota, rng)
     note = json.dumps(names, ensure_ascii=False)
     return [

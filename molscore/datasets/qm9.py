@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from molscore.datasets.graphs import bonds_over
 from molscore.datasets.hold_out import hold_out
+from molscore.datasets.likeness import with_likeness
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
 from molscore.molecules.elements import atomic_number
@@ -51,9 +52,9 @@ def build(
 ) -> MoleculeSet:
     """Write QM9 from the installed ``qm9pack`` package to a Parquet file and return it.
 
-    Columns: ``smiles`` (of GDB, no stereo), ``index`` (GDB9 number) and ``split``. Bonds are those of the SMILES, where
-    they fit the geometry (all but 3 molecules). A share `held_out` of the training split becomes a split of its own,
-    see `molscore.datasets.hold_out`. Takes two minutes.
+    Columns: ``smiles`` (of GDB, no stereo), ``index`` (GDB9 number), ``split``, and those of `with_likeness`. Bonds are
+    those of the SMILES, where they fit the geometry (all but 3 molecules). A share `held_out` of the training split
+    becomes a split of its own, see `molscore.datasets.hold_out`. Takes five minutes.
     Raises `InputError` when the package is missing or does not hold the 130,831 molecules.
     """
     spec = importlib.util.find_spec("qm9pack")
@@ -62,7 +63,7 @@ def build(
     molecules = read_pack(Path(spec.submodule_search_locations[0]) / "data")
     if len(molecules) != N_MOLECULES:
         raise InputError(f"qm9pack holds {len(molecules):,} molecules, QM9 has {N_MOLECULES:,}: {_INSTALL}")
-    molecules = _with_bonds(molecules).with_columns(split=edm_split())
+    molecules = with_likeness(_with_bonds(molecules).with_columns(split=edm_split()), seed)
     if held_out:
         (molecules,) = hold_out([molecules], held_out, seed)
     molecules.save(path)
