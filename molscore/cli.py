@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from molscore import __version__
-from molscore.errors import MolscoreError
+from molscore.errors import InputError, MolscoreError
 from molscore.pipelines.commands import reinvent, serve
 from molscore.pipelines.merging import merge, top
 
@@ -212,6 +212,8 @@ def data(
     from molscore.datasets.assembly import Splitting, summary
 
     output = output or f"data/{Path(source).name.partition('.')[0]}.parquet"
+    if not output.endswith(".parquet"):
+        raise InputError(f"{output}: a data set is a .parquet file")
     splitting = Splitting(split, hold_out, seed)
     if source == "qm9":
         molecules = qm9.build(output, hold_out, seed)

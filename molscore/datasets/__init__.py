@@ -8,6 +8,7 @@ __all__ = [
     "ligands",
     "likeness",
     "load",
+    "progress",
     "qm9",
     "splits",
     "statistics",

@@ -14,7 +14,7 @@ import numpy as np
 
 from molscore.datasets.hold_out import hold_out
 from molscore.datasets.likeness import with_likeness
-from molscore.datasets.splits import splits_of
+from molscore.datasets.splits import KEYS, splits_of
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
 from molscore.molecules.atomic import write_text
@@ -52,13 +52,19 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True)
 class Splitting:
-    """How a data set is split."""
+    """How a data set is split; raises `InputError` for what is no split."""
 
     kind: str = "molecule"
     """``molecule`` or ``scaffold``."""
     held_out: float = 0.0
     """Share of the training split to be held out, see `molscore.datasets.hold_out`."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KEYS:
+            raise InputError(f"{self.kind!r} is no split; there are {', '.join(KEYS)}")
+        if not 0 <= self.held_out < 1:
+            raise InputError(f"a share of {self.held_out} cannot be held out: it must lie between 0 and 1")
 
 
 def set_of(entries: Sequence[Entry], metadata: dict[str, str]) -> MoleculeSet:

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from molscore import __version__
 from molscore.datasets.assembly import Entry, LeftOut, Splitting, assemble, set_of
 from molscore.datasets.graphs import bonds_over
+from molscore.datasets.progress import progress
 from molscore.datasets.store import MoleculeSet
 from molscore.datasets.suitable import check_geometry, check_graph, check_size
 from molscore.errors import InputError, MolscoreError, ParseError
@@ -58,7 +58,8 @@ def build(
     found, job = scan(source, smiles_column), _digest(source, smiles_column, splitting.seed)
     parts = _parts(Path(f"{os.fspath(output)}.parts"), job, resume)
     left_out, kept = [], []
-    with ConformerPool(workers or _cores(), splitting.seed) as pool, _bar(found) as bar:
+    workers = _cores() if workers is None else workers
+    with ConformerPool(workers, splitting.seed) as pool, progress(None, "data", found.total) as bar:
         for number, records in enumerate(_chunks(found, bar)):
             path = parts / f"part-{number:08d}.parquet"
             if not _is_whole(path, job):
@@ -83,7 +84,7 @@ def build(
 
 
 def _worked(
-    records: Sequence[Record], pool: ConformerPool, progress: Callable[[], object]
+    records: Sequence[Record], pool: ConformerPool, advance: Callable[[], object]
 ) -> tuple[list[Entry], list[LeftOut]]:
     """The entries of some rows, in order, and those that are left out."""
     results: dict[int, Entry | MolscoreError] = {}
@@ -100,8 +101,8 @@ def _worked(
             results[record.row] = error
     smiles = {row: smiles_of(graph) for row, graph in graphs.items()}
     for _ in range(len(records) - len(smiles)):
-        progress()
-    made = pool.embed(list(smiles.values()), progress)
+        advance()
+    made = pool.embed(list(smiles.values()), advance)
     names = {record.row: str(record.columns.get("name") or "") for record in records}
     for row, geometries in zip(smiles, made, strict=True):
         failed = isinstance(geometries, MolscoreError)
@@ -151,11 +152,6 @@ def _chunks(found: Scan, bar: tqdm) -> Iterator[Callable[[], list[Record]]]:
             bar.total = round(seen / share)
         yield lambda rows=rows: [make() for make in rows]
         bar.update(seen - bar.n)
-
-
-def _bar(found: Scan) -> tqdm:
-    """Progress on standard error: a bar on a terminal, a line in a while in a log."""
-    return tqdm(total=found.total, unit="row", desc="data", mininterval=0.5 if sys.stderr.isatty() else 30.0)
 
 
 def _parts(folder: Path, job: str, resume: bool) -> Path:

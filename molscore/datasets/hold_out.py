@@ -15,8 +15,8 @@ __all__ = ["HELD_OUT", "hold_out"]
 
 HELD_OUT = "held_out"
 
-_COMMONEST = 0.2  # of what is to be held out, in any one ring system or formula
-_FEWEST = 17  # molecules of it: 16 references and one to be told by them
+_COMMONEST = 0.1  # of what is to be held out, in any one ring system or formula
+_FEWEST = 17  # molecules of it, where there are so many to hold out: 16 references and one to be told by them
 
 
 def _formulas(molecules: MoleculeSet, rows: np.ndarray) -> list[set[str]]:
@@ -32,9 +32,9 @@ def hold_out(sets: Sequence[MoleculeSet], share: float = 0.05, seed: int = 0) ->
     """Data sets that are trained on together, with about `share` of each one's training split moved to ``held_out``.
 
     Half of that is by ring systems and half by formulas, drawn at random among those with 17 molecules or more in some
-    set (or all that may be taken, in a small one) and in none with more than a fifth of what is held out. Whatever has
-    one of them leaves the training split of every set; other splits stay as they are. The metadata ``held_out`` lists
-    them. Needs the columns ``ring_systems`` and ``split``; raises `InputError` without, or for a share that is none.
+    set (fewer in a small one) and in none with more than a tenth of what is held out. Whatever has one of them leaves
+    the training split of every set; other splits stay as they are. The metadata ``held_out`` lists them.
+    Needs the columns ``ring_systems`` and ``split``; raises `InputError` without, or for a share that is none.
     """
     if not 0 < share < 1:
         raise InputError(f"a share of {share} cannot be held out: it must lie between 0 and 1")
@@ -73,12 +73,13 @@ def _take(
             for name in names:
                 found.setdefault(name, []).append(row)
         members.append({name: np.array(where) for name, where in found.items()})
+    fewest = [max(1, min(_FEWEST, int(share / 2 * len(trained)))) for trained in rows]
+    most = [max(few, _COMMONEST * share * len(trained)) for few, trained in zip(fewest, rows, strict=True)]
     taken = []
     for name in rng.permutation(sorted(set().union(*members))).tolist():
         where = [found.get(name, np.zeros(0, dtype=int)) for found in members]
-        most = [_COMMONEST * share * len(trained) for trained in rows]
-        enough = any(len(w) >= max(1, min(_FEWEST, int(m))) for w, m in zip(where, most, strict=True))
-        rare = all(len(w) <= max(1, m) for w, m in zip(where, most, strict=True))
+        enough = any(len(w) >= few for w, few in zip(where, fewest, strict=True))
+        rare = all(len(w) <= many for w, many in zip(where, most, strict=True))
         room = all(
             gone.sum() + (~gone[w]).sum() <= quota * len(trained)
             for gone, w, trained in zip(held, where, rows, strict=True)

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from molscore.datasets.assembly import Entry, LeftOut, Splitting, assemble, set_of
+from molscore.datasets.progress import progress
 from molscore.datasets.store import MoleculeSet
 from molscore.datasets.suitable import check_geometry, check_graph, check_size
 from molscore.errors import ChargeError, InputError, MolscoreError, ParseError
@@ -58,7 +58,7 @@ def build(path: str | os.PathLike[str], splitting: Splitting | None = None) -> M
     Raises `InputError` when the package is missing.
     """
     entries, left_out = [], []
-    for row, component in enumerate(tqdm(components(), desc="ligands", unit="row", leave=False)):
+    for row, component in enumerate(progress(components(), "ligands")):
         try:
             entries.append(entry_of(row, component))
         except MolscoreError as error:

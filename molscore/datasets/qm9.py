@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-from tqdm import tqdm
 
 from molscore.datasets.graphs import bonds_over
 from molscore.datasets.hold_out import hold_out
 from molscore.datasets.likeness import with_likeness
+from molscore.datasets.progress import progress
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
 from molscore.molecules.elements import atomic_number
@@ -92,7 +92,7 @@ def read_pack(folder: str | os.PathLike[str]) -> MoleculeSet:
 
 def _with_bonds(molecules: MoleculeSet) -> MoleculeSet:
     """The same set with the bonds of its SMILES."""
-    rows = tqdm(molecules, desc="bonds", unit="row", leave=False)
+    rows = progress(molecules, "bonds", len(molecules))
     bonds = [bonds_over(molecule.properties["smiles"], molecule) for molecule in rows]
     n_bonds = [0 if each is None else len(each) for each in bonds]
     return replace(molecules, bonds=np.concatenate([each for each in bonds if each is not None]), n_bonds=n_bonds)

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
-from molscore.errors import InputError
 from molscore.molecules.chem import from_smiles
 from molscore.molecules.known import canonical_smiles
 
@@ -32,10 +31,7 @@ def splits_of(smiles: Iterable[str], kind: str = "molecule", seed: int = 0) -> n
     """The split of each molecule, ``(M,)``: train, valid or test, in shares of about 80, 10 and 10 %.
 
     Conformers and stereoisomers of one molecule are on one side; for ``scaffold`` so are molecules of one scaffold.
-    Raises `InputError` for another `kind`.
     """
-    if kind not in KEYS:
-        raise InputError(f"{kind!r} is no split; there are {', '.join(KEYS)}")
     return split_by([KEYS[kind](text) for text in smiles], seed)
 
 

@@ -20,3 +20,4 @@ def test_a_library_becomes_a_data_set_with_splits(run, tmp_path) -> None:
 def test_what_cannot_be_read_is_one_line(run) -> None:
     done = run("data", "none.sdf")
     assert done.exit_code == 2 and done.stderr.count("\n") == 1 and "none.sdf" in done.stderr
+    assert "is a .parquet file" in run("data", "qm9", "-o", "qm9.sdf").stderr

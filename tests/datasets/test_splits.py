@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from molscore.datasets.assembly import Splitting
 from molscore.datasets.splits import scaffold, split_by, splits_of
 from molscore.errors import InputError
 
@@ -41,4 +42,6 @@ def test_shares_are_filled_and_seeded() -> None:
 
 def test_another_split_is_refused() -> None:
     with pytest.raises(InputError, match="'time' is no split; there are molecule, scaffold"):
-        splits_of(["C"], "time")
+        Splitting("time")
+    with pytest.raises(InputError, match="between 0 and 1"):
+        Splitting(held_out=1.5)
