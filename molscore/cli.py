@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from molscore import __version__
-from molscore.errors import MolscoreError
+from molscore.errors import InputError, MolscoreError
 from molscore.pipelines.commands import reinvent, serve
 from molscore.pipelines.merging import merge, top
 
@@ -185,13 +185,43 @@ def evaluate(molecules: str, reference: str | None, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("name", type=click.Choice(["qm9"]))
-@click.option("-o", "--output", default="data/qm9.parquet")
-def data(name: str, output: str) -> None:
-    """Build a data set from its package: real QM9, 130,831 molecules, with the split of EDM."""
-    from molscore.datasets import qm9
+@click.argument("source")
+@click.option("-o", "--output", default=None, help="Parquet file; data/SOURCE.parquet unless given.")
+@click.option("-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default.")
+@click.option("--split", type=click.Choice(["molecule", "scaffold"]), default="molecule", help="qm9 has that of EDM.")
+@click.option("--hold-out", type=float, default=0.0, help="Share to keep from training: ring systems and formulas.")
+@click.option("--seed", type=int, default=0, help="Of geometries, of the split and of what is held out.")
+@click.option("--workers", type=int, default=None, help="Processes for geometries; one a core by default.")
+@click.option("--resume", is_flag=True, help="Carry on with a FILE that was cut short.")
+def data(
+    source: str,
+    output: str | None,
+    smiles_column: str | None,
+    split: str,
+    hold_out: float,
+    seed: int,
+    workers: int | None,
+    resume: bool,
+) -> None:
+    """Make a data set to train on: of qm9, of ligands (the PDB's), or of a FILE that rank reads.
 
-    _say(qm9.prepare(output))
+    Geometries that FILE lacks are made (ETKDGv3, MMFF94s). Rows that are left out are listed beside OUTPUT with the
+    reason: molecules are neutral, closed-shell, in one piece, of 2 to 64 atoms.
+    """
+    from molscore.datasets import from_file, ligands, qm9
+    from molscore.datasets.assembly import Splitting, summary
+
+    output = output or f"data/{Path(source).name.partition('.')[0]}.parquet"
+    if not output.endswith(".parquet"):
+        raise InputError(f"{output}: a data set is a .parquet file")
+    splitting = Splitting(split, hold_out, seed)
+    if source == "qm9":
+        molecules = qm9.build(output, hold_out, seed)
+    elif source == "ligands":
+        molecules = ligands.build(output, splitting)
+    else:
+        molecules = from_file.build(source, output, smiles_column, splitting, workers, resume)
+    _say(summary(output, molecules))
 
 
 @main.command()

@@ -21,11 +21,11 @@ from molscore.molecules.batch import Batch, element_index
 from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["AROMATIC", "MoleculeSet", "Padded"]
+__all__ = ["MoleculeSet", "Padded"]
 
 METADATA_KEY = b"molscore"
-AROMATIC = 4
 _LISTS = ("numbers", "positions", "bonds")
+_LARGEST_ORDER = 4  # aromatic
 
 
 class Padded(NamedTuple):
@@ -100,7 +100,7 @@ class MoleculeSet:
         if n_bonds.shape != self.sizes.shape or n_bonds.sum() != len(bonds):
             raise InputError(f"{len(bonds)} bonds do not share out among {len(self.sizes)} molecules as n_bonds says")
         first, second, order = bonds.T
-        wrong = (first < 0) | (second < 0) | (first == second) | (order < 1) | (order > AROMATIC)
+        wrong = (first < 0) | (second < 0) | (first == second) | (order < 1) | (order > _LARGEST_ORDER)
         wrong |= np.maximum(first, second) >= np.repeat(self.sizes, n_bonds)
         if wrong.any():
             bond = int(wrong.argmax())
@@ -197,6 +197,10 @@ class MoleculeSet:
     def with_columns(self, **columns: Sequence[object]) -> MoleculeSet:
         """The same molecules with these columns added, or in place of those of the same name."""
         return replace(self, columns={**self.columns, **columns})
+
+    def with_metadata(self, metadata: dict[str, str]) -> MoleculeSet:
+        """The same molecules with other metadata."""
+        return replace(self, metadata=metadata)
 
     def padded(self, indices: np.ndarray | Sequence[int], pad_to: int = 0) -> Padded:
         """Molecules at `indices` padded to the largest of them, or to `pad_to` atoms if that is more."""

@@ -1,23 +1,28 @@
 """The gate to RDKit: SMILES to graph, geometry to bonds, bonds to SMILES, and what can be said of a graph."""
 
+import numpy as np
+from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit import __version__ as RDKIT_VERSION
 
 from molscore.errors import ParseError, PositionError
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.perception import perceive_bonds
+from molscore.molecules.perception import Bonds, perceive_bonds
 from molscore.molecules.smiles import check_bonds, from_smiles
 
 __all__ = [
+    "AROMATIC",
     "RDKIT_VERSION",
     "atomic_numbers",
     "bare_mol",
+    "bond_array",
     "charge",
     "connected",
     "fragments",
     "from_smiles",
     "has_geometry",
     "missing_hydrogens",
+    "mol_from_bonds",
     "mol_from_molecule",
     "molecule_from_mol",
     "radicals",
@@ -25,7 +30,11 @@ __all__ = [
     "smiles_of",
 ]
 
+#: The order of an aromatic bond beside 1, 2 and 3 in an array of bonds.
+AROMATIC = 4
+
 _ORDERS = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
+_NUMBERS = {kind: order for order, kind in _ORDERS.items()}
 
 
 def atomic_numbers(smiles_or_mol: str | Chem.Mol) -> list[int]:
@@ -39,7 +48,11 @@ def mol_from_molecule(molecule: Molecule, max_iterations: int = 10_000, time_lim
 
     Neutral closed-shell molecules only; raises `ParseError` when no bonds fit within the limits (see `perception`).
     """
-    bonds = perceive_bonds(molecule, max_iterations, time_limit)
+    return mol_from_bonds(molecule, perceive_bonds(molecule, max_iterations, time_limit))
+
+
+def mol_from_bonds(molecule: Molecule, bonds: Bonds) -> Chem.Mol:
+    """RDKit molecule with these bonds and stereochemistry read off the geometry; raises `ParseError` if it is none."""
     mol = bare_mol(molecule)
     for atom, formal in zip(mol.GetAtoms(), bonds.charges.tolist(), strict=True):
         atom.SetFormalCharge(formal)
@@ -68,6 +81,20 @@ def bare_mol(molecule: Molecule) -> Chem.RWMol:
     if molecule.name:
         mol.SetProp("_Name", molecule.name)
     return mol
+
+
+def bond_array(mol: Chem.Mol) -> NDArray[np.uint16] | None:
+    """``(E, 3)``: first atom, second atom and order (1, 2, 3, 4 for aromatic) of each bond of a sanitised graph.
+
+    None for a graph with bonds of other kinds, such as dative ones.
+    """
+    bonds = np.zeros((mol.GetNumBonds(), 3), dtype=np.uint16)
+    for bond in mol.GetBonds():
+        order = AROMATIC if bond.GetIsAromatic() else _NUMBERS.get(bond.GetBondType())
+        if order is None:
+            return None
+        bonds[bond.GetIdx()] = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), order
+    return bonds
 
 
 def molecule_from_mol(mol: Chem.Mol, conformer: int = -1, name: str | None = None) -> Molecule:

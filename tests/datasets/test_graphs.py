@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from molscore.datasets.graphs import bond_array, bonds_over
+from molscore.datasets.graphs import bonds_over
 from molscore.errors import ParseError
 from molscore.molecules import Molecule
-from molscore.molecules.chem import from_smiles
 from molscore.molecules.conformers import embed
 
 SMILES = ("c1ccncc1C#N", "CC(=O)OC1CC1", "C[N+](C)(C)CC([O-])=O", "O=C1C=CC(=O)N1", "[H][H]")
@@ -34,10 +33,3 @@ def test_other_graphs_do_not_fit() -> None:
     assert bonds_over("CC(C)O", propanol) is None and bonds_over("CCO", propanol) is None
     with pytest.raises(ParseError):
         bonds_over("C(", propanol)
-
-
-def test_bonds_of_another_kind_are_refused() -> None:
-    assert bond_array(from_smiles("C=CC#N")).tolist() == [[0, 1, 2], [1, 2, 1], [2, 3, 3]]
-    assert set(bond_array(from_smiles("c1ccccc1"))[:, 2].tolist()) == {4}
-    with pytest.raises(ParseError, match="dative"):
-        bond_array(from_smiles("[NH3]->[Fe]"))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from molscore.datasets import qm9
+from molscore.datasets.assembly import summary
 from molscore.datasets.load import load
 from molscore.datasets.statistics import distribution_of
 from molscore.errors import InputError
@@ -77,7 +78,7 @@ def test_a_complete_package_is_written_split_and_read(pack, tmp_path, monkeypatc
     monkeypatch.syspath_prepend(str(pack.parents[1]))
     monkeypatch.setattr(qm9, "N_MOLECULES", 3)
     monkeypatch.setattr(qm9, "SPLIT_SIZES", {"train": 1, "valid": 1, "test": 1})
-    line = qm9.prepare(tmp_path / "qm9.parquet")
+    line = summary("set.parquet", qm9.build(tmp_path / "qm9.parquet"))
     assert "3 molecules, 8 atoms" in line and "\n" not in line
     parts = [load(tmp_path / "qm9.parquet", split) for split in ("train", "valid", "test")]
     assert sorted(int(part.columns["index"][0]) for part in parts) == [2, 4, 7]

@@ -10,6 +10,8 @@ from scipy.spatial.transform import Rotation
 from molscore.errors import MolscoreError, ParseError, PositionError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import (
+    AROMATIC,
+    bond_array,
     charge,
     connected,
     fragments,
@@ -141,3 +143,9 @@ def test_a_mol_without_geometry_or_hydrogens_is_no_molecule(library) -> None:
 def test_errors_of_the_gate_are_ours(scattered) -> None:
     with pytest.raises(MolscoreError):
         smiles_of(scattered)
+
+
+def test_bonds_are_an_array_where_their_orders_are_known() -> None:
+    assert bond_array(from_smiles("C=CC#N")).tolist() == [[0, 1, 2], [1, 2, 1], [2, 3, 3]]
+    assert set(bond_array(from_smiles("c1ccccc1"))[:, 2].tolist()) == {AROMATIC}
+    assert bond_array(from_smiles("[NH3]->[Fe]")) is None

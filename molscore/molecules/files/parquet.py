@@ -89,7 +89,8 @@ def _record(row: int, pair: list[pa.Scalar], smiles: Any, columns: dict[str, Any
             molecule = Molecule(numbers, positions.reshape(-1, 3), name if isinstance(name, str) else "")
         except MolscoreError as error:
             return bad_record(row, error, columns)
-        return Record(row, molecule, smiles if isinstance(smiles, str) and smiles else None, columns)
+        smiles = smiles if isinstance(smiles, str) and smiles else None
+        return Record(row, molecule, smiles, columns, bonds=_bonds(columns.get("bonds")))
     if isinstance(smiles, str):
         return Record(row, None, smiles.strip(), columns)
     return bad_record(row, ParseError("the row has neither a geometry nor a SMILES string"), columns)
@@ -101,6 +102,13 @@ def _array(value: pa.Scalar) -> np.ndarray:
         return np.asarray(value.as_py() if value.values.null_count else value.values.to_numpy(zero_copy_only=False))
     except (AttributeError, pa.ArrowException):
         raise PositionError("numbers and positions are not lists of numbers") from None
+
+
+def _bonds(flat: Any) -> np.ndarray | None:
+    """Bonds ``(E, 3)`` of a flat list of two atoms and an order each, or None for anything else."""
+    if not isinstance(flat, list) or not flat or len(flat) % 3 or not all(isinstance(value, int) for value in flat):
+        return None
+    return np.array(flat, dtype=np.uint16).reshape(-1, 3) if min(flat) >= 0 and max(flat) < 2**16 else None
 
 
 def write_parquet(path: Path, rows: Iterable[Row], provenance: Mapping[str, Any] | None) -> int:

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from molscore.errors import MolscoreError
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.smiles import Outline, outline
@@ -29,6 +32,8 @@ class Record:
     """The reason in words."""
     outline: Outline | None = None
     """What the bonds and charges of a record with a geometry say, where it has them."""
+    bonds: NDArray[np.uint16] | None = None
+    """``(E, 3)`` bonds between the atoms of `molecule`, where the file gives them: two atoms from 0 and an order."""
 
     @property
     def ok(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from rdkit import Chem, rdBase
 
 from molscore.errors import MolscoreError, ParseError, PatternError, TooLargeError
-from molscore.molecules.chem import bare_mol, has_geometry, missing_hydrogens, mol_from_molecule, smiles_of
+from molscore.molecules.chem import bare_mol, bond_array, has_geometry, missing_hydrogens, mol_from_molecule, smiles_of
 from molscore.molecules.files.record import Make, Record, bad_record
 from molscore.molecules.files.row import Row, one_line, text_of
 from molscore.molecules.files.source import Lines
@@ -60,7 +60,8 @@ def _usable(row: int, text: str, name: str, columns: dict[str, Any]) -> Record:
         raise fault or ParseError("the record has neither bonds nor 3D positions")
     if bare or fault:
         return Record(row, molecule, None, columns)
-    return Record(row, molecule, smiles_of(mol), columns, outline=outline_of(mol))
+    bonds = None if molecule is None else bond_array(mol)
+    return Record(row, molecule, smiles_of(mol), columns, outline=outline_of(mol), bonds=bonds)
 
 
 def _parse(text: str) -> tuple[Chem.Mol, MolscoreError | None]:
