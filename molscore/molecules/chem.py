@@ -23,6 +23,7 @@ __all__ = [
     "radicals",
     "sanitises",
     "smiles_of",
+    "unlabelled",
 ]
 
 _ORDERS = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
@@ -100,9 +101,22 @@ def missing_hydrogens(mol: Chem.Mol) -> int:
     return counted.GetNumAtoms(onlyExplicit=False) - counted.GetNumAtoms()
 
 
-def smiles_of(mol: Chem.Mol | Molecule, stereo: bool = True) -> str:
+def unlabelled(mol: Chem.Mol) -> Chem.Mol:
+    """The graph without atom maps and isotopes, nor the stereochemistry that came of them."""
+    plain = Chem.Mol(mol)
+    for atom in plain.GetAtoms():
+        atom.SetAtomMapNum(0)
+        atom.SetIsotope(0)
+    plain.UpdatePropertyCache(strict=False)
+    Chem.AssignStereochemistry(plain, cleanIt=True, force=True)
+    return plain
+
+
+def smiles_of(mol: Chem.Mol | Molecule, stereo: bool = True, imines: bool = False) -> str:
     """Canonical SMILES with hydrogens implicit; bonds of a `Molecule` are perceived first.
 
+    On which side an imine's hydrogen is takes an explicit atom to say (``[H]/N=C/C``), so that it is left out unless
+    `imines` asks for it.
     Raises `ParseError` when there is no such string, `TooLargeError` when it would take minutes.
     """
     graph = mol_from_molecule(mol) if isinstance(mol, Molecule) else Chem.Mol(mol)
@@ -111,7 +125,9 @@ def smiles_of(mol: Chem.Mol | Molecule, stereo: bool = True) -> str:
         try:
             if not stereo:  # before the hydrogens go: a stereo bond would hold on to its hydrogen
                 Chem.RemoveStereochemistry(graph)
-            graph = Chem.RemoveHs(graph)
+            parameters = Chem.RemoveHsParameters()
+            parameters.removeDefiningBondStereo = not imines
+            graph = Chem.RemoveHs(graph, parameters)
             if not stereo:
                 Chem.RemoveStereochemistry(graph)
             return Chem.MolToSmiles(graph)
