@@ -1,5 +1,9 @@
 """The gate to RDKit: SMILES to graph, geometry to bonds, bonds to SMILES, and what can be said of a graph."""
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit import __version__ as RDKIT_VERSION
 
@@ -20,6 +24,7 @@ __all__ = [
     "missing_hydrogens",
     "mol_from_molecule",
     "molecule_from_mol",
+    "placed",
     "radicals",
     "sanitises",
     "smiles_of",
@@ -79,8 +84,23 @@ def molecule_from_mol(mol: Chem.Mol, conformer: int = -1, name: str | None = Non
         raise PositionError(f"{label}: the RDKit molecule has no 3D positions")
     if missing := missing_hydrogens(mol):
         raise PositionError(f"{label}: {missing} hydrogens have no positions; add them, or drop the conformer")
+    return placed(mol, mol.GetConformer(conformer).GetPositions(), name)
+
+
+def placed(mol: Chem.Mol, positions: NDArray[np.floating], name: str = "", **properties: Any) -> Molecule:
+    """Molecule of the atoms of a graph at `positions` (N, 3) Å, with what the graph says of charge, unpaired electrons
+    and pieces; a graph without any bond says only the charge."""
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
-    return Molecule(numbers, mol.GetConformer(conformer).GetPositions(), name)
+    bonded = mol.GetNumBonds() > 0
+    return Molecule(
+        numbers,
+        positions,
+        name,
+        properties,
+        charge=charge(mol),
+        unpaired=radicals(mol) if bonded else 0,
+        pieces=fragments(mol) if bonded else 1,
+    )
 
 
 def has_geometry(mol: Chem.Mol, conformer: int = -1) -> bool:

@@ -11,7 +11,7 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
 from molscore.errors import ConformerError, FragmentError, OvertimeError
-from molscore.molecules.chem import fragments, from_smiles, unlabelled
+from molscore.molecules.chem import fragments, from_smiles, placed, unlabelled
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["embed"]
@@ -53,10 +53,10 @@ def embed(
         if late:
             raise OvertimeError(f"{label!r}: no conformer was found within {time_limit:g} s")
         raise ConformerError(f"{label!r}: no conformer fits its bonds and stereochemistry")
-    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])[order]
-    made = {i: (-1 if mirror else 1) * mol.GetConformer(i).GetPositions()[order] for i in found}
+    whole = Chem.RenumberAtoms(mol, order)
+    sign = -1 if mirror else 1
     return [
-        Molecule(numbers, made[i], name, {"energy": energy, "force_field": force_field})
+        placed(whole, sign * whole.GetConformer(i).GetPositions(), name, energy=energy, force_field=force_field)
         for energy, i in sorted(zip(energies, found, strict=False))
     ]
 

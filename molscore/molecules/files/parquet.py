@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from molscore.molecules.files.columns import smiles_column
 from molscore.molecules.files.record import Make, Record, bad_record
 from molscore.molecules.files.row import Row, text_of
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.smiles import outline
+from molscore.molecules.stated import stated
 
 __all__ = ["array_of", "common_schema", "geometry_arrays", "scan_parquet", "write_parquet"]
 
@@ -87,12 +90,22 @@ def _record(row: int, pair: list[pa.Scalar], smiles: Any, columns: dict[str, Any
                 raise PositionError(f"{numbers.size} atoms have {positions.size} coordinates, not {3 * numbers.size}")
             name = columns.get("name")
             molecule = Molecule(numbers, positions.reshape(-1, 3), name if isinstance(name, str) else "")
+            molecule = replace(molecule, **_electrons(molecule, smiles, columns))
         except MolscoreError as error:
             return bad_record(row, error, columns)
         return Record(row, molecule, smiles if isinstance(smiles, str) and smiles else None, columns)
     if isinstance(smiles, str):
         return Record(row, None, smiles.strip(), columns)
     return bad_record(row, ParseError("the row has neither a geometry nor a SMILES string"), columns)
+
+
+def _electrons(molecule: Molecule, smiles: Any, columns: Mapping[str, Any]) -> dict[str, int]:
+    """Charge, unpaired electrons and pieces: of the SMILES string beside a geometry, else of the columns."""
+    try:
+        found = outline(smiles)
+    except (MolscoreError, AttributeError):
+        return stated(columns, molecule.numbers)
+    return {"charge": found.charge, "unpaired": found.unpaired, "pieces": found.pieces}
 
 
 def _array(value: pa.Scalar) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 
 from molscore.errors import MolscoreError
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.smiles import Outline, outline
+from molscore.molecules.smiles import outline
 
 __all__ = ["Make", "Record", "bad_record", "checked"]
 
@@ -27,8 +27,6 @@ class Record:
     """``ok``, or the short reason why the row cannot be used."""
     error: str = ""
     """The reason in words."""
-    outline: Outline | None = None
-    """What the bonds and charges of a record with a geometry say, where it has them."""
 
     @property
     def ok(self) -> bool:

@@ -8,12 +8,11 @@ from typing import Any
 from rdkit import Chem, rdBase
 
 from molscore.errors import MolscoreError, ParseError, PatternError, TooLargeError
-from molscore.molecules.chem import bare_mol, has_geometry, missing_hydrogens, mol_from_molecule, smiles_of
+from molscore.molecules.chem import bare_mol, has_geometry, missing_hydrogens, mol_from_molecule, placed, smiles_of
 from molscore.molecules.files.record import Make, Record, bad_record
 from molscore.molecules.files.row import Row, one_line, text_of
 from molscore.molecules.files.source import Lines
-from molscore.molecules.molecule import Molecule
-from molscore.molecules.smiles import MAX_RINGS, check_bonds, outline_of
+from molscore.molecules.smiles import MAX_RINGS, check_bonds
 
 __all__ = ["scan_sdf", "sdf_record"]
 
@@ -54,13 +53,12 @@ def _usable(row: int, text: str, name: str, columns: dict[str, Any]) -> Record:
     bare = mol.GetNumAtoms() > 1 and not mol.GetNumBonds()
     molecule = None
     if has_geometry(mol) and (bare or not missing_hydrogens(mol)):
-        numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
-        molecule = Molecule(numbers, mol.GetConformer().GetPositions(), name)
+        molecule = placed(mol, mol.GetConformer().GetPositions(), name)
     if molecule is None and (bare or fault):
         raise fault or ParseError("the record has neither bonds nor 3D positions")
     if bare or fault:
         return Record(row, molecule, None, columns)
-    return Record(row, molecule, smiles_of(mol), columns, outline=outline_of(mol))
+    return Record(row, molecule, smiles_of(mol, imines=molecule is None), columns)
 
 
 def _parse(text: str) -> tuple[Chem.Mol, MolscoreError | None]:

@@ -172,5 +172,5 @@ def test_the_bonds_of_a_geometry_say_what_its_atoms_cannot(library) -> None:
     conformer.Set3D(True)
     mol.AddConformer(conformer)
     neutral, charged = rows_of(sdf_record(Row(library["CCO"], {}), {}) + Chem.MolToMolBlock(mol) + "$$$$\n")
-    assert (neutral.outline.charge, neutral.outline.pieces, neutral.outline.n_atoms) == (0, 1, 9)
-    assert (charged.outline.charge, charged.outline.pieces, charged.molecule.n_atoms) == (1, 1, 8)
+    assert (neutral.molecule.charge, neutral.molecule.pieces, neutral.molecule.n_atoms) == (0, 1, 9)
+    assert (charged.molecule.charge, charged.molecule.pieces, charged.molecule.n_atoms) == (1, 1, 8)
