@@ -1,14 +1,15 @@
 """One row of an input file, usable or not."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from molscore.errors import MolscoreError
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.smiles import outline
+from molscore.molecules.stated import stated
 
-__all__ = ["Make", "Record", "bad_record", "checked"]
+__all__ = ["Make", "Record", "bad_record", "checked", "with_stated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,16 @@ def bad_record(
 ) -> Record:
     """Record of a row that cannot be used."""
     return Record(row, None, smiles, columns or {}, error.status, str(error))
+
+
+def with_stated(molecule: Molecule, smiles: str | None, columns: Mapping[str, Any]) -> Molecule:
+    """The molecule with the charge, unpaired electrons and pieces of the SMILES string that is given beside its
+    geometry, else with what the columns state of them."""
+    try:
+        found = outline(smiles or "")
+    except MolscoreError:
+        return replace(molecule, **stated(columns, molecule.numbers))
+    return replace(molecule, charge=found.charge, unpaired=found.unpaired, pieces=found.pieces)
 
 
 def checked(record: Record) -> Record:

@@ -18,7 +18,8 @@ __all__ = ["scan_sdf", "sdf_record"]
 
 _COUNTS = re.compile(r"[ \d]{6}[\d\s]*V[23]000\s*$")
 _TAG = re.compile(r">.*?<(.*)>")
-_END = "M  END"
+_END = re.compile(r"M\s+END\b")
+_HEADER = 4  # lines, of which the first three may be blank
 _MAX_LINES = 500_000
 _EMPTY = "\n     RDKit          2D\n\n  0  0  0  0  0  0  0  0  0  0999 V2000\nM  END\n"
 
@@ -35,14 +36,15 @@ def scan_sdf(lines: Lines) -> Iterator[Make]:
 def _record(row: int, block: list[str]) -> Record:
     """Record of the lines of one molecule."""
     title = block[0].strip()
-    end = next((i for i, line in enumerate(block) if line.startswith(_END)), None)
+    end = next((i for i, line in enumerate(block) if _END.match(line)), None)
     columns = _tags(block[end + 1 :] if end is not None else block)
     if title:
         columns = {"name": title} | columns
     try:
         if end is None:
             raise ParseError("the record is cut short: it has no 'M  END'")
-        return _usable(row, "".join(f"{line.rstrip()}\n" for line in block[: end + 1]), title, columns)
+        kept = [line.rstrip() for i, line in enumerate(block[:end]) if i < _HEADER or line.strip()]
+        return _usable(row, "\n".join([*kept, "M  END\n"]), title, columns)
     except MolscoreError as error:
         return bad_record(row, error, columns)
 

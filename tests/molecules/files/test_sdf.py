@@ -89,6 +89,12 @@ def test_bonds_that_are_no_molecule_do_not_cost_the_geometry(water) -> None:
     assert "valence" in flat.error
 
 
+@pytest.mark.parametrize("end", ["\nM  END", "\n\n  \nM  END", "M END", "M  END  "])
+def test_ends_of_a_record_as_programs_write_them(records, end) -> None:
+    rows = rows_of((records[1] + records[3]).replace("M  END", end))
+    assert [(r.status, r.smiles, r.molecule.n_atoms) for r in rows] == [("ok", "CCO", 9), ("ok", "c1ccccc1", 12)]
+
+
 def test_tags(records) -> None:
     text = records[0].replace("$$$$", ">  <two lines>  (7)\r\na\r\nb\r\n\r\n> <none>\n\n$$$$")
     (row,) = rows_of(text)
