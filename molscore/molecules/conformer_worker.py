@@ -2,8 +2,8 @@
 
 It writes one line when it is ready. Request on standard input: one line of JSON with ``smiles``, ``conformers`` (how
 many), ``seed`` and ``time_limit`` (seconds). Reply on standard output: one line of JSON with ``numbers`` (N,),
-``name``, ``charge``, ``unpaired`` and ``conformers``, a list of ``positions`` (N, 3) in Å and ``properties``; or ``kind``, the
-name of an error class, and ``error``, its message. JSON spells floats so that they read back the same.
+``name``, ``charge``, ``unpaired`` and ``conformers``, a list of ``positions`` (N, 3) in Å and ``properties``; or
+``kind``, the name of an error class, and ``error``, its message. JSON spells floats so that they read back the same.
 """
 
 import json

@@ -10,9 +10,10 @@ import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
-from molscore.errors import ConformerError, FragmentError, OvertimeError
+from molscore.errors import ConformerError, FragmentError, MolscoreError, OvertimeError
 from molscore.molecules.chem import fragments, from_smiles, placed, unlabelled
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.neighbours import check_geometry
 
 __all__ = ["embed"]
 
@@ -30,7 +31,7 @@ def embed(
 
     Atoms are in the order given, hydrogens that were left out at the end; the geometry itself depends on the molecule
     alone, not on how its SMILES string is written, and not on atom maps or isotopes. Mirror images have mirrored ones.
-    ``properties`` hold ``energy`` (kcal/mol) and ``force_field``: MMFF94s, or UFF for atoms that MMFF94s does not know.
+    ``properties`` hold ``energy`` (kcal/mol) and ``force_field``: MMFF94s, or UFF for what MMFF94s does not know.
     The same seed gives the same geometries. They are fewer where some fail, or where the time is over before all are
     relaxed. Raises `ParseError` or `TooLargeError` for a bad SMILES string, `FragmentError` for several pieces,
     `OvertimeError` when no geometry is found within `time_limit` seconds and `ConformerError` when there is none.
@@ -47,6 +48,8 @@ def embed(
             mol, order, mirror = _canonical(graph)
             found, late = _distance_geometry(mol, n_conformers, seed, time_limit, deadline)
             energies, force_field = _minimise(mol, found, deadline)
+            if force_field == "MMFF94s" and not all(_has_bond_lengths(mol, i) for i in found):
+                energies, force_field = _minimise(mol, found, deadline, mmff=False)
         except (RuntimeError, ValueError) as error:
             raise ConformerError(f"{label!r}: {str(error).strip()}") from None
     if not found:
@@ -133,12 +136,21 @@ def _mixed(seed: int) -> int:
     return 1 + int(np.random.SeedSequence(seed % 2**64).generate_state(1)[0]) % _SEEDS
 
 
-def _minimise(mol: Chem.Mol, conformers: list[int], deadline: float) -> tuple[list[float], str]:
+def _has_bond_lengths(mol: Chem.Mol, conformer: int) -> bool:
+    """Whether bonds are about as long as they should be: RDKit's MMFF94s makes N2 1.46 Å long."""
+    try:
+        check_geometry(placed(mol, mol.GetConformer(conformer).GetPositions()))
+    except MolscoreError:
+        return False
+    return True
+
+
+def _minimise(mol: Chem.Mol, conformers: list[int], deadline: float, mmff: bool = True) -> tuple[list[float], str]:
     """Relax the conformers in place; energies in kcal/mol and the name of the force field.
 
     Once the time is over no further one is begun, so that there can be fewer energies than conformers.
     """
-    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol, mmffVariant="MMFF94s")
+    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol, mmffVariant="MMFF94s") if mmff else None
     energies = []
     for conformer in conformers:
         if energies and time.monotonic() > deadline:

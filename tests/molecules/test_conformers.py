@@ -164,3 +164,9 @@ def test_explicit_hydrogens_are_another_spelling() -> None:
 def test_a_diastereomer_has_another_shape() -> None:
     one, two = (shape(embed(text)[0]) for text in ("C[C@H](O)[C@@H](F)N", "C[C@H](O)[C@H](F)N"))
     assert np.abs(one - two).max() > 0.01
+
+
+@pytest.mark.parametrize(("smiles", "length"), [("N#N", 1.10), ("O=C=O", 1.16), ("N#CC#N", 1.16), ("C#N", 1.16)])
+def test_bonds_of_small_molecules_are_no_single_bonds(smiles: str, length: float) -> None:
+    first = embed(smiles)[0].positions[:2]
+    assert np.linalg.norm(first[0] - first[1]) == pytest.approx(length, abs=0.08)

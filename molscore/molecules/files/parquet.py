@@ -120,8 +120,9 @@ def write_parquet(
 ) -> int:
     """Write rows in bounded memory, provenance as JSON under the schema key ``molscore``; returns how many.
 
-    Columns have their type in `types` where there is one that fits, else the one that their values suggest. Chunks whose columns differ go to files of their own, which are then joined: a column that a chunk lacks is null
-    there, one whose types cannot be reconciled becomes text.
+    Columns have their type in `types` where there is one that fits, else the one that their values suggest. Chunks
+    whose columns differ go to files of their own, which are then joined: a column that a chunk lacks is null there, one
+    whose types cannot be reconciled becomes text.
     """
     parts: list[Path] = []
     writer: pq.ParquetWriter | None = None

@@ -39,8 +39,8 @@ def write(
 
     A row is a `Molecule`, a `Record`, or (molecule or None, columns[, RDKit molecule with the bonds]). Every row is
     written, in order, and the same rows make the same bytes. Provenance goes into the tags of an SDF record, the
-    comment of an XYZ frame, the schema of a Parquet table, and ``<path>.provenance.json`` beside CSV and SMILES. `types`
-    are those of the columns of a Parquet table, where they are known.
+    comment of an XYZ frame, the schema of a Parquet table, and ``<path>.provenance.json`` beside CSV and SMILES.
+    `types` are those of the columns of a Parquet table, where they are known.
     Raises `OutputError` where the file cannot be written; what stood there before is then untouched.
     """
     path = os.fspath(path)
