@@ -113,7 +113,5 @@ def within(
     return value, interval
 
 
-def _over(
-    name: str, statistic: Callable[[NDArray[np.int64]], float], n: int
-) -> tuple[str, float, tuple[float, float]]:
+def _over(name: str, statistic: Callable[[NDArray[np.int64]], float], n: int) -> tuple[str, float, tuple[float, float]]:
     return name, statistic(np.arange(n)), bootstrap_interval(statistic, n)

@@ -44,9 +44,7 @@ def line_integral(model: Model, held_out: MoleculeSet, options: Options) -> Part
     return line_integral_part(found, options.resolution)
 
 
-def copies(
-    density: Density, x: Tensor, rows: NDArray[np.integer], sigma: float, seed: int, referee: Referee
-) -> Values:
+def copies(density: Density, x: Tensor, rows: NDArray[np.integer], sigma: float, seed: int, referee: Referee) -> Values:
     """One pass, the referee and L of noisy copies of clean x (B, N, 3) Å: (B, 3, COPIES) nats."""
     z = [noise_of(density.mask, rows, seed, k, 11).to(x) for k in range(COPIES)]
     levels, found = torch.full((len(x),), sigma, dtype=x.dtype, device=x.device), []

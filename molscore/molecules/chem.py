@@ -1,5 +1,7 @@
 """The gate to RDKit: SMILES to graph, geometry to bonds, bonds to SMILES, and what can be said of a graph."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, rdBase
@@ -25,9 +27,11 @@ __all__ = [
     "mol_from_bonds",
     "mol_from_molecule",
     "molecule_from_mol",
+    "placed",
     "radicals",
     "sanitises",
     "smiles_of",
+    "unlabelled",
 ]
 
 #: The order of an aromatic bond beside 1, 2 and 3 in an array of bonds.
@@ -105,8 +109,23 @@ def molecule_from_mol(mol: Chem.Mol, conformer: int = -1, name: str | None = Non
         raise PositionError(f"{label}: the RDKit molecule has no 3D positions")
     if missing := missing_hydrogens(mol):
         raise PositionError(f"{label}: {missing} hydrogens have no positions; add them, or drop the conformer")
+    return placed(mol, mol.GetConformer(conformer).GetPositions(), name)
+
+
+def placed(mol: Chem.Mol, positions: NDArray[np.floating], name: str = "", **properties: Any) -> Molecule:
+    """Molecule of the atoms of a graph at `positions` (N, 3) Å, with what the graph says of charge, unpaired electrons
+    and pieces; a graph without any bond says only the charge."""
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
-    return Molecule(numbers, mol.GetConformer(conformer).GetPositions(), name)
+    bonded = mol.GetNumBonds() > 0
+    return Molecule(
+        numbers,
+        positions,
+        name,
+        properties,
+        charge=charge(mol),
+        unpaired=radicals(mol) if bonded else 0,
+        pieces=fragments(mol) if bonded else 1,
+    )
 
 
 def has_geometry(mol: Chem.Mol, conformer: int = -1) -> bool:
@@ -127,9 +146,22 @@ def missing_hydrogens(mol: Chem.Mol) -> int:
     return counted.GetNumAtoms(onlyExplicit=False) - counted.GetNumAtoms()
 
 
-def smiles_of(mol: Chem.Mol | Molecule, stereo: bool = True) -> str:
+def unlabelled(mol: Chem.Mol) -> Chem.Mol:
+    """The graph without atom maps and isotopes, nor the stereochemistry that came of them."""
+    plain = Chem.Mol(mol)
+    for atom in plain.GetAtoms():
+        atom.SetAtomMapNum(0)
+        atom.SetIsotope(0)
+    plain.UpdatePropertyCache(strict=False)
+    Chem.AssignStereochemistry(plain, cleanIt=True, force=True)
+    return plain
+
+
+def smiles_of(mol: Chem.Mol | Molecule, stereo: bool = True, imines: bool = False) -> str:
     """Canonical SMILES with hydrogens implicit; bonds of a `Molecule` are perceived first.
 
+    On which side an imine's hydrogen is takes an explicit atom to say (``[H]/N=C/C``), so that it is left out unless
+    `imines` asks for it.
     Raises `ParseError` when there is no such string, `TooLargeError` when it would take minutes.
     """
     graph = mol_from_molecule(mol) if isinstance(mol, Molecule) else Chem.Mol(mol)
@@ -138,7 +170,9 @@ def smiles_of(mol: Chem.Mol | Molecule, stereo: bool = True) -> str:
         try:
             if not stereo:  # before the hydrogens go: a stereo bond would hold on to its hydrogen
                 Chem.RemoveStereochemistry(graph)
-            graph = Chem.RemoveHs(graph)
+            parameters = Chem.RemoveHsParameters()
+            parameters.removeDefiningBondStereo = not imines
+            graph = Chem.RemoveHs(graph, parameters)
             if not stereo:
                 Chem.RemoveStereochemistry(graph)
             return Chem.MolToSmiles(graph)

@@ -11,7 +11,7 @@ import numpy as np
 
 from molscore.errors import InputError, ParseError
 from molscore.molecules.atomic import replacing
-from molscore.molecules.chem import from_smiles, smiles_of
+from molscore.molecules.chem import from_smiles, smiles_of, unlabelled
 
 __all__ = ["Known", "canonical_smiles", "smiles_hash"]
 
@@ -20,9 +20,10 @@ __all__ = ["Known", "canonical_smiles", "smiles_hash"]
 class Known:
     """Molecules remembered by the hashes of their SMILES.
 
-    SMILES are made canonical first: implicit hydrogens, no stereo, by this RDKit; a file made with an RDKit of other
-    canonical rules misses some molecules, so make it again with a new one. Nothing that is in the set is ever reported
-    absent; a molecule that is not in a set of n is reported present with probability n / 2^64 (5e-15 for 100,000).
+    SMILES are made canonical first: implicit hydrogens, no stereo, no labels, by this RDKit; a file made with an RDKit
+    of other canonical rules misses some molecules, so make it again with a new one. Nothing that is in the set is ever
+    reported absent; a molecule that is not in a set of n is reported present with probability n / 2^64 (5e-15 for
+    100,000).
     """
 
     hashes: np.ndarray
@@ -67,8 +68,8 @@ class Known:
 
 
 def canonical_smiles(smiles: str) -> str:
-    """RDKit's canonical SMILES without stereo or explicit hydrogens; raises `ParseError`."""
-    return smiles_of(from_smiles(smiles), stereo=False)
+    """RDKit's canonical SMILES without stereo, isotopes, atom maps or explicit hydrogens; raises `ParseError`."""
+    return smiles_of(unlabelled(from_smiles(smiles)), stereo=False)
 
 
 def smiles_hash(smiles: str) -> int:

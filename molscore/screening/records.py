@@ -48,7 +48,7 @@ def _of_object(row: int, item: Any) -> Record:
         return Record(row, None, item.strip(), {"smiles": item})
     try:
         if hasattr(item, "GetNumConformers") and not (item.GetNumConformers() and item.GetConformer().Is3D()):
-            smiles = smiles_of(item)
+            smiles = smiles_of(item, imines=True)
             return Record(row, None, smiles, {"smiles": smiles})
         molecule = as_molecule(item)
     except MolscoreError as error:

@@ -49,9 +49,7 @@ class Reference:
         """Place of a resolution among those stored."""
         return place(self.resolutions, resolution)
 
-    def to_extras(
-        self, distribution: str, geometry: str = GIVEN, quantity: str = LOG_LIKELIHOOD
-    ) -> dict[str, Tensor]:
+    def to_extras(self, distribution: str, geometry: str = GIVEN, quantity: str = LOG_LIKELIHOOD) -> dict[str, Tensor]:
         """Tensors to keep in a checkpoint."""
         values = (self.resolutions, self.sizes, self.quantiles.astype(np.float32))
         return dict(zip(_names(distribution, geometry, quantity), map(torch.tensor, values), strict=True))

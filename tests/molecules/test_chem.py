@@ -22,6 +22,7 @@ from molscore.molecules.chem import (
     molecule_from_mol,
     sanitises,
     smiles_of,
+    unlabelled,
 )
 from tests.molecules.conftest import LIBRARY
 
@@ -105,6 +106,26 @@ def test_any_text_is_a_molecule_or_a_parse_error(text) -> None:
 
 def test_cxsmiles_extensions_are_allowed() -> None:
     assert smiles_of(from_smiles("CCO |$a;b;c$|")) == "CCO"
+
+
+@pytest.mark.parametrize(
+    ("smiles", "spelled", "imine"),
+    [
+        ("[H]/N=C/C", "CC=N", "[H]/N=C/C"),
+        ("C/C=C/C=N/[H]", "C/C=C/C=N", "[H]/N=C/C=C/C"),
+        (r"C/C(N)=N\O", r"C/C(N)=N\O", r"C/C(N)=N\O"),
+        ("[2H]/N=C/C", "[2H]/N=C/C", "[2H]/N=C/C"),
+        ("[H][H]", "[H][H]", "[H][H]"),
+    ],
+)
+def test_hydrogens_of_imines_are_spelled_only_when_asked_for(smiles, spelled, imine) -> None:
+    mol = from_smiles(smiles)
+    assert (smiles_of(mol), smiles_of(mol, imines=True)) == (spelled, imine)
+
+
+def test_labels_are_left_out_with_the_stereo_that_came_of_them() -> None:
+    labelled = ("[CH3:1][13CH2:2]O", "C[C@H]([2H])O", "C[C@H](O)[13CH3]", "C[C@@H:4](O)F")
+    assert [smiles_of(unlabelled(from_smiles(s))) for s in labelled] == ["CCO", "CCO", "CC(C)O", "C[C@@H](O)F"]
 
 
 def test_pieces_and_charges() -> None:

@@ -21,8 +21,8 @@ def test_members_are_known_and_others_are_not(known) -> None:
     assert not any(known.contains(smiles) for smiles in ("CC", "CCN", "c1ccncc1", "N#N"))
 
 
-def test_spelling_stereo_and_hydrogens_do_not_matter(known) -> None:
-    same = ["OCC", "C1=CC=CC=C1", "[H]C([H])([H])[H]", "C[C@@H](N)C(O)=O", "FC=CCO"]
+def test_spelling_stereo_labels_and_hydrogens_do_not_matter(known) -> None:
+    same = ["OCC", "C1=CC=CC=C1", "[H]C([H])([H])[H]", "C[C@@H](N)C(O)=O", "FC=CCO", "[CH3:2]CO", "[2H]C"]
     assert all(known.contains(smiles) for smiles in same)
     assert len(Known.make([*SMILES, *same])) == len(known) == len(SMILES)
 

@@ -35,7 +35,7 @@ def merged(
         optional, shapes = manifest["optional"], shows_shapes(output)
         tables = passing(summary.counting(tables), merge.n_rows if n is None else n, shown=True)
         rows = (row for table in tables for row in rows_of(table, optional, shapes))
-        count = write(output, rows, manifest["provenance"])
+        count = write(output, rows, manifest["provenance"], merge.types)
     if n is not None:
         return [f"the best {count} of {merge.n_rows} rows by {by}, at a resolution of {resolution:g} Å"]
     return ranking_summary(summary.statuses, summary.renamed, by, resolution)
