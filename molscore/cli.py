@@ -293,7 +293,6 @@ def explain(
 def info(model: str, distribution: str | None, as_json: bool) -> None:
     """Facts about a model: parameters, elements, sizes, training data, figures, resolutions."""
     from molscore.screening.card import facts, to_text
-    from molscore.screening.model import load
 
-    found = facts(load(model, distribution))
+    found = facts(model, distribution)
     click.echo(json.dumps(found, indent=1) if as_json else to_text(found))

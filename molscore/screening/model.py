@@ -21,6 +21,7 @@ from molscore.nn.composition import FormulaPmf
 from molscore.nn.heads import Estimate
 from molscore.screening import passes
 from molscore.screening.admission import admit_all, element_counts
+from molscore.screening.bundled import bundled_names, folder_of, name_of
 from molscore.screening.candidate import Candidate
 from molscore.screening.criteria import Case, criterion
 from molscore.screening.generate import Request, generate
@@ -28,9 +29,8 @@ from molscore.screening.likelihood import Terms, log_permutations
 from molscore.screening.reference import ETKDG, Reference
 from molscore.screening.references import References
 
-__all__ = ["BUNDLED", "Model", "load"]
+__all__ = ["Model", "load"]
 
-BUNDLED = Path(__file__).resolve().parents[1] / "models"
 DEFAULT_SIGMA = 0.05
 
 
@@ -56,15 +56,14 @@ class Model:
     @classmethod
     def from_pretrained(cls, name_or_folder: str | Path = "qm9", distribution: str | None = None) -> "Model":
         """A bundled model by its name, else a folder; raises `CheckpointError` for what is neither."""
-        bundled = BUNDLED / str(name_or_folder)
-        folder = bundled if _is_name(str(name_or_folder)) and bundled.is_dir() else Path(name_or_folder)
+        folder = folder_of(name_or_folder)
         try:
             checkpoint = from_pretrained(folder)
         except CheckpointError as error:
-            raise CheckpointError(f"{error}{_bundled_names()}") from None
+            raise CheckpointError(f"{error}{bundled_names()}") from None
         weights = folder / "model.safetensors"
         digest = sha256(weights.read_bytes()).hexdigest() if weights.is_file() else "unknown"
-        return cls(checkpoint, _name_of(folder), distribution, digest)
+        return cls(checkpoint, name_of(folder), distribution, digest)
 
     def save_pretrained(self, folder: str | Path, card: str = "") -> Path:
         """Write the checkpoint folder; raises `OutputError` where that cannot be done."""
@@ -182,19 +181,3 @@ class Model:
 def load(name_or_folder: str | Path = "qm9", distribution: str | None = None) -> Model:
     """A bundled model by its name, or a model folder; raises `CheckpointError` or `DistributionError`."""
     return Model.from_pretrained(name_or_folder, distribution)
-
-
-def _name_of(folder: Path) -> str:
-    """The folder's own name; `molscore train` calls every one ``model``, in a folder that has the name of the run."""
-    folder = folder.resolve()
-    return folder.parent.name if folder.name == "model" else folder.name
-
-
-def _is_name(text: str) -> bool:
-    return text not in ("", ".", "..") and Path(text).name == text
-
-
-def _bundled_names() -> str:
-    """The bundled models, for an error message."""
-    names = sorted(path.parent.name for path in BUNDLED.glob("*/config.json"))
-    return f" (bundled: {', '.join(names)})" if names else " (no model is bundled)"

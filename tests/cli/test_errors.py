@@ -129,6 +129,8 @@ def spoil(broken: Path, how: str) -> None:
 )
 @pytest.mark.parametrize("command", ["info", "generate -n 2", "rank in.smi"])
 def test_a_broken_checkpoint_is_named(run, broken, how, command) -> None:
+    if (how, command) == ("another size", "info"):
+        pytest.skip("info reads the facts of a model, not its network")
     Path("in.smi").write_text("C\n")
     spoil(broken, how)
     assert_one_line(run(*command.split(), "--model", broken), "broken")
@@ -158,7 +160,7 @@ def test_an_interruption_is_told_from_an_error(run, folder, monkeypatch) -> None
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("molscore.screening.model.load", interrupted)
+    monkeypatch.setattr("molscore.screening.card.facts", interrupted)
     done = run("info", "--model", folder)
     assert done.exit_code == 130
     assert "Traceback" not in done.output

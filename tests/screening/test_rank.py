@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from molscore import rank
 from molscore.errors import InputError
 from molscore.molecules.chem import from_smiles
-from molscore.screening import Scorer, load, rank
+from molscore.screening import Scorer, load
 from molscore.screening.criteria import DEFAULT, choose_order
 from molscore.screening.records import records_of
 from tests import tiny
