@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 
 from molscore import __version__
 from molscore.errors import MolscoreError
+from molscore.molecules.atomic import reason_of
 from molscore.pipelines.commands import reinvent, serve
 from molscore.pipelines.merging import merge, top
 
@@ -31,14 +33,25 @@ class Program(click.Group):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> None:
         """Run a command and leave with its exit code."""
         extra["standalone_mode"] = False
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # as every file that is written
         try:
             code = super().main(args, prog_name or "molscore", **extra)
+            sys.stdout.flush()
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
             code = 2
         except (MolscoreError, click.ClickException) as error:
             message = error.format_message() if isinstance(error, click.ClickException) else str(error)
             click.echo(f"molscore: error: {' '.join(message.split())}", err=True)
+            code = 2
+        except BrokenPipeError:  # whoever reads the output has seen enough
+            _abandon_stdout()
+            code = 141
+        except OSError as error:  # a full disk, a folder that cannot be entered, too many open files
+            where = error.filename or "standard output or a temporary file"
+            click.echo(f"molscore: error: {where}: {reason_of(error)}", err=True)
+            _abandon_stdout()
             code = 2
         except (click.Abort, KeyboardInterrupt):
             click.echo("molscore: interrupted", err=True)
@@ -56,6 +69,12 @@ main.add_command(merge)
 main.add_command(reinvent)
 main.add_command(serve)
 main.add_command(top)
+
+
+def _abandon_stdout() -> None:
+    """Let what is left in the buffer of standard output go nowhere, so that the interpreter's end does not fail."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str) -> None:
@@ -162,7 +181,7 @@ def rank(
     scorer = Scorer(loaded, resolution, order, seed, conformers=options["conformers"])
     job = Job(scorer, library, options["smiles_column"], plan.keeps_shapes)
     found = run(job, plan, report.provenance(loaded, _command(context), seed, resolution))
-    for line in report.ranking_summary(found.statuses, found.renamed, scorer.by, resolution):
+    for line in report.ranking_summary(found.statuses, found.renamed, scorer.by, resolution, found.garbled):
         _say(line)
 
 

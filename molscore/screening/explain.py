@@ -12,7 +12,7 @@ from molscore.molecules.drawing import draw_weights
 from molscore.molecules.files import read
 from molscore.molecules.files.source import format_of
 from molscore.molecules.molecule import Molecule
-from molscore.screening.model import DEFAULT_SIGMA, Model
+from molscore.screening.model import DEFAULT_SIGMA, Model, load
 
 __all__ = ["FULL_COLOUR", "Explanation", "explain", "first_of"]
 
@@ -72,11 +72,13 @@ class Explanation:
         draw_weights(self.molecule, self.missing, path, legend, full=FULL_COLOUR)
 
 
-def explain(model: Model, molecule: Any, resolution: float = DEFAULT_SIGMA) -> Explanation:
+def explain(model: Model | str | Path, molecule: Any, resolution: float = DEFAULT_SIGMA) -> Explanation:
     """The log-density of one molecule atom by atom, beside what is usual in geometries of its kind.
 
+    `model` is a `Model` or what `molscore.load` takes.
     Raises `InputError` for more molecules than one and for a model that does not hold what is usual.
     """
+    model = load(model)
     found = model.molecules(molecule)
     if len(found) != 1:
         raise InputError(f"one molecule is explained at a time, not {len(found)}")

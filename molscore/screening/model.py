@@ -113,7 +113,7 @@ class Model:
     def known(self) -> Known | None:
         """The training molecules by hash, where the checkpoint has them."""
         hashes = self.checkpoint.extras.get("known")
-        return None if hashes is None else Known(hashes.cpu().numpy())
+        return None if hashes is None else Known(np.array(hashes.cpu()))
 
     def molecules(self, molecules: Any) -> list[Molecule]:
         """What was given as `Molecule` objects that the model can judge; raises naming the first that it cannot."""
@@ -173,11 +173,22 @@ class Model:
         """
         return generate(self, Request(n=n, seed=seed, **options), progress)
 
+    def __reduce__(self) -> tuple[type["Model"], tuple[Any, ...]]:
+        """What makes a copy in another process; tables that are made of the checkpoint are made there again."""
+        return Model, (self.checkpoint, self.name, self.distribution.name, self.weights)
+
     def __repr__(self) -> str:
         elements = " ".join(self.distribution.elements)
         return f"Model({self.name!r}, distribution={self.distribution.name!r}, {elements}, 2 to {self.max_atoms} atoms)"
 
 
-def load(name_or_folder: str | Path = "qm9", distribution: str | None = None) -> Model:
-    """A bundled model by its name, or a model folder; raises `CheckpointError` or `DistributionError`."""
-    return Model.from_pretrained(name_or_folder, distribution)
+def load(model: "Model | str | Path" = "qm9", distribution: str | None = None) -> Model:
+    """A bundled model by its name, or a model folder; a `Model` is returned as it is.
+
+    Raises `CheckpointError` or `DistributionError`, `InputError` for a `Model` of another distribution.
+    """
+    if not isinstance(model, Model):
+        return Model.from_pretrained(model, distribution)
+    if distribution not in (None, model.distribution.name):
+        raise InputError(f"the model is loaded for {model.distribution.name}, not for {distribution}")
+    return model

@@ -66,8 +66,11 @@ def candidate_summary(candidates: Sequence[Candidate]) -> str:
     return f"{len(candidates)} drawn, {passed} passed{novel}" + (f"; turned down by check: {down}" if down else "")
 
 
-def ranking_summary(statuses: Mapping[str, int], renamed: Mapping[str, str], by: str, resolution: float) -> list[str]:
-    """Lines: how many rows, how many of each status; what the order is; which input columns have another name."""
+def ranking_summary(
+    statuses: Mapping[str, int], renamed: Mapping[str, str], by: str, resolution: float, garbled: int = 0
+) -> list[str]:
+    """Lines: how many rows, how many of each status; what the order is; which input columns have another name; in how
+    many rows bytes were no UTF-8."""
     total, ok, again = sum(statuses.values()), statuses.get("ok", 0), statuses.get(DUPLICATE, 0)
     bad = ", ".join(f"{status} {n}" for status, n in sorted(statuses.items()) if status not in ("ok", DUPLICATE))
     lines = [f"{total} rows, {ok} judged at a resolution of {resolution:g} Å"]
@@ -75,4 +78,6 @@ def ranking_summary(statuses: Mapping[str, int], renamed: Mapping[str, str], by:
     lines.append(f"order: {by}")
     if renamed:
         lines.append("input columns renamed: " + ", ".join(f"{old} -> {new}" for old, new in renamed.items()))
+    if garbled:
+        lines.append(f"{garbled} rows hold bytes that are not UTF-8, written as U+FFFD: convert the file to keep them")
     return lines
