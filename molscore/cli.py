@@ -47,7 +47,7 @@ class Program(click.Group):
             code = 2
         except BrokenPipeError:  # whoever reads the output has seen enough
             _abandon_stdout()
-            code = 141
+            code = 1
         except OSError as error:  # a full disk, a folder that cannot be entered, too many open files
             where = error.filename or "standard output or a temporary file"
             click.echo(f"molscore: error: {where}: {reason_of(error)}", err=True)

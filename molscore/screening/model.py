@@ -113,7 +113,7 @@ class Model:
     def known(self) -> Known | None:
         """The training molecules by hash, where the checkpoint has them."""
         hashes = self.checkpoint.extras.get("known")
-        return None if hashes is None else Known(np.array(hashes.cpu()))
+        return None if hashes is None else Known(hashes.cpu().numpy().copy())
 
     def molecules(self, molecules: Any) -> list[Molecule]:
         """What was given as `Molecule` objects that the model can judge; raises naming the first that it cannot."""
