@@ -114,7 +114,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option("--guidance", type=float, default=2.0, help="Away from the network's own coarse guess, 0 to 10.")
 @click.option("--keep", type=float, default=1.0, help="Share, best first, of those that pass the checks.")
 @click.option("--by", type=click.Choice(_ORDERS), default=None, help="What best means; codimension unless given.")
-@click.option("--novel", is_flag=True, help="Turn down molecules of the training data.")
+@click.option("--novel", is_flag=True, help="Turn down known molecules: for qm9, all of QM9.")
 @click.option("--all", "rejected", is_flag=True, help="Write the molecules turned down as well, with the reason.")
 @click.option("--seed", type=int, default=0)
 @_resolution
@@ -217,7 +217,7 @@ def data(name: str, output: str) -> None:
 @click.argument("config")
 @click.option("--resume", is_flag=True, help="Carry on from the last saved state.")
 def train(config: str, resume: bool) -> None:
-    """Train a model as CONFIG (TOML) says, and give it reference percentiles and the list of its training molecules."""
+    """Train a model as CONFIG (TOML) says, and give it reference percentiles and the list of its data set."""
     from molscore.datasets import qm9
     from molscore.screening.model import Model
     from molscore.screening.tables import with_tables
@@ -233,7 +233,9 @@ def train(config: str, resume: bool) -> None:
     held_out = held_out.select(range(0, len(held_out), max(1, len(held_out) // 4096)))
     if settings.density_start < settings.steps:
         checkpoint = with_noise_offset(checkpoint, trained, (settings.sigma_min, settings.sigma_max))
-    model = with_tables(Model(checkpoint), held_out, held_out.columns["smiles"], trained.columns["smiles"])
+    known = qm9.load(settings.data).columns["smiles"]
+    model = Model(checkpoint)
+    model = with_tables(model, held_out, held_out.columns["smiles"], known, model.distribution.name)
     _say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
 
 

@@ -4,7 +4,7 @@ They are read from the model's files, without the network: a look at a model nee
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from math import prod
 from pathlib import Path
@@ -53,12 +53,21 @@ def facts(name_or_folder: str | Path = "qm9", distribution: str | None = None) -
             "training_molecules": chosen.n_molecules,
             "training_formulas": len(chosen.formula_counts),
             "percentiles_at": resolutions,
-            "known_molecules": prod(shapes["extras.known"]) if "extras.known" in shapes else None,
+            **_known(shapes),
             "info": dict(config.get("info", {})),
         }
     except (OSError, ValueError, LookupError, TypeError, AttributeError, SafetensorError, InputError) as error:
         line = " ".join(str(error).split()) or type(error).__name__
         raise CheckpointError(f"{folder}: the checkpoint is corrupt or of another version: {line[:200]}") from None
+
+
+def _known(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    """What list novel molecules are not in, and how long it is."""
+    for name, shape in shapes.items():
+        if name.startswith("extras.known"):
+            list_name = name.removeprefix("extras.known").removeprefix(".")
+            return {"novel_means_not_in": list_name or "training molecules", "known_molecules": shape[0]}
+    return {"novel_means_not_in": None, "known_molecules": None}
 
 
 def to_text(values: Mapping[str, Any], indent: str = "") -> str:

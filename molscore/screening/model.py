@@ -111,9 +111,12 @@ class Model:
 
     @cached_property
     def known(self) -> Known | None:
-        """The training molecules by hash, where the checkpoint has them."""
-        hashes = self.checkpoint.extras.get("known")
-        return None if hashes is None else Known(hashes.cpu().numpy().copy())
+        """The molecules that are not novel, where the checkpoint has a list: a whole data set, or those of training."""
+        for name, hashes in self.checkpoint.extras.items():
+            stem, _, what = name.partition(".")
+            if stem == "known":
+                return Known.unpack(hashes.cpu().numpy().copy(), what or "training molecules")
+        return None
 
     def molecules(self, molecules: Any) -> list[Molecule]:
         """What was given as `Molecule` objects that the model can judge; raises naming the first that it cannot."""
