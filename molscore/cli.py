@@ -297,10 +297,12 @@ def explain(
     molecule: str, output: str | None, resolution: float, model: str, distribution: str | None, as_json: bool
 ) -> None:
     """Which atoms make MOLECULE, a SMILES string or the first of a file, unlikely beside what is usual for them."""
+    from molscore.screening.explain import check_picture, first_of
     from molscore.screening.explain import explain as judge
-    from molscore.screening.explain import first_of
     from molscore.screening.model import load
 
+    if output is not None:
+        check_picture(output)
     found = judge(load(model, distribution), first_of(molecule), resolution)
     click.echo(json.dumps(found.rows(), indent=1) if as_json else found.to_text())
     if output is not None:
