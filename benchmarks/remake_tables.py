@@ -31,7 +31,7 @@ def remade(model: Model, data: Path, held_out: int = HELD_OUT) -> Model:
     low, high = (settings.get(name, getattr(TrainConfig, name)) for name in ("sigma_min", "sigma_max"))
     with_noise_offset(model.checkpoint, train, (low, high))
     everything = qm9.load(data).columns["smiles"]
-    return with_tables(_without_known(model), valid, valid.columns["smiles"], everything, model.distribution.name)
+    return with_tables(_without_known(model), valid, valid.columns["smiles"], everything)
 
 
 def with_list(model: Model, data: Path) -> Model:

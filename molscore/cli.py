@@ -234,8 +234,7 @@ def train(config: str, resume: bool) -> None:
     if settings.density_start < settings.steps:
         checkpoint = with_noise_offset(checkpoint, trained, (settings.sigma_min, settings.sigma_max))
     known = qm9.load(settings.data).columns["smiles"]
-    model = Model(checkpoint)
-    model = with_tables(model, held_out, held_out.columns["smiles"], known, model.distribution.name)
+    model = with_tables(Model(checkpoint), held_out, held_out.columns["smiles"], known)
     _say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
 
 

@@ -30,7 +30,7 @@ class Known:
 
     hashes: np.ndarray
     """``(n,)`` int64 of 40 bits, ascending, all different."""
-    name: str = "training molecules"
+    name: str = "known molecules"
     """What list it is, such as ``qm9``."""
 
     def __post_init__(self) -> None:
@@ -38,7 +38,7 @@ class Known:
             raise InputError("hashes must be a list of ascending int64 numbers")
 
     @classmethod
-    def make(cls, smiles: Iterable[str], name: str = "training molecules") -> Known:
+    def make(cls, smiles: Iterable[str], name: str = "known molecules") -> Known:
         """Remember molecules given by SMILES; raises `ParseError` naming the row of one that does not parse."""
         hashes = []
         for row, text in enumerate(smiles):
@@ -53,7 +53,7 @@ class Known:
         return self.hashes.astype("<i8").view(np.uint8).reshape(-1, 8)[:, :_BYTES].copy()
 
     @classmethod
-    def unpack(cls, packed: np.ndarray, name: str = "training molecules") -> Known:
+    def unpack(cls, packed: np.ndarray, name: str = "known molecules") -> Known:
         """Inverse of `pack`; also for the ``(n,)`` int64 hashes of 64 bits that models of before 0.2 hold.
 
         Raises `InputError` for anything else.

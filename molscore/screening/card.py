@@ -53,7 +53,7 @@ def facts(name_or_folder: str | Path = "qm9", distribution: str | None = None) -
             "training_molecules": chosen.n_molecules,
             "training_formulas": len(chosen.formula_counts),
             "percentiles_at": resolutions,
-            **_known(shapes),
+            **_known(shapes, chosen.name),
             "info": dict(config.get("info", {})),
         }
     except (OSError, ValueError, LookupError, TypeError, AttributeError, SafetensorError, InputError) as error:
@@ -61,13 +61,15 @@ def facts(name_or_folder: str | Path = "qm9", distribution: str | None = None) -
         raise CheckpointError(f"{folder}: the checkpoint is corrupt or of another version: {line[:200]}") from None
 
 
-def _known(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
-    """What list novel molecules are not in, and how long it is."""
-    for name, shape in shapes.items():
-        if name.startswith("extras.known"):
-            list_name = name.removeprefix("extras.known").removeprefix(".")
-            return {"novel_means_not_in": list_name or "training molecules", "known_molecules": shape[0]}
-    return {"novel_means_not_in": None, "known_molecules": None}
+def _known(shapes: Mapping[str, Sequence[int]], name: str) -> dict[str, Any]:
+    """What novel molecules are not in, and how many these are; see `molscore.screening.model.Model.known`."""
+    shape = shapes.get(f"extras.known.{name}", shapes.get("extras.known"))
+    if shape is None:
+        return {"novel_means_not_in": None, "known_molecules": None}
+    return {
+        "novel_means_not_in": name if len(shape) == 2 else f"the training molecules of {name}",
+        "known_molecules": shape[0],
+    }
 
 
 def to_text(values: Mapping[str, Any], indent: str = "") -> str:

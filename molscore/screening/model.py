@@ -111,12 +111,13 @@ class Model:
 
     @cached_property
     def known(self) -> Known | None:
-        """The molecules that are not novel, where the checkpoint has a list: a whole data set, or those of training."""
-        for name, hashes in self.checkpoint.extras.items():
-            stem, _, what = name.partition(".")
-            if stem == "known":
-                return Known.unpack(hashes.cpu().numpy().copy(), what or "training molecules")
-        return None
+        """The molecules that are not novel, where the checkpoint has a list: all of the data set, or of training."""
+        name, extras = self.distribution.name, self.checkpoint.extras
+        table = extras.get(f"known.{name}", extras.get("known"))
+        if table is None:
+            return None
+        whole = table.dtype == torch.uint8  # older models have those of training, eight bytes each
+        return Known.unpack(table.cpu().numpy().copy(), name if whole else f"the training molecules of {name}")
 
     def molecules(self, molecules: Any) -> list[Molecule]:
         """What was given as `Molecule` objects that the model can judge; raises naming the first that it cannot."""

@@ -20,14 +20,13 @@ def with_tables(
     held_out: Iterable[Molecule],
     held_out_smiles: Iterable[str] = (),
     known_smiles: Iterable[str] = (),
-    known_as: str = "training molecules",
     resolutions: Sequence[float] = RESOLUTIONS,
 ) -> Model:
     """The model with percentiles for molecules like those held out, and the list of those that are not novel.
 
     `held_out` gives the percentiles of geometries of the data set's own kind, `held_out_smiles` those of geometries
-    made from SMILES; molecules that are not among `known_smiles` are novel, `known_as` says what list that is. What is
-    not given is left out.
+    made from SMILES; molecules that are not among `known_smiles`, all of the data set, are novel. What is not given
+    is left out.
     """
     name = model.distribution.name
     extras = make_references(model, held_out, resolutions).to_extras(name)
@@ -36,5 +35,5 @@ def with_tables(
             made = [found[0] for found in pool.embed(smiles) if isinstance(found, list)]
         extras |= make_references(model, made, resolutions).to_extras(name, ETKDG)
     if known := list(known_smiles):
-        extras[f"known.{known_as}"] = torch.from_numpy(Known.make(known).pack())
+        extras[f"known.{name}"] = torch.from_numpy(Known.make(known).pack())
     return model.with_extras(extras)
