@@ -19,7 +19,7 @@ import pyarrow
 from fastapi.testclient import TestClient
 from pyarrow import parquet
 
-from molscore import errors
+from molscore import errors, rank
 from molscore.errors import MolscoreError
 from molscore.molecules.conformers import embed
 from molscore.molecules.files import read, write
@@ -27,7 +27,7 @@ from molscore.pipelines.app import create_app
 from molscore.pipelines.limits import Limits
 from molscore.pipelines.reinvent import answer_process, judge_lines, read_lines
 from molscore.pipelines.service import Service
-from molscore.screening import Model, Scorer, rank
+from molscore.screening import Model, Scorer
 
 __all__ = ["KINDS", "READERS", "Cases", "damaged", "kind_of", "spoilt"]
 

@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 
 from molscore import __version__
 from molscore.errors import InputError, MolscoreError
+from molscore.molecules.atomic import reason_of
 from molscore.pipelines.commands import reinvent, serve
 from molscore.pipelines.merging import merge, top
 
@@ -31,14 +33,25 @@ class Program(click.Group):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> None:
         """Run a command and leave with its exit code."""
         extra["standalone_mode"] = False
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # as every file that is written
         try:
             code = super().main(args, prog_name or "molscore", **extra)
+            sys.stdout.flush()
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
             code = 2
         except (MolscoreError, click.ClickException) as error:
             message = error.format_message() if isinstance(error, click.ClickException) else str(error)
             click.echo(f"molscore: error: {' '.join(message.split())}", err=True)
+            code = 2
+        except BrokenPipeError:  # whoever reads the output has seen enough
+            _abandon_stdout()
+            code = 1
+        except OSError as error:  # a full disk, a folder that cannot be entered, too many open files
+            where = error.filename or "standard output or a temporary file"
+            click.echo(f"molscore: error: {where}: {reason_of(error)}", err=True)
+            _abandon_stdout()
             code = 2
         except (click.Abort, KeyboardInterrupt):
             click.echo("molscore: interrupted", err=True)
@@ -56,6 +69,12 @@ main.add_command(merge)
 main.add_command(reinvent)
 main.add_command(serve)
 main.add_command(top)
+
+
+def _abandon_stdout() -> None:
+    """Let what is left in the buffer of standard output go nowhere, so that the interpreter's end does not fail."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str) -> None:
@@ -95,7 +114,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option("--guidance", type=float, default=2.0, help="Away from the network's own coarse guess, 0 to 10.")
 @click.option("--keep", type=float, default=1.0, help="Share, best first, of those that pass the checks.")
 @click.option("--by", type=click.Choice(_ORDERS), default=None, help="What best means; codimension unless given.")
-@click.option("--novel", is_flag=True, help="Turn down molecules of the training data.")
+@click.option("--novel", is_flag=True, help="Turn down known molecules: for qm9, all of QM9.")
 @click.option("--all", "rejected", is_flag=True, help="Write the molecules turned down as well, with the reason.")
 @click.option("--seed", type=int, default=0)
 @_resolution
@@ -162,7 +181,7 @@ def rank(
     scorer = Scorer(loaded, resolution, order, seed, conformers=options["conformers"])
     job = Job(scorer, library, options["smiles_column"], plan.keeps_shapes)
     found = run(job, plan, report.provenance(loaded, _command(context), seed, resolution))
-    for line in report.ranking_summary(found.statuses, found.renamed, scorer.by, resolution):
+    for line in report.ranking_summary(found.statuses, found.renamed, scorer.by, resolution, found.garbled):
         _say(line)
 
 
@@ -228,7 +247,7 @@ def data(
 @click.argument("config")
 @click.option("--resume", is_flag=True, help="Carry on from the last saved state.")
 def train(config: str, resume: bool) -> None:
-    """Train a model as CONFIG (TOML) says, and give it reference percentiles and the list of its training molecules."""
+    """Train a model as CONFIG (TOML) says, and give it reference percentiles and the list of its data set."""
     from molscore.datasets.load import load as load_data
     from molscore.screening.model import Model
     from molscore.screening.tables import with_tables
@@ -244,7 +263,8 @@ def train(config: str, resume: bool) -> None:
     held_out = held_out.select(range(0, len(held_out), max(1, len(held_out) // 4096)))
     if settings.density_start < settings.steps:
         checkpoint = with_noise_offset(checkpoint, trained, (settings.sigma_min, settings.sigma_max))
-    model = with_tables(Model(checkpoint), held_out, held_out.columns["smiles"], trained.columns["smiles"])
+    known = qm9.load(settings.data).columns["smiles"]
+    model = with_tables(Model(checkpoint), held_out, held_out.columns["smiles"], known)
     _say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
 
 
@@ -306,10 +326,12 @@ def explain(
     molecule: str, output: str | None, resolution: float, model: str, distribution: str | None, as_json: bool
 ) -> None:
     """Which atoms make MOLECULE, a SMILES string or the first of a file, unlikely beside what is usual for them."""
+    from molscore.screening.explain import check_picture, first_of
     from molscore.screening.explain import explain as judge
-    from molscore.screening.explain import first_of
     from molscore.screening.model import load
 
+    if output is not None:
+        check_picture(output)
     found = judge(load(model, distribution), first_of(molecule), resolution)
     click.echo(json.dumps(found.rows(), indent=1) if as_json else found.to_text())
     if output is not None:
@@ -323,7 +345,6 @@ def explain(
 def info(model: str, distribution: str | None, as_json: bool) -> None:
     """Facts about a model: parameters, elements, sizes, training data, figures, resolutions."""
     from molscore.screening.card import facts, to_text
-    from molscore.screening.model import load
 
-    found = facts(load(model, distribution))
+    found = facts(model, distribution)
     click.echo(json.dumps(found, indent=1) if as_json else to_text(found))

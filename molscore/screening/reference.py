@@ -77,7 +77,7 @@ def stored(extras: Mapping[str, Tensor], names: Sequence[str], what: str) -> lis
     if not any(name in extras for name in names):
         return None
     try:
-        return [extras[name].double().numpy() for name in names]
+        return [extras[name].double().numpy().copy() for name in names]
     except KeyError as error:
         raise CheckpointError(f"the checkpoint's {what} lack {error}") from None
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from benchmarks.remake_tables import remade
+from benchmarks.remake_tables import remade, with_list
 from molscore.datasets.store import MoleculeSet
 from molscore.screening import Model
 from tests import tiny
@@ -18,7 +18,12 @@ def test_the_tables_are_made_again(tmp_path) -> None:
     assert older.references.size is None
     newer = remade(older, tmp_path / "data.parquet", held_out=5)
     assert all(table is not None for table in (*newer.references, *newer.references_etkdg))
-    assert newer.known.contains(tiny.LIBRARY[1]) and not newer.known.contains(tiny.LIBRARY[0])
+    listed = with_list(tiny.model(), tmp_path / "data.parquet")
+    for model in (newer, listed):
+        assert str(model.known) == "tiny, 27 molecules" and all(model.known.contains(s) for s in tiny.LIBRARY)
+        assert not model.known.contains("CCCCC")
+    others = [{name for name in m.checkpoint.extras if not name.startswith("known")} for m in (listed, tiny.model())]
+    assert others[0] == others[1]
     before, after = tiny.checkpoint().network.state_dict(), newer.network.state_dict()
     changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
     assert changed == {"density_head.from_noise"}
