@@ -1,42 +1,45 @@
-"""What an audit finds: tables, curves and verdicts, as plain values that a JSON file or a page can hold."""
+"""What an audit finds: tables, curves and check results, as plain values for a terminal, a JSON file or a picture."""
 
+import importlib.util
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
-__all__ = ["Audit", "Cell", "Part", "Plot", "Series", "Table", "Verdict"]
+from molscore.molecules.atomic import replacing
+
+__all__ = ["Audit", "Cell", "CheckResult", "Part", "Plot", "Series", "Table", "can_draw", "draw"]
 
 Cell = str | float | int | bool | None
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckResult:
     """One figure beside its bound."""
 
-    what: str  # such as "RMSE against the referee, nats"
+    what: str  # such as "flow: RMSE, nats"
     value: float | None
     bound: str  # such as "<= 2"
     passed: bool | None  # None: the measurement cannot say, and `why` tells why
     why: str = ""
 
     @classmethod
-    def at_most(cls, what: str, value: float | None, bound: float, why: str = "") -> "Verdict":
-        """Passed where value <= bound; not to be said where value is None or not finite."""
+    def at_most(cls, what: str, value: float | None, bound: float, why: str = "") -> Self:
+        """Passed where value <= bound; inconclusive where value is None or not finite."""
         known = value is not None and math.isfinite(value)
         return cls(what, value if known else None, f"<= {bound:g}", bool(value <= bound) if known else None, why)
 
     @classmethod
-    def at_least(cls, what: str, value: float | None, bound: float, why: str = "") -> "Verdict":
-        """Passed where value >= bound; not to be said where value is None or not finite."""
+    def at_least(cls, what: str, value: float | None, bound: float, why: str = "") -> Self:
+        """Passed where value >= bound; inconclusive where value is None or not finite."""
         known = value is not None and math.isfinite(value)
         return cls(what, value if known else None, f">= {bound:g}", bool(value >= bound) if known else None, why)
 
     def to_text(self) -> str:
         """One line."""
-        word = {True: "passed", False: "FAILED", None: "open"}[self.passed]
-        value = "–" if self.value is None else f"{self.value:.4g}"
-        return f"{word:6}  {self.what}: {value} (bound {self.bound}){f'; {self.why}' if self.why else ''}"
+        word = {True: "passed", False: "FAILED", None: "inconclusive"}[self.passed]
+        return f"{word:12}  {self.what}: {_shown(self.value)} (bound {self.bound}){f'; {self.why}' if self.why else ''}"
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Table:
         lines = [list(self.columns), *([_shown(cell) for cell in row] for row in self.rows)]
         widths = [max(len(line[k]) for line in lines) for k in range(len(self.columns))]
         body = ("  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines)
-        return "\n".join([self.title, *body])
+        return "\n".join([*filter(None, [self.title]), *body])
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,13 @@ class Series:
     label: str
     x: Sequence[float]
     y: Sequence[float]
-    #: length of the bars to either side, or the lengths below and above
-    error: Sequence[float] | tuple[Sequence[float], Sequence[float]] | None = None
+    error: Sequence[float] | None = None  # length of the bars to either side
     line: bool = True  # False: points alone
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A picture as data; `molscore.audit.plots` draws it."""
+    """A picture as data."""
 
     name: str  # of the file, without suffix
     title: str
@@ -88,15 +90,15 @@ class Part:
     name: str
     title: str  # the question
     tables: Sequence[Table]
-    verdicts: Sequence[Verdict]
+    checks: Sequence[CheckResult]
     note: str = ""  # what a reader must know to read the figures: samples, split, uncertainty
     plots: Sequence[Plot] = ()
     seconds: float = 0.0
 
     def to_text(self) -> str:
-        """Title, tables, note, verdicts."""
+        """Title, tables, note, check results."""
         blocks = [f"== {self.title}", *(table.to_text() for table in self.tables), self.note]
-        blocks.append("\n".join(verdict.to_text() for verdict in self.verdicts))
+        blocks.append("\n".join(check.to_text() for check in self.checks))
         return "\n\n".join(block for block in blocks if block)
 
 
@@ -112,10 +114,41 @@ class Audit:
         return _plain({"provenance": self.provenance, "parts": [asdict(part) for part in self.parts]})
 
     def to_text(self) -> str:
-        """All parts, then the count of the verdicts."""
-        verdicts = [verdict.passed for part in self.parts for verdict in part.verdicts]
-        count = f"{verdicts.count(True)} passed, {verdicts.count(False)} failed, {verdicts.count(None)} open"
+        """All parts, then the count of the check results."""
+        passed = [check.passed for part in self.parts for check in part.checks]
+        count = f"{passed.count(True)} passed, {passed.count(False)} failed, {passed.count(None)} inconclusive"
         return "\n\n".join([*(part.to_text() for part in self.parts), count])
+
+
+def can_draw() -> bool:
+    """Whether matplotlib, the extra `audit`, is installed."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def draw(plot: Plot, folder: Path) -> Path:
+    """The plot as NAME.png, 150 dots an inch, drawn with matplotlib."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for series in plot.series:
+        style = {"marker": "o", "markersize": 4, "linestyle": "-" if series.line else "none", "label": series.label}
+        axes.errorbar(series.x, series.y, yerr=series.error, capsize=3, **style)
+    for level in plot.levels:
+        axes.axhline(level, color="0.5", linewidth=1, linestyle="--")
+    if plot.diagonal:
+        axes.axline((float(plot.series[0].x[0]),) * 2, slope=1, color="0.5", linewidth=1, linestyle="--")
+    if plot.log_x:
+        axes.set_xscale("log")
+    axes.set(title=plot.title, xlabel=plot.x, ylabel=plot.y)
+    if len(plot.series) > 1 or plot.series[0].error is not None:
+        axes.legend(frameon=False, fontsize="small")
+    path = folder / f"{plot.name}.png"
+    with replacing(path) as fresh:
+        figure.savefig(fresh, format="png", dpi=150, metadata={"Software": None})
+    return path
 
 
 def _shown(cell: Cell) -> str:
