@@ -101,7 +101,9 @@ def contrasts(
         "one element swapped": swapped, "two elements exchanged": exchanged, "one hydrogen removed": without_hydrogen,
     }  # fmt: skip
     for name, change in changes.items():
-        pairs = [(m, made) for m in held if (made := change(m, rng)) is not None and admissible(made, model.distribution)]
+        pairs = [
+            (m, made) for m in held if (made := change(m, rng)) is not None and admissible(made, model.distribution)
+        ]
         yield Contrast(name, [good for good, _ in pairs], [bad for _, bad in pairs], True)
     if drawn:
         stable = stability(drawn).molecules

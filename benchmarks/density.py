@@ -1,4 +1,4 @@
-"""Is a model's log-density true? What `molscore audit` found, as result files: a table for each part, one of the checks.
+"""Is a model's log-density true? What `molscore audit` found, as result files: its tables and its checks.
 
 Run `molscore audit` first, part by part if you like: its folder keeps them all.
 """

@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from molscore.namesake import refuse_namesake
+
 if TYPE_CHECKING:
     from molscore.errors import (
         CheckpointError,
@@ -98,6 +100,8 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module 'molscore' has no attribute {name!r}")
+    if not name.endswith("Error"):
+        refuse_namesake()
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

@@ -12,6 +12,7 @@ import click
 
 from molscore import __version__
 from molscore.errors import MolscoreError
+from molscore.namesake import refuse_namesake
 from molscore.pipelines.commands import reinvent, serve
 from molscore.pipelines.merging import merge, top
 
@@ -32,6 +33,7 @@ class Program(click.Group):
         """Run a command and leave with its exit code."""
         extra["standalone_mode"] = False
         try:
+            refuse_namesake()
             code = super().main(args, prog_name or "molscore", **extra)
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)

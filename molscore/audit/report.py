@@ -65,7 +65,8 @@ class Series:
     label: str
     x: Sequence[float]
     y: Sequence[float]
-    error: Sequence[float] | None = None  # length of the bars to either side
+    #: length of the bars to either side, or the lengths below and above
+    error: Sequence[float] | tuple[Sequence[float], Sequence[float]] | None = None
     line: bool = True  # False: points alone
 
 
