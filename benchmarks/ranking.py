@@ -26,7 +26,6 @@ from molscore.screening.model import load
 __all__ = ["BREAKS", "Run", "broken_library", "lost", "watched"]
 
 RESULTS = Path(__file__).parent / "results" / "ranking"
-MIB = 2**20
 #: Ways to break a SMILES string; none of the results is a molecule.
 BREAKS = {
     "cut short": lambda smiles: smiles[: max(1, len(smiles) // 2)] + "(",
@@ -81,16 +80,15 @@ def command(*words: str | Path) -> list[str]:
 
 def watched(words: list[str]) -> Run:
     """Run a command in a process of its own and watch its memory and that of its children."""
-    started, workers = time.perf_counter(), 0
+    started, peak, workers = time.perf_counter(), 0, 0
     process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
-    while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
-        workers = max(workers, sum(_resident(child) for child in _children(process.pid)))
-        time.sleep(0.2)
-    _, code, used = ended
-    process.returncode = os.waitstatus_to_exitcode(code)
+    while process.poll() is None:
+        peak = max(peak, _memory(process.pid, "VmHWM"))
+        workers = max(workers, sum(_memory(child, "VmRSS") for child in _children(process.pid)))
+        time.sleep(0.1)
     if process.returncode:
         raise SystemExit(f"{' '.join(words)}: exit code {process.returncode}")
-    return Run(time.perf_counter() - started, used.ru_maxrss / 1024, workers / MIB)
+    return Run(time.perf_counter() - started, peak / 1024, workers / 1024)
 
 
 def _children(pid: int) -> list[int]:
@@ -100,11 +98,13 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def _resident(pid: int) -> int:
+def _memory(pid: int, what: str) -> int:
+    """KiB: VmRSS is what is resident now, VmHWM the most that was since the program began."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
         return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{what}:")), 0)
 
 
 def sizes(source: Path, model: str, counts: list[int], folder: Path) -> Answer:

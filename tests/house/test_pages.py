@@ -82,5 +82,5 @@ def test_what_is_wrong_is_seen() -> None:
     assert any(page == "README.md" for page, _ in RUNNABLE) and list(commands(PAGES["README.md"]))
     for words in (("rank", "a.csv", "--sorted"), ("rank", "-x"), ("rang", "a.csv"), ("--verbose",)):
         assert len(complaints(words)) == 1
-    for words in (("rank", "-", "-s", "smiles", "--sort"), ("--version",), ("rank", "--column=x")):
+    for words in (("rank", "-", "-s", "smiles", "--sort"), ("--version",), ("rank", "--resolution=0.1")):
         assert complaints(words) == []
