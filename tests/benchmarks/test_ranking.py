@@ -37,7 +37,8 @@ def test_what_is_lost_is_counted(tmp_path) -> None:
 
 
 def test_a_run_is_watched() -> None:
-    small, large = (watched([sys.executable, "-c", f"import time; x = b'x' * ({n} << 20); time.sleep(0.5)"]).peak_mib for n in (1, 200))
+    program = "import time; x = b'x' * ({} << 20); time.sleep(0.5)"
+    small, large = (watched([sys.executable, "-c", program.format(n)]).peak_mib for n in (1, 200))
     assert 150 < large - small < 250
     with pytest.raises(SystemExit, match="exit code 3"):
         watched([sys.executable, "-c", "raise SystemExit(3)"])
