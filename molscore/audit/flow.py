@@ -49,7 +49,7 @@ from molscore.screening.model import Model
 __all__ = ["COLUMNS", "compared", "flow", "flow_part", "many_paths", "one_path", "rank_correlation_within"]
 
 MOLECULES = 100
-BATCH = 4  # molecules at a time
+BATCH, BATCH_OF_MANY = 4, 16  # molecules at a time: one path has many directions at each trace
 TRACES, TRACES_OF_MANY, PROBES = 32, 12, 4  # along one path; along each of many; random directions of these
 ARC = 10  # points of an arc
 PASSES = 3  # of the model that are timed, of which the middle one counts
@@ -139,9 +139,10 @@ def compared(model: Model, held_out: MoleculeSet, options: Options, ode: Flow) -
     formulas = [rows for k, rows in enumerate(by_formula(held_out, options.molecules or MOLECULES))
                 if k % options.share[1] == options.share[0] - 1]  # fmt: skip
     left = [[row for row in rows if row not in done] for rows in formulas]
+    size = BATCH if options.paths == 1 else BATCH_OF_MANY
     with tqdm(total=sum(map(len, left)), desc="flow", unit="molecule", file=sys.stderr) as bar:
         for rows in left:
-            for some in (rows[start : start + BATCH] for start in range(0, len(rows), BATCH)):
+            for some in (rows[start : start + size] for start in range(0, len(rows), size)):
                 fresh = pd.DataFrame(_compare(model, held_out, some, options, ode), columns=list(COLUMNS))
                 mine = pd.concat([mine, fresh]) if len(mine) else fresh
                 write_text(path, mine.to_csv(index=False, lineterminator="\n"))

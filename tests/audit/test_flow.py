@@ -33,7 +33,7 @@ from tests import tiny
 from tests.audit.known import Known, shapes
 
 SIGMA = 0.1
-many = partial(many_paths, paths=16, seed=0, traces=12)
+many = partial(many_paths, paths=16, seed=0, traces=20)
 
 
 class Astray(Known):
