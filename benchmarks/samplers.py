@@ -11,8 +11,7 @@ import torch
 
 from benchmarks.generation import FIGURES, Setting, figures, measure
 from benchmarks.machine import describe
-from molscore.audit.plots import available, draw
-from molscore.audit.record import Plot, Series
+from molscore.audit.report import Plot, Series, can_draw, draw
 from molscore.datasets import qm9
 from molscore.datasets.load import load as load_data
 from molscore.evaluation.metrics import evaluate
@@ -148,7 +147,7 @@ def main() -> None:
         print(" | ".join(str(cell) for cell in rows[-1]), flush=True)
         result = result_of(rows, model.weights, command)
         write_text(options.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-        if available():
+        if can_draw():
             draw(plot_of(result["rows"]), options.plots)
 
 

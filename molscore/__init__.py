@@ -1,8 +1,9 @@
 """One network gives the score and the log-density of molecules: generate, rank and filter them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from molscore.lazy import lazily
+from molscore.namesake import refuse_namesake
 
 if TYPE_CHECKING:
     from molscore.errors import (
@@ -94,4 +95,10 @@ __all__ = [
     "write",
 ]
 
-__getattr__, __dir__ = lazily(__name__, _HOMES)
+_find, __dir__ = lazily(__name__, _HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES and not name.endswith("Error"):
+        refuse_namesake()
+    return _find(name)

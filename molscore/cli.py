@@ -14,6 +14,7 @@ import click
 from molscore import __version__
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.atomic import reason_of
+from molscore.namesake import refuse_namesake
 from molscore.pipelines.commands import reinvent, serve
 from molscore.pipelines.merging import merge, top
 
@@ -36,6 +37,7 @@ class Program(click.Group):
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # as every file that is written
         try:
+            refuse_namesake()
             code = super().main(args, prog_name or "molscore", **extra)
             sys.stdout.flush()
         except click.exceptions.NoArgsIsHelpError as error:
@@ -280,37 +282,23 @@ def _stability_of(checkpoint: Any) -> dict[str, float]:
 
 
 @main.command()
-@click.option("--n", "-n", type=int, default=1000, help="Held-out molecules for what takes a pass or a few.")
-@click.option("--referee", type=int, default=100, help="Held-out molecules for the referee, seconds each.")
-@click.option("--nodes", type=int, default=32, help="Exact traces of the referee along the path of a molecule.")
-@click.option("--drawn", type=int, default=200, help="Molecules to draw at each of two temperatures.")
-@click.option("--strained", type=int, default=50, help="Held-out molecules to strain, seconds each.")
-@click.option("--outside", default=None, help="File of real molecules that are not of the data set, for usefulness.")
-@click.option("--data", default="data/qm9.parquet", help="Data set: its test split, or all of a file without splits.")
+@click.option("--molecules", "-n", type=int, help="Held-out molecules of each part.  [default: what the part takes]")
+@click.option("--paths", type=int, default=16, help="Paths of the probability flow; 1: one, with exact traces.")
+@click.option("--data", help="Test split of this data set, or all of a file.  [default: data/DISTRIBUTION.parquet]")
 @click.option("--part", "only", multiple=True, help="This part alone, such as time_score; may be repeated.")
-@click.option("--share", default="1/1", help="i/n: this process does the i-th of n shares of the referee.")
+@click.option("--share", default="1/1", help="i/n: this process does the i-th of n shares of the part flow.")
 @click.option("--seed", type=int, default=0)
-@click.option("-o", "--output", default="audit", help="Folder of audit.json and plots; an interrupted referee resumes.")
+@click.option("-o", "--output", default="audit", help="Folder of audit.json and pictures; an interrupted flow resumes.")
 @_resolution
 @_model
 @_distribution
-def audit(
-    model: str,
-    distribution: str | None,
-    data: str,
-    output: str,
-    outside: str | None,
-    only: tuple[str, ...],
-    share: str,
-    **numbers: Any,
-) -> None:
-    """Is the model's log-density true, and of what use? Every figure with its bound, printed and saved."""
-    from molscore.audit import Options, run
+def audit(model: str, distribution: str | None, data: str | None, output: str, share: str, **options: Any) -> None:
+    """Is the model's log-density true? Every figure with its bound, printed and saved."""
+    from molscore.audit import Options, run, share_of
     from molscore.screening.model import load
 
-    paths = {"data": Path(data), "output": Path(output), "outside": None if outside is None else Path(outside)}
-    options = Options(only=only, share=Options.share_of(share), **paths, **numbers)
-    found, written = run(load(model, distribution), options)
+    paths = {"data": None if data is None else Path(data), "output": Path(output)}
+    found, written = run(load(model, distribution), Options(share=share_of(share), **paths, **options))
     click.echo(found.to_text())
     _say(written)
 
