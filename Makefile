@@ -12,27 +12,30 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test data lint readme pages clean
+.PHONY: help demo test test-slow data lint figures clean
 
 help:  ## show this list
-	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "make %-7s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "make %-10s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed  ## generate 96 molecules with the shipped model into demo/
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/.installed-test  ## run the tests
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(ARGS)
+test: $(VENV)/.installed-test  ## run the tests but the slow ones
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not slow" $(ARGS)
+
+test-slow: $(VENV)/.installed-test  ## run the slow tests
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m slow $(ARGS)
 
 data: $(VENV)/.installed-qm9  ## build data/qm9.parquet from the qm9pack package
 	$(BIN)/molscore data qm9 -o data/qm9.parquet
 
-lint: $(VENV)/.installed-lint  ## check the code with ruff
+lint: $(VENV)/.installed-lint  ## check style, who imports whom, and what is declared
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/deptry .
 
-readme:  ## write the generated parts of README.md: the file tree and the results
-	$(PYTHON) benchmarks/readme.py
-
-pages: $(VENV)/.installed  ## write the numbers of docs/likelihood.md from the shipped model
+figures: $(VENV)/.installed  ## write the tables of the pages from benchmarks/results, and the worked example from the model
+	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.isomers
 
 clean:  ## remove the virtual environment and caches
@@ -68,7 +71,7 @@ $(VENV)/.installed-qm9: $(VENV)/.torch pyproject.toml
 	@$(PIP) -e ".[qm9]"
 	@touch $@ $(VENV)/.installed
 
-# Ruff reads the sources without importing them, so nothing else is installed for it.
+# These read the sources without importing them, so nothing else is installed for them.
 $(VENV)/.installed-lint: $(VENV)/.created
-	@$(PIP) "ruff>=0.9"
+	@$(PIP) "deptry>=0.23" "import-linter>=2.5" "ruff>=0.9"
 	@touch $@

@@ -11,6 +11,7 @@ import torch
 from benchmarks.draws import Draw, Setting, best_share, draw
 from benchmarks.machine import describe
 from molscore.datasets import qm9
+from molscore.datasets.load import load as load_data
 from molscore.evaluation.metrics import Metrics, evaluate
 from molscore.evaluation.validity import edm_smiles
 from molscore.molecules.atomic import write_text
@@ -87,8 +88,8 @@ def main() -> None:
         _record(rows, options, model.weights)
 
     if Path(options.data).exists():
-        reference = set(edm_smiles(qm9.load(options.data, "train"), progress=True))
-        real = figures([evaluate(qm9.load(options.data, "test"), reference)])
+        reference = set(edm_smiles(load_data(options.data, "train"), progress=True))
+        real = figures([evaluate(load_data(options.data, "test"), reference)])
         add(["QM9 test split, real", None, None, None, *real, None])
     for text in options.settings:
         setting = Setting.of(text)

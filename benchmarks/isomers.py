@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.readme import filled
+from benchmarks.pages import filled
 from molscore.molecules.atomic import write_text
 from molscore.molecules.conformers import embed
 from molscore.molecules.molecule import Molecule
@@ -75,7 +75,7 @@ def page(model: Model) -> str:
         "shrinks.\nAlong a row they compare.",
         f"In EDM's ordered convention both lose ln {n}! = {lost:.2f} nats: {ordered}.",
         "<sub>Geometries by ETKDGv3 and MMFF94s from SMILES; "
-        f"model `{model.name}`, weights sha256 {model.weights[:12]}; written by `make pages`.</sub>",
+        f"model `{model.name}`, weights sha256 {model.weights[:12]}; written by `make figures`.</sub>",
     ]
     return "\n\n".join(text)
 

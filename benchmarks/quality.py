@@ -1,40 +1,44 @@
-"""What decides quality beyond stability? Drawn molecules and real ones judged by the same figures."""
+"""What decides quality beyond stability? Drawn molecules and real ones measured by the same figures.
+
+The slow figures are taken in processes that are killed when a molecule takes too long, as RDKit can hang.
+"""
 
 import argparse
 import json
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from pebble import ProcessPool
+from tqdm import tqdm
 
 from benchmarks.machine import describe
-from benchmarks.quality_figures import (
-    Figures,
-    Lists,
-    Sample,
-    bond_figures,
-    composition_figures,
-    geometry_figures,
-    list_figures,
-    xtb_figures,
-)  # fmt: skip
-from benchmarks.quality_pool import Answers, judged, keys_of
 from molscore.datasets import qm9
+from molscore.datasets.load import load as load_data
 from molscore.datasets.store import MoleculeSet
+from molscore.errors import MolscoreError, ParseError
+from molscore.evaluation.bonds import bonds_of
+from molscore.evaluation.composition import composition_counts, composition_distances
 from molscore.evaluation.energies import has_xtb
+from molscore.evaluation.geometry import geometry_distances, mean_distances
 from molscore.evaluation.library import geometries_of
-from molscore.evaluation.poses import has_posebusters
+from molscore.evaluation.poses import has_posebusters, pose_tests
+from molscore.evaluation.relaxation import Relaxation, relax_mmff, relax_xtb
+from molscore.evaluation.stability import stability
 from molscore.evaluation.validity import edm_smiles
 from molscore.molecules.atomic import write_text
+from molscore.molecules.chem import mol_from_molecule
+from molscore.molecules.molecule import Molecule
 
-__all__ = ["cell", "chosen", "part", "real_samples", "rows_of"]
+__all__ = ["Lists", "Sample", "bond_answer", "bond_figures", "cell", "measured", "real_samples", "rows_of"]
 
 RESULT = Path(__file__).parent / "results" / "generation" / "quality.json"
 REAL = "QM9 test molecules"
 VERSIONS = ("rdkit", "posebusters", "tblite", "ase")
 Row = list[str | None]
-NOTE = """Each sample, drawn or real, is judged in the same way; mean ± standard deviation over samples. Nothing is \
+NOTE = """Each sample, drawn or real, is measured in the same way; mean ± standard deviation over samples. Nothing is \
 filtered unless the column says so, and every molecule that was drawn is counted: one without a geometry, without \
 bonds, or that ran out of time has failed. Distances are to {reference:,} other real test molecules (Wasserstein-1; \
 total variation where in % away), so the real column is the floor that sampling alone gives and that no generator can \
@@ -48,6 +52,155 @@ training set. A model above that also draws molecules that are not on the list, 
 itself. The last of the three rows is the fair one: {unseen:.0f} % there for a model that remembers none of its \
 examples, less for one that does."""
 
+Figures = dict[str, float | None]
+Answer = dict[str, Any] | None  # None: the molecule outran its time, or took its process down
+COMPOSITION = {"formula": "formulas", "size": "sizes", "element": "elements", "bond": "bond orders",
+               "rings": "rings per molecule", "ring size": "ring sizes"}  # fmt: skip
+GEOMETRY = {"bond": ("bond lengths", "pm", 100.0), "angle": ("angles", "°", 1.0), "dihedral": ("dihedrals", "°", 1.0)}
+RING_SIZES = (3, 4, 5, 6)
+
+
+class Sample(NamedTuple):
+    """Molecules that were drawn together."""
+
+    molecules: MoleculeSet
+    lost: int = 0
+    """Rows of the file that hold no geometry: drawn all the same, and failed."""
+
+    @property
+    def n(self) -> int:
+        """Molecules that percentages are of."""
+        return len(self.molecules) + self.lost
+
+
+class Lists(NamedTuple):
+    """SMILES of real molecules, as `edm_smiles` makes them."""
+
+    training: set[str | None]
+    everything: set[str | None]
+
+
+def list_figures(sample: Sample, lists: Lists) -> Figures:
+    """Stability and validity, and where the different molecules stand: among those trained on, on QM9's list."""
+    bonds = bonds_of(sample.molecules)
+    smiles = [text for text in edm_smiles(sample.molecules, bonds) if text is not None]
+    unique = set(smiles)
+    listed = unique & lists.everything
+    return {
+        "hold a geometry, %": _percent(len(sample.molecules), sample.n),
+        "stable (EDM), %": _percent(int(stability(sample.molecules, bonds).molecules.sum()), sample.n),
+        "valid (EDM), %": _percent(len(smiles), sample.n),
+        "unique, of the valid, %": _percent(len(unique), len(smiles)),
+        "novel: not in the training set, of the unique, %": _percent(len(unique - lists.training), len(unique)),
+        "on QM9's list, of the unique, %": _percent(len(listed), len(unique)),
+        "not in the training set, of those on the list, %": _percent(len(listed - lists.training), len(listed)),
+    }
+
+
+def geometry_figures(sample: Sample, reference: MoleculeSet) -> Figures:
+    """Wasserstein-1 distances to the reference's bond lengths, angles and dihedrals, by type, and means over types."""
+    found = geometry_distances(sample.molecules, reference, min_share=0.02)
+    means = mean_distances(found)
+    figures: Figures = {}
+    for kind, (name, unit, scale) in GEOMETRY.items():
+        distance = means.get(kind, (None, 0.0))[0]
+        figures[f"{name}, {unit} from real ones"] = None if distance is None else scale * distance
+    for item in found:
+        if item.kind == "bond":
+            distance = None if item.distance is None else 100.0 * item.distance
+            figures[f"bond lengths {item.label}, pm from real ones"] = distance
+    return figures
+
+
+def composition_figures(sample: Sample, reference: MoleculeSet) -> Figures:
+    """Total variation from the reference's composition and rings, and what the rings are."""
+    distances = composition_distances(sample.molecules, reference)
+    figures: Figures = {
+        f"{COMPOSITION[item.kind]}, % away from real ones": None if item.distance is None else 100 * item.distance
+        for item in distances
+    }
+    counts = composition_counts(sample.molecules)
+    rings, sizes = counts["rings"], counts["ring size"]
+    total = sum(sizes.values())
+    figures["rings per molecule"] = sum(n * molecules for n, molecules in rings.items()) / sum(rings.values())
+    for size in RING_SIZES:
+        figures[f"rings of {size} atoms, of all rings, %"] = _percent(sizes[size], total)
+    others = total - sum(sizes[size] for size in RING_SIZES)
+    figures["rings of more atoms, of all rings, %"] = _percent(others, total)
+    return figures
+
+
+def bond_figures(sample: Sample, answers: Sequence[Answer]) -> Figures:
+    """PoseBusters, aromatic rings and MMFF94s; a molecule without bonds or an answer passes nothing, and is counted."""
+    given = [found for found in answers if found is not None]
+    read = [found for found in given if found["readable"]]
+    names = list(dict.fromkeys(name for found in read for name in found["tests"]))
+    figures: Figures = {}
+    if names:
+        passed = sum(all(found["tests"].values()) for found in read)
+        figures["PoseBusters: pass all tests, %"] = _percent(passed, sample.n)
+    figures["no bonds of a neutral closed shell, %"] = _percent(len(given) - len(read) + sample.lost, sample.n)
+    figures["out of time, %"] = _percent(len(answers) - len(given), sample.n)
+    for name in names:
+        failed = sum(not found["tests"][name] for found in read)
+        figures[f"PoseBusters: fail {name.replace('_', ' ')}, %"] = _percent(failed, sample.n)
+    aromatic = sum(found["aromatic"] for found in read)
+    figures["with an aromatic ring, of those with bonds, %"] = _percent(aromatic, len(read))
+    return figures | _relaxations("MMFF94s", [found["mmff"] for found in read], sample.n)
+
+
+def xtb_figures(answers: Sequence[Answer]) -> Figures:
+    """GFN2-xTB on the molecules that were asked for."""
+    return _relaxations("GFN2-xTB", [None if found is None else found["xtb"] for found in answers], len(answers))
+
+
+def _relaxations(method: str, found: Sequence[Sequence[float] | None], n: int) -> Figures:
+    """How many of n were relaxed; median and quartiles of what that released and moved."""
+    values = np.array([pair for pair in found if pair is not None], dtype=np.float64).reshape(-1, 2)
+    figures: Figures = {f"{method}: could be relaxed, %": _percent(len(values), n)}
+    for column, what in enumerate(("kcal/mol released per heavy atom", "Å moved by heavy atoms")):
+        for share, name in ((50, "median"), (25, "lower quartile"), (75, "upper quartile")):
+            value = float(np.percentile(values[:, column], share)) if len(values) else None
+            figures[f"{method}: {what}, {name}"] = value
+    return figures
+
+
+def _percent(part: int, whole: int) -> float | None:
+    return 100 * part / whole if whole else None
+
+
+def bond_answer(molecule: Molecule) -> dict[str, Any]:
+    """What is read off the bonds: PoseBusters' tests by name, whether there is an aromatic ring, MMFF94s."""
+    try:
+        aromatic = any(atom.GetIsAromatic() for atom in mol_from_molecule(molecule).GetAtoms())
+    except ParseError:
+        return {"readable": False, "tests": {}, "aromatic": None, "mmff": None}
+    tests = pose_tests(molecule) if has_posebusters() else {}
+    try:
+        mmff = _numbers(relax_mmff(molecule))
+    except MolscoreError:
+        mmff = None
+    return {"readable": True, "tests": tests, "aromatic": aromatic, "mmff": mmff}
+
+
+def xtb_answer(molecule: Molecule) -> dict[str, Any]:
+    """Its relaxation by GFN2-xTB."""
+    return {"xtb": _numbers(relax_xtb(molecule))}
+
+
+def _numbers(found: Relaxation) -> list[float] | None:
+    """Energy and displacement, or None where no minimum was reached."""
+    return [found.energy, found.rmsd] if found.converged else None
+
+
+def measured(
+    molecules: Sequence[Molecule], answer: Callable[[Molecule], dict[str, Any]], workers: int, limit: float
+) -> list[Answer]:
+    """One answer a molecule, in their order; `limit` in seconds a molecule."""
+    with ProcessPool(workers) as pool:
+        tasks = [pool.schedule(answer, args=[molecule], timeout=limit) for molecule in molecules]
+        return [None if task.exception() else task.result() for task in tqdm(tasks, desc=answer.__name__)]
+
 
 def real_samples(test: MoleculeSet, n: int, count: int) -> tuple[list[Sample], MoleculeSet]:
     """`count` samples of up to n real molecules and the others, at least half of all, as the reference."""
@@ -57,9 +210,9 @@ def real_samples(test: MoleculeSet, n: int, count: int) -> tuple[list[Sample], M
     return samples, test.select(order[count * n :])
 
 
-def chosen(molecules: MoleculeSet, n: int) -> MoleculeSet:
-    """n of the molecules at random, and the same ones whatever their order."""
-    return molecules.select(np.argsort(keys_of(molecules))[:n])
+def some_of(molecules: MoleculeSet, n: int) -> MoleculeSet:
+    """n of the molecules at random."""
+    return molecules.select(np.random.default_rng(0).permutation(len(molecules))[:n])
 
 
 def part(sample: Sample, n: int) -> Sample:
@@ -67,7 +220,7 @@ def part(sample: Sample, n: int) -> Sample:
     if not 0 < n < sample.n:
         return sample
     lost = round(n * sample.lost / sample.n)
-    return Sample(chosen(sample.molecules, n - lost), lost)
+    return Sample(some_of(sample.molecules, n - lost), lost)
 
 
 def rows_of(columns: Sequence[Sequence[Figures]]) -> list[Row]:
@@ -89,15 +242,14 @@ def cell(values: Sequence[float | None]) -> str | None:
 
 def _stages(options: argparse.Namespace, lists: Lists, reference: MoleculeSet) -> list[Callable[[Sample], Figures]]:
     """Quick figures first."""
-    answers = Answers(options.answers)
 
     def bonds(sample: Sample) -> Figures:
         some = part(sample, options.poses)
-        return bond_figures(some, judged(some.molecules, "bonds", answers, options.workers, options.limit))
+        return bond_figures(some, measured(list(some.molecules), bond_answer, options.workers, options.limit))
 
     def xtb(sample: Sample) -> Figures:
-        some = chosen(sample.molecules, options.xtb)
-        return xtb_figures(judged(some, "xtb", answers, options.workers, options.limit))
+        some = some_of(sample.molecules, options.xtb)
+        return xtb_figures(measured(list(some), xtb_answer, options.workers, options.limit))
 
     quick = [
         lambda sample: list_figures(sample, lists),
@@ -137,8 +289,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--xtb", type=int, default=100, help="molecules of each sample for GFN2-xTB, about 1 s each")
     parser.add_argument("--slow-real", type=int, default=1, help="real samples that the slow figures are taken on")
     parser.add_argument("--workers", type=int, default=1, help="processes for the slow figures")
-    parser.add_argument("--answers", type=Path, default=Path("runs/quality.jsonl"),
-                        help="where slow figures are kept, so that a run that was cut short carries on")
     # fmt: on
     parser.add_argument("--data", type=Path, default=qm9.DEFAULT_PATH, help="QM9 with its split")
     parser.add_argument("--note", default="", help="a sentence for the end of the note, such as whose weights drew")
@@ -147,11 +297,11 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Judge, print and record, after every stage."""
+    """Measure, print and record, after every stage."""
     options = _arguments()
     drawn = {name: [_sample(path) for path in paths] for name, *paths in options.set}
-    train, test = qm9.load(options.data, "train"), qm9.load(options.data, "test")
-    valid = qm9.load(options.data, "valid")
+    train, test = load_data(options.data, "train"), load_data(options.data, "test")
+    valid = load_data(options.data, "valid")
     training = set(edm_smiles(train, progress=True))
     lists = Lists(training, training | set(edm_smiles(test)) | set(edm_smiles(valid)))
     unseen = 100 * (1 - len(train) / (len(train) + len(valid) + len(test)))

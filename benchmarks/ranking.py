@@ -8,71 +8,134 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import torch
 
 from benchmarks.machine import describe, usable_cores
-from benchmarks.ranking_library import broken_library, lost, watched
+from molscore.molecules.atomic import write_text
 from molscore.molecules.files import read, write
-from molscore.screening import passes
-from molscore.screening.criteria import choose_order
-from molscore.screening.library import Job, Plan, run
-from molscore.screening.library.run import ENGINES
 from molscore.screening.model import load
-from molscore.screening.scorer import Scorer
 
-__all__ = ["engines", "kills", "sizes", "throughput"]
+__all__ = ["BREAKS", "Run", "broken_library", "lost", "watched"]
 
 RESULTS = Path(__file__).parent / "results" / "ranking"
-STAGES = ("parse", "conformers", "model")
-Rows = list[list[str | int | float | None]]
+#: Ways to break a SMILES string; none of the results is a molecule.
+BREAKS = {
+    "cut short": lambda smiles: smiles[: max(1, len(smiles) // 2)] + "(",
+    "open ring": lambda smiles: smiles + "%97",
+    "too many bonds": lambda smiles: "CC(C)(C)(C)C." + smiles,
+    "not SMILES": lambda smiles: "lemon " + smiles,
+    "no element": lambda smiles: smiles + "[Zz]",
+    "dummy atom": lambda smiles: smiles + "*" if smiles[-1].isalpha() else "*" + smiles,
+    "empty": lambda smiles: "",
+    "missing": lambda smiles: None,
+    "control character": lambda smiles: smiles[:2] + "\x01" + smiles[2:],
+    "endless": lambda smiles: "C" * 20_000,
+}
+Row = list[str | int | float | bool | None]
+Answer = tuple[list[str], list[Row], str]  # columns, rows, note
 
 
-def sizes(source: Path, model: str, counts: list[int], folder: Path) -> tuple[list[str], Rows, str]:
-    """Rows a second, peak memory and the time of each stage for libraries of several sizes."""
-    columns = ["rows", "lost", "judged", "rows/s", "peak memory MiB", "of worker processes MiB",
-               *(f"{stage} %" for stage in STAGES), "read, write, merge %", "seconds"]  # fmt: skip
-    rows: Rows = []
+class Run(NamedTuple):
+    """What a run of the program took."""
+
+    seconds: float
+    peak_mib: float  # largest resident memory of the process itself
+    workers_mib: float  # largest sum over its worker processes
+
+
+def broken_library(source: Path, n: int, path: Path, share: float = 0.05, seed: int = 0) -> list[str | None]:
+    """Write n rows from all through `source` as Parquet with an ``id``; how each row is broken, None if it is not."""
+    table = pq.read_table(source) if source.suffix == ".parquet" else pa.csv.read_csv(source)
+    name = next(name for name in table.column_names if name.lower() == "smiles")
+    smiles = table[name].take(pa.array(np.linspace(0, len(table) - 1, n).astype(np.int64))).to_pylist()
+    rng, ways, kinds = np.random.default_rng(seed), [None] * n, list(BREAKS)
+    for i, row in enumerate(rng.choice(n, round(share * n), replace=False).tolist()):
+        ways[row] = kinds[i % len(kinds)]
+        smiles[row] = BREAKS[ways[row]](smiles[row])
+    pq.write_table(pa.table({"smiles": smiles, "id": np.arange(n)}), path)
+    return ways
+
+
+def lost(output: Path, ways: list[str | None]) -> int:
+    """Rows that are not in their place, have no status, or are broken and pass for whole."""
+    table = pq.read_table(output, columns=["id", "status"]).to_pydict()
+    rows = zip(table["id"], table["status"], ways, strict=False)
+    found = sum(number != row or not status or (way is not None and status in ("ok", "duplicate"))
+                for row, (number, status, way) in enumerate(rows))  # fmt: skip
+    return found + abs(len(ways) - len(table["id"]))
+
+
+def command(*words: str | Path) -> list[str]:
+    """`molscore rank` with these words."""
+    return [sys.executable, "-m", "molscore", "rank", *map(str, words)]
+
+
+def watched(words: list[str]) -> Run:
+    """Run a command in a process of its own and watch its memory and that of its children."""
+    started, peak, workers = time.perf_counter(), 0, 0
+    process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    while process.poll() is None:
+        peak = max(peak, _memory(process.pid, "VmHWM"))
+        workers = max(workers, sum(_memory(child, "VmRSS") for child in _children(process.pid)))
+        time.sleep(0.1)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(words)}: exit code {process.returncode}")
+    return Run(time.perf_counter() - started, peak / 1024, workers / 1024)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _memory(pid: int, what: str) -> int:
+    """KiB: VmRSS is what is resident now, VmHWM the most that was since the program began."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{what}:")), 0)
+
+
+def sizes(source: Path, model: str, counts: list[int], folder: Path) -> Answer:
+    """Rows a second and peak memory for libraries of several sizes."""
+    rows: list[Row] = []
     for n in counts:
         library, output = folder / f"{n}.parquet", folder / f"{n}.ranked.parquet"
         ways = broken_library(source, n, library)
-        found = watched(["rank", str(library), "--model", model, "-o", str(output)])
-        statuses = pq.read_table(output, columns=["status"])["status"].to_pylist()
-        inside = found.shares.pop("inside")
-        rest = sum(seconds for stage, seconds in found.shares.items() if stage not in STAGES)
-        rows.append([
-            n, lost(output, ways), statuses.count("ok"), f"{n / inside:.0f}", f"{found.peak_mib:.0f}",
-            f"{found.workers_mib:.0f}",
-            *(f"{100 * found.shares.get(stage, 0) / inside:.0f}" for stage in STAGES),
-            f"{100 * rest / inside:.0f}", f"{found.seconds:.0f}",
-        ])  # fmt: skip
-        print(" | ".join(str(cell) for cell in rows[-1]), Counter(statuses), flush=True)
+        found = watched(command(library, "--model", model, "-o", output))
+        judged = pq.read_table(output, columns=["status"])["status"].to_pylist().count("ok")
+        rows.append([n, lost(output, ways), judged, f"{n / found.seconds:.0f}", f"{judged / found.seconds:.1f}",
+                     f"{found.peak_mib:.0f}", f"{found.workers_mib:.0f}", f"{found.seconds:.0f}"])  # fmt: skip
+        print(" | ".join(map(str, rows[-1])), flush=True)
+    columns = ["rows", "lost", "judged", "rows/s", "judged/s", "peak memory MiB", "of worker processes MiB", "seconds"]
     note = (
         "SMILES, 5 % of them broken on purpose in ten ways; lost: rows not in their place, without a status, or broken "
-        "and passed as whole. Most are larger than the model's molecules and are turned down once parsed; judged are "
-        "those that got a geometry and numbers. Time inside the command, its start and the loading of the model apart "
-        "from `seconds`; shares of it."
+        "and passed as whole. Judged are those that got a geometry and numbers; the others are broken, or have atoms "
+        "or a size that the model does not know, and are turned down once parsed. The whole command, start included."
     )
     return columns, rows, note
 
 
-def kills(source: Path, model: str, n: int, times: int, folder: Path) -> tuple[list[str], Rows, str]:
+def kills(source: Path, model: str, n: int, times: int, folder: Path) -> Answer:
     """SIGKILL at random moments, resumed each time: the output against that of a run that nobody killed."""
     library, whole, output = folder / "kill.parquet", folder / "whole.csv", folder / "out.csv"
     broken_library(source, n, library)
-    command = [sys.executable, "-m", "molscore", "rank", str(library), "--model", model, "-o"]
-    started = time.perf_counter()
-    subprocess.run([*command, str(whole)], check=True, stderr=subprocess.DEVNULL)
-    seconds = time.perf_counter() - started
+    seconds = watched(command(library, "--model", model, "-o", whole)).seconds
     rng, killed, finished, same, parts = np.random.default_rng(0), 0, 0, 0, []
     while killed < times or not output.exists():
-        process = subprocess.Popen([*command, str(output), "--resume"], stderr=subprocess.PIPE, text=True)
+        words = command(library, "--model", model, "-o", output, "--resume")
+        process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
         try:
             process.wait(rng.uniform(0, seconds) if killed < times else None)
         except subprocess.TimeoutExpired:
@@ -88,81 +151,45 @@ def kills(source: Path, model: str, n: int, times: int, folder: Path) -> tuple[l
         if killed < times:
             output.unlink()
         print(f"{killed} kills, {finished} finished, {same} the same", flush=True)
-    total = -(-n // Job.part_rows)
-    columns = ["rows", "parts", "kills", "parts there when killed", "runs finished", "of them identical",
-               "unbroken run s"]  # fmt: skip
-    row = [n, total, killed, f"{min(parts)} to {max(parts)}", finished, same, f"{seconds:.0f}"]
+    columns = ["rows", "kills", "parts there when killed", "runs finished", "of them identical", "unbroken run s"]
+    row: Row = [n, killed, f"{min(parts)} to {max(parts)}", finished, same, f"{seconds:.0f}"]
     note = "SIGKILL at moments drawn uniformly from the time of an unbroken run, then --resume, and so on."
     return columns, [row], note
 
 
-def engines(source: Path, model: str, n: int, folder: Path) -> tuple[list[str], Rows, str]:
+def engines(source: Path, model: str, n: int, folder: Path) -> Answer:
     """One process against Ray Data on this machine."""
-    library = folder / "engines.parquet"
+    library, rows, first = folder / "engines.parquet", [], b""
     broken_library(source, n, library)
-    counts = range(1, usable_cores() + 1)
-    settings = [(engine, workers) for engine in ENGINES for workers in counts]
-    rows: Rows = []
-    first = b""
-    for engine, workers in settings:
-        output = folder / f"{engine}-{workers}.csv"
-        command = [sys.executable, "-m", "molscore", "rank", str(library), "--model", model, "--engine", engine]
-        started = time.perf_counter()
-        subprocess.run([*command, "--workers", str(workers), "-o", str(output)], check=True, stderr=subprocess.DEVNULL)
-        seconds = time.perf_counter() - started
-        first = first or output.read_bytes()
-        rows.append([engine, workers, f"{seconds:.1f}", f"{n / seconds:.0f}", output.read_bytes() == first])
-        print(" | ".join(str(cell) for cell in rows[-1]), flush=True)
-    columns = ["engine", "workers", "seconds", "rows/s", "same bytes"]
+    for engine in ("local", "ray"):
+        for workers in range(1, usable_cores() + 1):
+            output = folder / f"{engine}-{workers}.csv"
+            words = ("--model", model, "--engine", engine, "--workers", str(workers), "-o", output)
+            seconds = watched(command(library, *words)).seconds
+            first = first or output.read_bytes()
+            rows.append([engine, workers, f"{seconds:.1f}", f"{n / seconds:.0f}", output.read_bytes() == first])
+            print(" | ".join(map(str, rows[-1])), flush=True)
     note = (
         f"{n} rows as in the table of sizes; the whole command, start and loading included. Workers of the local "
         "engine make geometries and nothing else, those of Ray do everything."
     )
-    return columns, rows, note
+    return ["engine", "workers", "seconds", "rows/s", "same bytes"], rows, note
 
 
-def throughput(source: Path, model_name: str, n: int, folder: Path) -> tuple[list[str], Rows, str]:
-    """Molecules that come with geometries: ranking them against the passes of the network alone."""
-    torch.set_num_threads(usable_cores())
-    model, library = load(model_name), folder / "given.parquet"
+def throughput(source: Path, name: str, n: int, folder: Path) -> Answer:
+    """Molecules that come with geometries: the command, file to file, against `Model.log_likelihood` alone."""
+    library, model = folder / "given.parquet", load(name)
     records = list(islice(read(source), n))
     write(library, records)
-    held = [record.molecule for record in records]
-    scorer = Scorer(model, by=choose_order(model, None, 0.05))
-    job = Job(scorer, str(library))
-    batches = [
-        inputs
-        for start in range(0, n, job.part_rows)
-        for inputs in passes.inputs_of(model.network, held[start : start + job.part_rows], 0.05, model.token)
-    ]
-
-    def forward() -> None:
-        with torch.no_grad():
-            for inputs in batches:
-                model.network(*inputs.arguments)
-
-    jobs = {
-        "passes of the network alone, batches made before": forward,
-        "Model.log_likelihood": lambda: model.log_likelihood(held),
-        "rank, file to file": lambda: run(job, Plan(str(folder / "ranked.parquet")), {}),
-    }
-    seconds = {name: best_of(3, work) for name, work in jobs.items()}
-    alone = next(iter(seconds.values()))
-    rows: Rows = [[name, f"{n / took:.0f}", f"{100 * alone / took:.0f}"] for name, took in seconds.items()]
-    for row in rows:
-        print(" | ".join(str(cell) for cell in row), flush=True)
-    note = f"{n} molecules of QM9 in the geometries of the data set, Parquet in, Parquet out; the best of three."
-    return ["what", "molecules/s", "speed of the passes alone %"], rows, note
-
-
-def best_of(times: int, work: Callable[[], object]) -> float:
-    """Seconds of the quickest of several times."""
-    found = []
-    for _ in range(times):
-        started = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - started)
-    return min(found)
+    torch.set_num_threads(usable_cores())
+    model.log_likelihood([record.molecule for record in records[:100]])
+    started = time.perf_counter()
+    model.log_likelihood([record.molecule for record in records])
+    alone = time.perf_counter() - started
+    seconds = watched(command(library, "--model", name, "-o", folder / "ranked.parquet")).seconds
+    rows: list[Row] = [["Model.log_likelihood", f"{n / alone:.0f}"], ["rank, the whole command", f"{n / seconds:.0f}"]]
+    print(*(" | ".join(map(str, row)) for row in rows), sep="\n")
+    return ["what", "molecules/s"], rows, f"{n} molecules in the geometries of the data set, Parquet in, Parquet out."
 
 
 TITLES = {
@@ -183,27 +210,26 @@ def main() -> None:
     parser.add_argument("--model", default="qm9")
     parser.add_argument("-o", "--output", type=Path, default=None)
     options = parser.parse_args()
-    n = options.n[0]
+    n, source, model = options.n[0], options.source, options.model
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         columns, rows, note = {
-            "sizes": lambda: sizes(options.source, options.model, options.n, folder),
-            "kill": lambda: kills(options.source, options.model, n, options.kills, folder),
-            "ray": lambda: engines(options.source, options.model, n, folder),
-            "throughput": lambda: throughput(options.source, options.model, n, folder),
+            "sizes": lambda: sizes(source, model, options.n, folder),
+            "kill": lambda: kills(source, model, n, options.kills, folder),
+            "ray": lambda: engines(source, model, n, folder),
+            "throughput": lambda: throughput(source, model, n, folder),
         }[options.question]()
-    counts = " ".join(map(str, options.n))
     result = {
         "title": TITLES[options.question],
         "columns": columns,
         "rows": rows,
         "machine": {**describe(), "threads": torch.get_num_threads()},
-        "command": f"python -m benchmarks.ranking {options.question} {options.source.name} -n {counts}",
-        "note": f"{note} Input: {options.source.name}.",
+        "command": f"python -m benchmarks.ranking {options.question} {source.name} -n {' '.join(map(str, options.n))}",
+        "note": f"{note} Input: {source.name}.",
     }
+    RESULTS.mkdir(parents=True, exist_ok=True)
     path = options.output or RESULTS / f"{options.question}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    write_text(path, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ import torch
 
 from benchmarks.generation import FIGURES, Setting, figures, measure
 from benchmarks.machine import describe
-from molscore.audit.plots import available, draw
-from molscore.audit.record import Plot, Series
+from molscore.audit.report import Plot, Series, can_draw, draw
 from molscore.datasets import qm9
+from molscore.datasets.load import load as load_data
 from molscore.evaluation.metrics import evaluate
 from molscore.molecules.atomic import write_text
 from molscore.screening.model import load
@@ -134,7 +134,7 @@ def main() -> None:
     command = f"python -m benchmarks.samplers -n {options.n} --n-many {options.n_many}"
     rows = kept(options.output, model.weights)
     if not any(row[0] == REAL for row in rows) and Path(options.data).exists():
-        test = qm9.load(options.data, "test")
+        test = load_data(options.data, "test")
         cells = figures([evaluate(test)])
         rows.append([REAL, None, None, None, len(test), *(cells[k] for k in SHOWN), None])
     options.output.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +147,7 @@ def main() -> None:
         print(" | ".join(str(cell) for cell in rows[-1]), flush=True)
         result = result_of(rows, model.weights, command)
         write_text(options.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-        if available():
+        if can_draw():
             draw(plot_of(result["rows"]), options.plots)
 
 

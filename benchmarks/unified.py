@@ -1,204 +1,352 @@
-"""Is one network for score and density as good as one for each? At equal size and equal training time of the CPU."""
+"""Is one network for score and density as good as one for each? At equal size and equal training time of the CPU.
+
+    score      denoising alone
+    density    U alone: |sigma grad U - z|^2 / d + w_t (dU/dln sigma - (d - |z|^2))^2 / 4 d^2; its score is -grad U
+    unified    the ordinary recipe: denoising, and after 30 % of the time the terms of the density
+
+Schedules of `molscore train` count steps; here a run has a thousand ticks, and the tick is the share of the CPU time
+that is used up: the learning rate rises, stays and falls at the same moments of the clock whatever a step costs.
+"""
 
 import argparse
 import json
+import math
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
 
-from benchmarks.clocked import DENSITY_START, OBJECTIVES, Spent, config_of, trained
-from benchmarks.formula_flow import FormulaFlow, augmented, blurred, isomers, ordered, train_flow
 from benchmarks.machine import describe
-from benchmarks.unified_measures import Descent, denoising_errors, densities, generation, latencies
-from benchmarks.unified_table import COLUMNS, GOAL_COLUMNS, goal_rows, rows
+from molscore.audit.density import choose, groups, noise_of
+from molscore.audit.time_score import errors_of
 from molscore.datasets import qm9
 from molscore.datasets.statistics import distribution_of
 from molscore.datasets.store import MoleculeSet
+from molscore.diffusion.gaussian import centre, degrees_of_freedom
+from molscore.evaluation.bootstrap import bootstrap_interval
+from molscore.evaluation.metrics import evaluate
+from molscore.evaluation.stability import stability
 from molscore.molecules.atomic import write_text
-from molscore.nn import PRESETS, Checkpoint, build, from_pretrained, save_pretrained
+from molscore.molecules.batch import Batch, size_groups
+from molscore.nn import (
+    PRESETS,
+    Checkpoint,
+    Denoised,
+    DiScoFormer,
+    Estimate,
+    ModelConfig,
+    build,
+    from_pretrained,
+    save_pretrained,
+)
+from molscore.screening.draw import draw_formulas, draw_positions
 from molscore.screening.model import Model
+from molscore.training import TrainConfig, add_gradients, noised
+from molscore.training.average import Average
+from molscore.training.batches import SizeGroupedBatches
+from molscore.training.losses import Noised
+from molscore.training.optimiser import Optimiser
 
-__all__ = ["STAGES", "flow_figures", "measure", "record_of", "train_network", "write_tables"]
+__all__ = ["OBJECTIVES", "Descent", "config_of", "density_loss", "goal_rows", "measure", "rows", "trained"]
 
-RESOLUTION = 0.05  # Å
-STAGES = (*OBJECTIVES, "flow", "latency")
 RESULTS = Path(__file__).parent / "results" / "generation"
-FLOW_DRAWS = 8  # turns and exchanges of each test isomer, over which the flow's nats are averaged
-LARGE = 64  # molecules of the larger pass whose latency is measured
+RESOLUTION, SIGMA_MAX, BINS = 0.05, 50.0, 10  # Å, Å, bins of the time score between them
+TICKS, DENSITY_START = 1000, 0.3
+LARGE, TURNS = 64, 50  # molecules of the larger pass whose latency is measured, times that each way is taken
+NAMES = {
+    "unified": "unified: one network, score and density",
+    "score": "score only",
+    "density": "density only: U, its score is -grad U",
+}
+COLUMNS = ["network", "parameters", "training CPU s", "molecules seen", "held-out denoising loss",
+           "atom stability %", "molecule stability %", "valid %", "time-score bias nats", "bits a dimension",
+           "the same corrected"]  # fmt: skip
+BITS, STABILITY, LATENCY = 0.2, -3.0, 0.6  # what was hoped for
 Record = dict[str, Any]
+Values = NDArray[np.float64]
 
 
-def train_network(name: str, options: argparse.Namespace, train: MoleculeSet) -> None:
-    """Train one of `OBJECTIVES` and save it as a checkpoint under `options.runs`."""
-    distribution = distribution_of("qm9", train)
-    torch.manual_seed(options.seed)
-    network = build(PRESETS[options.preset], (distribution,))
-    config = config_of(PRESETS[options.preset], options.batch, options.seed)
-    spent = trained(network, train, OBJECTIVES[name], config, 60 * options.cpu_minutes, name)
-    info = {"cpu_seconds": spent.cpu_seconds, "steps": spent.steps, "molecules": spent.molecules}
-    save_pretrained(options.runs / name, Checkpoint(network, (distribution,), info, {}))
+class Descent(nn.Module):
+    """A density as a score: D = y - sigma^2 grad U, where a network with a score head has D of its own."""
+
+    def __init__(self, network: DiScoFormer) -> None:
+        super().__init__()
+        self.network, self.elements, self.config = network, network.elements, network.config
+        self.sigma_N = network.sigma_N
+
+    def denoise(self, y: Tensor, elements: Tensor, mask: Tensor, sigma: Tensor, distribution: Tensor) -> Denoised:
+        """As `DiScoFormer.denoise`, both guesses from the slope of U."""
+        with torch.enable_grad():
+            y = y.detach().requires_grad_()
+            found = self.network.denoise(y, elements, mask, sigma, distribution)
+            grad_U = torch.autograd.grad(self.network.energy(y, found, mask).sum(), y)[0]
+        D = (y - sigma.square()[:, None, None] * centre(grad_U, mask)).detach()
+        return found._replace(coarse=D, fine=D)
+
+    def forward(self, y: Tensor, elements: Tensor, mask: Tensor, sigma: Tensor, distribution: Tensor) -> Estimate:
+        """The score that is the slope, beside the density: what one network of U costs to give both."""
+        with torch.enable_grad():
+            y = y.detach().requires_grad_()
+            U = self.network.energy(y, self.network.denoise(y, elements, mask, sigma, distribution), mask)
+            grad_U = torch.autograd.grad(U.sum(), y)[0]
+        return Estimate(-centre(grad_U, mask), -U.detach())
 
 
-def measure(name: str, options: argparse.Namespace, test: MoleculeSet, record: Record) -> None:
-    """Fill `record` with the figures of a trained network, saving after each."""
-    checkpoint = from_pretrained(options.runs / name)
-    network, info = checkpoint.network, checkpoint.info
-    record.update(info, parameters=sum(p.numel() for p in network.parameters()))
-    rng = np.random.default_rng(options.seed)
-    few = test.select(np.sort(rng.permutation(len(test))[: options.held_out]))
-    config = config_of(network.config, options.batch, options.seed)
+def _token(x: Batch) -> Tensor:
+    return torch.zeros(len(x.mask), dtype=torch.long)
+
+
+def score_only(network: DiScoFormer, x: Batch, config: TrainConfig, tick: int, generator: torch.Generator) -> None:
+    """Gradients of denoising alone."""
+    add_gradients(network, x, config, 0, generator)
+
+
+def unified(network: DiScoFormer, x: Batch, config: TrainConfig, tick: int, generator: torch.Generator) -> None:
+    """Gradients of the ordinary recipe, with the terms of the density for a part of the batch."""
+    add_gradients(network, x, config, config.density_batch if tick >= config.density_start else 0, generator)
+
+
+def density_only(network: DiScoFormer, x: Batch, config: TrainConfig, tick: int, generator: torch.Generator) -> None:
+    """Gradients of the terms of U alone, on the whole batch."""
+    density_loss(network, noised(x, config, 0.5, generator), _token(x), config.weight_time).backward()
+
+
+def density_loss(network: DiScoFormer, noisy: Noised, distribution: Tensor, weight_time: float) -> Tensor:
+    """The objective of `density`: nothing is asked of the score head."""
+    mask, z = noisy.x.mask, noisy.z
+    d = degrees_of_freedom(mask)
+    y, ln_sigma = noisy.y.detach().requires_grad_(), noisy.ln_sigma.detach().requires_grad_()
+    sigma = ln_sigma.exp()
+    U = network.energy(y, network.denoise(y, noisy.x.elements, mask, sigma, distribution), mask)
+    grad_U, time_score = torch.autograd.grad(U.sum(), (y, ln_sigma), create_graph=True)
+    error = sigma.detach()[:, None, None] * centre(grad_U, mask) - z
+    space = (error.square().sum((1, 2)) / d).mean()
+    time = ((time_score - (d - z.square().sum((1, 2)))).square() / (4 * d.square())).mean()
+    return space + weight_time * time
+
+
+OBJECTIVES: dict[str, Callable[..., None]] = {"unified": unified, "score": score_only, "density": density_only}
+
+
+def config_of(model: ModelConfig, batch: int, seed: int) -> TrainConfig:
+    """The recipe of `molscore train` on the clock."""
+    return TrainConfig(
+        data="", out="", model=model, seed=seed, steps=TICKS, warmup=TICKS // 20, decay=0.5, batch=batch,
+        density_start=int(DENSITY_START * TICKS), density_batch=batch // 2, weight_density=1.0, weight_time=4.0,
+    )  # fmt: skip
+
+
+def trained(network: DiScoFormer, data: MoleculeSet, name: str, config: TrainConfig, seconds: float) -> Record:
+    """Train `network` in place for `seconds` of CPU time, spent on steps alone; averaged weights."""
+    torch.set_flush_denormal(True)
+    optimiser, average = Optimiser(network.named_parameters(), config), Average(network, config.ema)
+    batches, generator = SizeGroupedBatches(data.sizes, config.batch, config.seed), torch.Generator()
+    generator.manual_seed(config.seed)
+    used, step = 0.0, 0
+    with tqdm(total=TICKS, desc=name, file=sys.stderr, mininterval=10) as bar:
+        while used < seconds:
+            started, tick = time.process_time(), int(TICKS * used / seconds)
+            OBJECTIVES[name](network, data.batch(batches.at(step), network.elements), config, tick, generator)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
+            optimiser.step(tick)
+            average.update(network, step)
+            step += 1
+            used += time.process_time() - started
+            bar.update(tick - bar.n)
+    network.load_state_dict({**network.state_dict(), **average.weights})
+    network.eval()
+    return {"cpu_seconds": used, "steps": step, "molecules": step * config.batch}
+
+
+def measure(name: str, checkpoint: Checkpoint, few: MoleculeSet, options: argparse.Namespace) -> Record:
+    """The figures of a trained network."""
+    network = checkpoint.network
     scored = Descent(network) if name == "density" else network
+    config = config_of(network.config, options.batch, options.seed)
+    record = {**checkpoint.info, "parameters": sum(p.numel() for p in network.parameters())}
     record["denoising"] = denoising_errors(scored, few, config, options.seed).tolist()
-    save(options, name, record)
     if name != "score":
-        model = Model(checkpoint)
-        record["test"] = densities(model, few, RESOLUTION, options.seed)
-        save(options, name, record)
-        alike = isomers(test, options.formula)
-        alike = alike.select(np.arange(min(len(alike), options.held_out)))
-        record["isomers"] = densities(model, alike, RESOLUTION, options.seed)
-        save(options, name, record)
-    record["generation"] = {}
-    n = options.n_slope if name == "density" else options.n
-    settings = {"plain": 0.0} if name == "density" else {"plain": 0.0, "guided": options.guidance}
-    for setting, guidance in settings.items():
-        drawn = generation(
-            checkpoint._replace(network=scored), n, options.seed, options.steps, options.temperature, guidance
-        )
-        record["generation"][setting] = drawn
-        save(options, name, record)
-
-
-def flow_stage(options: argparse.Namespace, train: MoleculeSet, test: MoleculeSet, record: Record) -> None:
-    """Train the flow on the isomers of one formula and measure it on those held out."""
-    x, kinds = ordered(isomers(train, options.formula))
-    flow, spent = train_flow(x, kinds, RESOLUTION, 60 * options.cpu_minutes, options.seed)
-    record.update(record_of(flow, spent))
-    held, _ = ordered(isomers(test, options.formula))
-    record["isomers"] = flow_figures(flow, held[: options.held_out], kinds, options.seed)
-    save(options, "flow", record)
-
-
-def record_of(flow: FormulaFlow, spent: Spent) -> Record:
-    """What the flow is and took."""
-    parameters = sum(p.numel() for p in flow.parameters())
-    return {"parameters": parameters, "cpu_seconds": spent.cpu_seconds, "steps": spent.steps,
-            "molecules": spent.molecules}  # fmt: skip
+        record |= densities(Model(checkpoint), few, options.seed)
+    model = Model(checkpoint._replace(network=scored))
+    counts = draw_formulas(model, options.n, options.seed, None, None)
+    drawn = draw_positions(model, counts, options.seed, options.steps, "langevin", progress=True)
+    found = MoleculeSet.from_molecules(drawn)
+    return record | {"metrics": evaluate(found).to_dict(), "stable": stability(found).molecules.tolist()}
 
 
 @torch.no_grad()
-def flow_figures(flow: FormulaFlow, x: torch.Tensor, kinds: tuple[int, ...], seed: int) -> Record:
-    """-log p of each isomer (M, N, 3) Å blurred, the mean over turns and exchanges that the flow is not told of."""
-    generator, nats = torch.Generator().manual_seed(seed), torch.zeros(len(x), dtype=torch.float64)
-    for _ in range(FLOW_DRAWS):
-        shown = blurred(augmented(x, kinds, generator), RESOLUTION, generator)
-        nats -= torch.cat([flow.log_density(part) for part in shown.split(256)]).double() / FLOW_DRAWS
-    return {"U": nats.tolist(), "d": [flow.d] * len(x)}
+def denoising_errors(network: nn.Module, molecules: MoleculeSet, config: TrainConfig, seed: int) -> Values:
+    """lambda |D - x|^2 / d of each molecule, (M,), at a noise level of its own as training draws them."""
+    found, generator = np.zeros(len(molecules)), torch.Generator().manual_seed(seed)
+    for rows in size_groups(molecules.sizes, 64):
+        noisy = noised(molecules.batch(rows, network.elements), config, config.uniform_share, generator)
+        x, elements, mask = noisy.x
+        denoised = network.denoise(noisy.y, elements, mask, noisy.ln_sigma.exp(), _token(noisy.x))
+        squares = (denoised.fine - x).square().sum((1, 2)) / degrees_of_freedom(mask)
+        found[rows] = (denoised.c.c_out.pow(-2) * squares).double().numpy()
+    return found
 
 
-def latency_stage(options: argparse.Namespace, test: MoleculeSet, record: Record) -> None:
-    """Score and density of one molecule and of many, by each way in turn."""
-    networks = {name: from_pretrained(options.runs / name).network for name in OBJECTIVES}
-    n_atoms = int(np.bincount(test.sizes).argmax())
-    for size in (1, LARGE):
-        alike = test.select(np.flatnonzero(test.sizes == n_atoms)[:size])
-        label = f"{len(alike)} molecule{'s' if len(alike) > 1 else ''} of {n_atoms} atoms"
-        record[label] = latencies(networks, alike, RESOLUTION, options.repeats)
-        save(options, "latency", record)
+def densities(model: Model, molecules: MoleculeSet, seed: int) -> dict[str, list[float]]:
+    """U at `RESOLUTION`, degrees of freedom, and the time score's error summed from the Gaussian end: (M,) each."""
+    edges = np.linspace(math.log(RESOLUTION), math.log(SIGMA_MAX), BINS + 1)
+    U, bias = np.zeros((2, len(molecules)))
+    for group in groups(model, molecules):
+        z = noise_of(group.density.mask, group.rows, seed, 3)
+        with torch.no_grad():
+            found = group.density.estimate(group.x + RESOLUTION * z, torch.full((len(group.rows),), RESOLUTION))[1]
+        U[group.rows] = found.double().numpy()
+        errors = errors_of(group.density, group.x, group.rows, edges, seed).time_score
+        bias[group.rows] = errors.mean(2) @ np.diff(edges)
+    return {"U": U.tolist(), "d": (3.0 * (molecules.sizes - 1)).tolist(), "bias": bias.tolist()}
 
 
-def save(options: argparse.Namespace, name: str, record: Record) -> None:
-    """The raw record, and the tables made anew from all records that there are."""
-    options.runs.mkdir(parents=True, exist_ok=True)
-    write_text(options.runs / f"{name}.json", json.dumps(record) + "\n")
-    write_tables(options)
-
-
-def write_tables(options: argparse.Namespace) -> None:
-    """Both result files."""
-    records = {name: json.loads((options.runs / f"{name}.json").read_text(encoding="utf-8"))
-               for name in STAGES if (options.runs / f"{name}.json").exists()}  # fmt: skip
-    whole = {name: record for name, record in records.items() if name == "latency" or "cpu_seconds" in record}
-    shared = {
-        "machine": {**describe(), "threads": torch.get_num_threads()},
-        "command": f"python -m benchmarks.unified --preset {options.preset} --cpu-minutes {options.cpu_minutes:g} "
-        f"-n {options.n} --n-slope {options.n_slope} --held-out {options.held_out} --seed {options.seed}",
+@torch.no_grad()
+def latencies(networks: dict[str, nn.Module], x: MoleculeSet, turns: int) -> dict[str, list[float]]:
+    """Seconds of "score and density" of the molecules x, (turns,) each, the ways of having them taken in turn."""
+    batch = x.batch(np.arange(len(x)), networks["unified"].elements)
+    arguments = (*batch, torch.full((len(x),), RESOLUTION), _token(batch))
+    descent = Descent(networks["density"])
+    ways = {
+        "unified": lambda: networks["unified"](*arguments),
+        "separate": lambda: (networks["score"].denoise(*arguments), networks["density"](*arguments)),
+        "slope": lambda: descent(*arguments),
     }
-    tables = {
-        "unified": {
-            "title": "One network for score and density, or one for each?",
-            "columns": COLUMNS, "rows": rows(whole), **shared, "note": note(options),
-        },
-        "unified_goals": {
-            "title": "One network for score and density: which goals does it keep?",
-            "columns": GOAL_COLUMNS, "rows": goal_rows(whole), **shared,
-            "note": "Brackets: 95 % intervals, by drawing the same molecules (latency: the same turns) again for both; "
-            f"one training seed. Latency: median of the ratios of {options.repeats} turns, the ways taken in turn.",
-        },
-    }  # fmt: skip
-    for name, table in tables.items():
-        options.output.mkdir(parents=True, exist_ok=True)
-        write_text(options.output / f"{name}.json", json.dumps(table, indent=1, ensure_ascii=False) + "\n")
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(turns + 2):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            way()
+            if turn >= 2:  # the first are slow for reasons of their own
+                seconds[name].append(time.perf_counter() - started)
+    return seconds
+
+
+def rows(records: dict[str, Record]) -> list[list[Any]]:
+    """One row a network; what it does not have is None."""
+    found = []
+    for name, record in records.items():
+        metrics = record["metrics"]
+        shares = [f"{metrics[key]:.1f} [{metrics['intervals'][key][0]:.1f}, {metrics['intervals'][key][1]:.1f}]"
+                  for key in ("atom_stability", "molecule_stability", "validity")]  # fmt: skip
+        density: list[str | None] = [None, None, None]
+        if "U" in record:
+            U, d, bias = (np.array(record[key]) for key in ("U", "d", "bias"))
+            density = [_interval(bias, ".1f"), _bits(U, d), _bits(U + bias, d)]
+        found.append([NAMES[name], record["parameters"], round(record["cpu_seconds"]), record["molecules"],
+                      _interval(np.array(record["denoising"]), ".3f"), *shares, *density])  # fmt: skip
+    return found
+
+
+def goal_rows(records: dict[str, Record], latency: dict[str, dict[str, list[float]]]) -> list[list[Any]]:
+    """What is held against what was hoped for: goal, measured with a 95 % interval, bound, kept."""
+    one, score, density = (records[name] for name in NAMES)
+    d = np.array(one["d"])
+    nats = [np.array(record["U"]) + np.array(record["bias"]) for record in (one, density)]
+    gap = 100 * (np.array(one["stable"], dtype=float) - np.array(score["stable"], dtype=float))
+    bits = float((nats[0] - nats[1]).sum() / d.sum() / math.log(2))
+    found: list[list[Any]] = [
+        ["unified less density only, bits a dimension, corrected", _bits(nats[0] - nats[1], d), f"<= {BITS}",
+         bits <= BITS],
+        ["unified less score only, molecule stability, points", _interval(gap, "+.1f"), f">= {STABILITY:g}",
+         bool(gap.mean() >= STABILITY)],
+    ]  # fmt: skip
+    for what in ("parameters", "cpu_seconds"):
+        ours, both = one[what], score[what] + density[what]
+        found.append([f"{what} less than of the two", f"{ours:,.0f} against {both:,.0f}", "less", ours < both])
+    for size, seconds in latency.items():
+        for key, bound in (("unified", LATENCY), ("slope", None)):
+            ratio = np.array(seconds[key]) / np.array(seconds["separate"])
+            low, high = bootstrap_interval(lambda turns, ratio=ratio: float(np.median(ratio[turns])), len(ratio))
+            found.append([f"latency of score and density, {size}: {key} over the two networks",
+                          f"{np.median(ratio):.2f} [{low:.2f}, {high:.2f}]", "" if bound is None else f"<= {bound}",
+                          None if bound is None else bool(np.median(ratio) <= bound)])  # fmt: skip
+    return found
+
+
+def _interval(values: Values, form: str) -> str:
+    """Mean and its 95 % interval over molecules."""
+    low, high = bootstrap_interval(lambda rows: float(values[rows].mean()), len(values))
+    return f"{values.mean():{form}} [{low:{form}}, {high:{form}}]"
+
+
+def _bits(nats: Values, d: Values) -> str:
+    """Bits a dimension and their 95 % interval over molecules."""
+
+    def value(rows: NDArray[np.int64]) -> float:
+        return float(nats[rows].sum() / d[rows].sum() / math.log(2))
+
+    low, high = bootstrap_interval(value, len(nats))
+    return f"{value(np.arange(len(nats))):.3f} [{low:.3f}, {high:.3f}]"
 
 
 def note(options: argparse.Namespace) -> str:
     """What a reader must know."""
     return (
         f"Every network has the same size (preset {options.preset}) and was trained for {options.cpu_minutes:g} "
-        "minutes of CPU time on one core, counted over training steps alone: far less than the shipped model. The "
-        f"unified one spends the first {100 * DENSITY_START:.0f} % of it on the score alone. {options.held_out} test "
-        "molecules; brackets are 95 % intervals over molecules, one training seed. Generation: annealed Langevin, "
-        f"{options.steps} evaluations, temperature {options.temperature:g}, the same formulas for all (density only: "
-        f"{options.n_slope} molecules); guided: guidance {options.guidance:g}, for which -grad U has no means. Bits a "
-        "dimension: mean of -log2 p of the positions given the elements, over d = 3(N - 1), positions centred, in Å "
-        f"and blurred by {RESOLUTION:g} Å. Time-score bias: how much too high log-density is at that blur, summed from "
-        "50 Å down; corrected takes it away, which is exact where log-density is wrong by a constant at each noise "
-        f"level. One formula: the isomers of {options.formula}. The flow's input is a list of coordinates of fixed "
-        "length and order, so that every formula needs a flow of its own. It is normalised by construction, but not "
-        "invariant: it was shown its molecules turned, mirrored and with like atoms exchanged at random, and its "
-        f"figure is the mean over {FLOW_DRAWS} such showings."
+        f"minutes of CPU time on one core: far less than the shipped model. {options.held_out} test molecules; "
+        f"brackets are 95 % intervals over molecules, one training seed. Generation: {options.n} molecules, "
+        f"{options.steps} evaluations, temperature 1, no guidance, the same formulas for all. Bits a dimension: mean "
+        f"of -log2 p of the positions given the elements, over d = 3(N - 1), blurred by {RESOLUTION:g} Å. Time-score "
+        "bias: how much too high log-density is at that blur, summed from 50 Å down; corrected takes it away, which is "
+        f"exact where log-density is wrong by a constant at each noise level. Latency: median of {TURNS} ratios."
     )
 
 
 def main() -> None:
-    """Train, measure and record each stage that is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="*", choices=STAGES, default=list(STAGES), help="nothing: make the tables only")
-    parser.add_argument("--measure", action="store_true", help="measure networks that are trained already")
-    parser.add_argument("--cpu-minutes", type=float, default=10.0, help="training time of each")
+    """Train, measure and record."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", nargs="*", choices=NAMES, default=list(NAMES), help="those to train; others are read")
+    parser.add_argument("--cpu-minutes", type=float, default=8.0, help="training time of each")
     parser.add_argument("--preset", choices=PRESETS, default="S")
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("-n", type=int, default=200, help="molecules to draw")
-    parser.add_argument("--n-slope", type=int, default=100, help="molecules to draw by -grad U, which is slower")
+    parser.add_argument("-n", type=int, default=100, help="molecules to draw")
     parser.add_argument("--steps", type=int, default=50)
-    parser.add_argument("--temperature", type=float, default=0.6)
-    parser.add_argument("--guidance", type=float, default=4.0)
-    parser.add_argument("--formula", default="C7H10O2", help="whose isomers the flow is of")
-    parser.add_argument("--held-out", type=int, default=600, help="test molecules, and test isomers at most")
-    parser.add_argument("--repeats", type=int, default=50, help="turns of the latency")
+    parser.add_argument("--held-out", type=int, default=600, help="test molecules")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", type=Path, default=qm9.DEFAULT_PATH)
-    parser.add_argument("--runs", type=Path, default=Path("runs/unified"), help="networks and raw records")
+    parser.add_argument("--runs", type=Path, default=Path("runs/unified"), help="networks")
     parser.add_argument("-o", "--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
     train, test = (qm9.load(options.data, split) for split in ("train", "test"))
-    for stage in options.only:
-        record: Record = {}
-        if stage == "flow":
-            flow_stage(options, train, test, record)
-        elif stage == "latency":
-            latency_stage(options, test, record)
-        else:
-            if not options.measure:
-                train_network(stage, options, train)
-            measure(stage, options, test, record)
-        for row in goal_rows({stage: record}) if stage == "latency" else rows({stage: record}):
-            print(" | ".join(str(cell) for cell in row), flush=True)
-    write_tables(options)
+    distribution, few = distribution_of("qm9", train), choose(test, options.held_out, options.seed)
+    for name in options.only:
+        torch.manual_seed(options.seed)
+        network = build(PRESETS[options.preset], (distribution,))
+        config = config_of(network.config, options.batch, options.seed)
+        spent = trained(network, train, name, config, 60 * options.cpu_minutes)
+        save_pretrained(options.runs / name, Checkpoint(network, (distribution,), spent, {}))
+    checkpoints = {name: from_pretrained(options.runs / name) for name in NAMES}
+    records = {name: measure(name, checkpoint, few, options) for name, checkpoint in checkpoints.items()}
+    n_atoms, latency = int(np.bincount(test.sizes).argmax()), {}
+    for size in (1, LARGE):
+        alike = test.select(np.flatnonzero(test.sizes == n_atoms)[:size])
+        networks = {name: checkpoint.network for name, checkpoint in checkpoints.items()}
+        latency[f"{len(alike)} x {n_atoms} atoms"] = latencies(networks, alike, TURNS)
+    shared = {
+        "machine": {**describe(), "threads": torch.get_num_threads()},
+        "command": f"python -m benchmarks.unified --preset {options.preset} --cpu-minutes {options.cpu_minutes:g} "
+        f"-n {options.n} --held-out {options.held_out} --seed {options.seed}",
+        "note": note(options),
+    }
+    tables = {
+        "unified": ("One network for score and density, or one for each?", COLUMNS, rows(records)),
+        "unified_goals": ("One network for score and density: which goals does it keep?",
+                          ["goal", "measured", "bound", "kept"], goal_rows(records, latency)),
+    }  # fmt: skip
+    options.output.mkdir(parents=True, exist_ok=True)
+    for name, (title, columns, found) in tables.items():
+        print(title, *(" | ".join(map(str, row)) for row in found), sep="\n")
+        result = {"title": title, "columns": columns, "rows": found, **shared}
+        write_text(options.output / f"{name}.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

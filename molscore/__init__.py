@@ -1,7 +1,9 @@
 """One network gives the score and the log-density of molecules: generate, rank and filter them."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from molscore.lazy import lazily
+from molscore.namesake import refuse_namesake
 
 if TYPE_CHECKING:
     from molscore.errors import (
@@ -93,15 +95,10 @@ __all__ = [
     "write",
 ]
 
+_find, __dir__ = lazily(__name__, _HOMES)
+
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'molscore' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    if name in _HOMES and not name.endswith("Error"):
+        refuse_namesake()
+    return _find(name)

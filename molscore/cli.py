@@ -5,13 +5,16 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
 from molscore import __version__
-from molscore.errors import MolscoreError
+from molscore.errors import InputError, MolscoreError
+from molscore.molecules.atomic import reason_of
+from molscore.namesake import refuse_namesake
 from molscore.pipelines.commands import reinvent, serve
 from molscore.pipelines.merging import merge, top
 
@@ -31,14 +34,26 @@ class Program(click.Group):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> None:
         """Run a command and leave with its exit code."""
         extra["standalone_mode"] = False
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # as every file that is written
         try:
+            refuse_namesake()
             code = super().main(args, prog_name or "molscore", **extra)
+            sys.stdout.flush()
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
             code = 2
         except (MolscoreError, click.ClickException) as error:
             message = error.format_message() if isinstance(error, click.ClickException) else str(error)
             click.echo(f"molscore: error: {' '.join(message.split())}", err=True)
+            code = 2
+        except BrokenPipeError:  # whoever reads the output has seen enough
+            _abandon_stdout()
+            code = 1
+        except OSError as error:  # a full disk, a folder that cannot be entered, too many open files
+            where = error.filename or "standard output or a temporary file"
+            click.echo(f"molscore: error: {where}: {reason_of(error)}", err=True)
+            _abandon_stdout()
             code = 2
         except (click.Abort, KeyboardInterrupt):
             click.echo("molscore: interrupted", err=True)
@@ -56,6 +71,12 @@ main.add_command(merge)
 main.add_command(reinvent)
 main.add_command(serve)
 main.add_command(top)
+
+
+def _abandon_stdout() -> None:
+    """Let what is left in the buffer of standard output go nowhere, so that the interpreter's end does not fail."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str) -> None:
@@ -95,7 +116,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option("--guidance", type=float, default=2.0, help="Away from the network's own coarse guess, 0 to 10.")
 @click.option("--keep", type=float, default=1.0, help="Share, best first, of those that pass the checks.")
 @click.option("--by", type=click.Choice(_ORDERS), default=None, help="What best means; codimension unless given.")
-@click.option("--novel", is_flag=True, help="Turn down molecules of the training data.")
+@click.option("--novel", is_flag=True, help="Turn down known molecules: for qm9, all of QM9.")
 @click.option("--all", "rejected", is_flag=True, help="Write the molecules turned down as well, with the reason.")
 @click.option("--seed", type=int, default=0)
 @_resolution
@@ -162,7 +183,7 @@ def rank(
     scorer = Scorer(loaded, resolution, order, seed, conformers=options["conformers"])
     job = Job(scorer, library, options["smiles_column"], plan.keeps_shapes)
     found = run(job, plan, report.provenance(loaded, _command(context), seed, resolution))
-    for line in report.ranking_summary(found.statuses, found.renamed, scorer.by, resolution):
+    for line in report.ranking_summary(found.statuses, found.renamed, scorer.by, resolution, found.garbled):
         _say(line)
 
 
@@ -185,21 +206,51 @@ def evaluate(molecules: str, reference: str | None, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("name", type=click.Choice(["qm9"]))
-@click.option("-o", "--output", default="data/qm9.parquet")
-def data(name: str, output: str) -> None:
-    """Build a data set from its package: real QM9, 130,831 molecules, with the split of EDM."""
-    from molscore.datasets import qm9
+@click.argument("source")
+@click.option("-o", "--output", default=None, help="Parquet file; data/SOURCE.parquet unless given.")
+@click.option("-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default.")
+@click.option("--split", type=click.Choice(["molecule", "scaffold"]), default="molecule", help="qm9 has that of EDM.")
+@click.option("--hold-out", type=float, default=0.0, help="Share to keep from training: ring systems and formulas.")
+@click.option("--seed", type=int, default=0, help="Of geometries, of the split and of what is held out.")
+@click.option("--workers", type=int, default=None, help="Processes for geometries; one a core by default.")
+@click.option("--resume", is_flag=True, help="Carry on with a FILE that was cut short.")
+def data(
+    source: str,
+    output: str | None,
+    smiles_column: str | None,
+    split: str,
+    hold_out: float,
+    seed: int,
+    workers: int | None,
+    resume: bool,
+) -> None:
+    """Make a data set to train on: of qm9, of ligands (the PDB's), or of a FILE that rank reads.
 
-    _say(qm9.prepare(output))
+    Geometries that FILE lacks are made (ETKDGv3, MMFF94s). Rows that are left out are listed beside OUTPUT with the
+    reason: molecules are neutral, closed-shell, in one piece, of 2 to 64 atoms.
+    """
+    from molscore.datasets import from_file, ligands, qm9
+    from molscore.datasets.assembly import Splitting, summary
+
+    output = output or f"data/{Path(source).name.partition('.')[0]}.parquet"
+    if not output.endswith(".parquet"):
+        raise InputError(f"{output}: a data set is a .parquet file")
+    splitting = Splitting(split, hold_out, seed)
+    if source == "qm9":
+        molecules = qm9.build(output, hold_out, seed)
+    elif source == "ligands":
+        molecules = ligands.build(output, splitting)
+    else:
+        molecules = from_file.build(source, output, smiles_column, splitting, workers, resume)
+    _say(summary(output, molecules))
 
 
 @main.command()
 @click.argument("config")
 @click.option("--resume", is_flag=True, help="Carry on from the last saved state.")
 def train(config: str, resume: bool) -> None:
-    """Train a model as CONFIG (TOML) says, and give it reference percentiles and the list of its training molecules."""
-    from molscore.datasets import qm9
+    """Train a model as CONFIG (TOML) says, and give it reference percentiles and the list of its data set."""
+    from molscore.datasets.load import load as load_data
     from molscore.screening.model import Model
     from molscore.screening.tables import with_tables
     from molscore.training.config import TrainConfig
@@ -210,11 +261,12 @@ def train(config: str, resume: bool) -> None:
     checkpoint = run(settings, resume, _stability_of)
     if os.environ.get("RANK", "0") != "0":
         return  # of the processes of torchrun, one finishes the job
-    held_out, trained = qm9.load(settings.data, "valid"), qm9.load(settings.data, "train")
+    held_out, trained = load_data(settings.data, "valid"), load_data(settings.data, "train")
     held_out = held_out.select(range(0, len(held_out), max(1, len(held_out) // 4096)))
     if settings.density_start < settings.steps:
         checkpoint = with_noise_offset(checkpoint, trained, (settings.sigma_min, settings.sigma_max))
-    model = with_tables(Model(checkpoint), held_out, held_out.columns["smiles"], trained.columns["smiles"])
+    known = qm9.load(settings.data).columns["smiles"]
+    model = with_tables(Model(checkpoint), held_out, held_out.columns["smiles"], known)
     _say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
 
 
@@ -230,37 +282,23 @@ def _stability_of(checkpoint: Any) -> dict[str, float]:
 
 
 @main.command()
-@click.option("--n", "-n", type=int, default=1000, help="Held-out molecules for what takes a pass or a few.")
-@click.option("--referee", type=int, default=100, help="Held-out molecules for the referee, seconds each.")
-@click.option("--nodes", type=int, default=32, help="Exact traces of the referee along the path of a molecule.")
-@click.option("--drawn", type=int, default=200, help="Molecules to draw at each of two temperatures.")
-@click.option("--strained", type=int, default=50, help="Held-out molecules to strain, seconds each.")
-@click.option("--outside", default=None, help="File of real molecules that are not of the data set, for usefulness.")
-@click.option("--data", default="data/qm9.parquet", help="Data set: its test split, or all of a file without splits.")
+@click.option("--molecules", "-n", type=int, help="Held-out molecules of each part.  [default: what the part takes]")
+@click.option("--paths", type=int, default=16, help="Paths of the probability flow; 1: one, with exact traces.")
+@click.option("--data", help="Test split of this data set, or all of a file.  [default: data/DISTRIBUTION.parquet]")
 @click.option("--part", "only", multiple=True, help="This part alone, such as time_score; may be repeated.")
-@click.option("--share", default="1/1", help="i/n: this process does the i-th of n shares of the referee.")
+@click.option("--share", default="1/1", help="i/n: this process does the i-th of n shares of the part flow.")
 @click.option("--seed", type=int, default=0)
-@click.option("-o", "--output", default="audit", help="Folder of audit.json and plots; an interrupted referee resumes.")
+@click.option("-o", "--output", default="audit", help="Folder of audit.json and pictures; an interrupted flow resumes.")
 @_resolution
 @_model
 @_distribution
-def audit(
-    model: str,
-    distribution: str | None,
-    data: str,
-    output: str,
-    outside: str | None,
-    only: tuple[str, ...],
-    share: str,
-    **numbers: Any,
-) -> None:
-    """Is the model's log-density true, and of what use? Every figure with its bound, printed and saved."""
-    from molscore.audit import Options, run
+def audit(model: str, distribution: str | None, data: str | None, output: str, share: str, **options: Any) -> None:
+    """Is the model's log-density true? Every figure with its bound, printed and saved."""
+    from molscore.audit import Options, run, share_of
     from molscore.screening.model import load
 
-    paths = {"data": Path(data), "output": Path(output), "outside": None if outside is None else Path(outside)}
-    options = Options(only=only, share=Options.share_of(share), **paths, **numbers)
-    found, written = run(load(model, distribution), options)
+    paths = {"data": None if data is None else Path(data), "output": Path(output)}
+    found, written = run(load(model, distribution), Options(share=share_of(share), **paths, **options))
     click.echo(found.to_text())
     _say(written)
 
@@ -276,10 +314,12 @@ def explain(
     molecule: str, output: str | None, resolution: float, model: str, distribution: str | None, as_json: bool
 ) -> None:
     """Which atoms make MOLECULE, a SMILES string or the first of a file, unlikely beside what is usual for them."""
+    from molscore.screening.explain import check_picture, first_of
     from molscore.screening.explain import explain as judge
-    from molscore.screening.explain import first_of
     from molscore.screening.model import load
 
+    if output is not None:
+        check_picture(output)
     found = judge(load(model, distribution), first_of(molecule), resolution)
     click.echo(json.dumps(found.rows(), indent=1) if as_json else found.to_text())
     if output is not None:
@@ -293,7 +333,6 @@ def explain(
 def info(model: str, distribution: str | None, as_json: bool) -> None:
     """Facts about a model: parameters, elements, sizes, training data, figures, resolutions."""
     from molscore.screening.card import facts, to_text
-    from molscore.screening.model import load
 
-    found = facts(load(model, distribution))
+    found = facts(model, distribution)
     click.echo(json.dumps(found, indent=1) if as_json else to_text(found))

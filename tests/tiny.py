@@ -50,7 +50,7 @@ def checkpoint(*names: str) -> Checkpoint:
 @cache
 def model() -> Model:
     """The model with reference percentiles and the first half of `LIBRARY` as its training molecules."""
-    return with_tables(Model(checkpoint(), "tiny"), geometries(), training_smiles=LIBRARY[::2])
+    return with_tables(Model(checkpoint(), "tiny"), geometries(), known_smiles=LIBRARY[::2])
 
 
 def saved(folder: Path) -> Path:

@@ -1,8 +1,7 @@
-"""Is a model's log-density true, and of what use is it? Every figure with the bound it is held to."""
+"""Is a model's log-density true? Every figure with the bound it is held to."""
 
-from molscore.audit.options import Options
-from molscore.audit.parts import PARTS, audit
-from molscore.audit.record import Audit, Part, Plot, Series, Table, Verdict
-from molscore.audit.run import run
+from molscore.audit.options import Options, share_of
+from molscore.audit.report import Audit, CheckResult, Part, Plot, Series, Table
+from molscore.audit.run import PARTS, run
 
-__all__ = ["PARTS", "Audit", "Options", "Part", "Plot", "Series", "Table", "Verdict", "audit", "run"]
+__all__ = ["PARTS", "Audit", "CheckResult", "Options", "Part", "Plot", "Series", "Table", "run", "share_of"]

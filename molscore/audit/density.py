@@ -1,4 +1,4 @@
-"""A density under audit: U(y, sigma) and score(y, sigma) of a batch whose elements are fixed."""
+"""A density under audit: U(y, sigma) = -log p_sigma and score(y, sigma) of a batch whose elements are fixed."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -13,7 +13,7 @@ from molscore.diffusion.gaussian import centre
 from molscore.molecules.batch import Batch, size_groups
 from molscore.screening.model import Model
 
-__all__ = ["BATCH", "Density", "Group", "ModelDensity", "Slopes", "groups", "noise_of", "slopes"]
+__all__ = ["Density", "Group", "ModelDensity", "Slopes", "choose", "groups", "noise_of", "slopes"]
 
 BATCH = 64  # molecules a pass
 
@@ -60,12 +60,19 @@ class Group(NamedTuple):
     density: ModelDensity
 
 
-def groups(model: Model, molecules: MoleculeSet, batch: int = BATCH) -> Iterator[Group]:
+def groups(model: Model, molecules: MoleculeSet) -> Iterator[Group]:
     """All molecules, small ones first."""
     device = model.network.sigma_N.device
-    for rows in size_groups(molecules.sizes, batch):
-        found = molecules.batch(rows, model.network.elements).to(device)
-        yield Group(rows, found.positions, ModelDensity(model, found))
+    for rows in size_groups(molecules.sizes, BATCH):
+        batch = molecules.batch(rows, model.network.elements).to(device)
+        yield Group(rows, batch.positions, ModelDensity(model, batch))
+
+
+def choose(molecules: MoleculeSet, n: int, seed: int) -> MoleculeSet:
+    """n molecules at random without repetition, in the order of the set; all where there are no more."""
+    if n >= len(molecules):
+        return molecules
+    return molecules.select(np.sort(np.random.default_rng(seed).choice(len(molecules), n, replace=False)))
 
 
 def noise_of(mask: Tensor, rows: Sequence[int] | NDArray[np.integer], *seed: int) -> Tensor:

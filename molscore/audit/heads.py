@@ -12,22 +12,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from molscore.audit.density import Density, groups, noise_of, slopes
-from molscore.audit.options import Options, chosen
-from molscore.audit.record import Part, Plot, Series, Table, Verdict
+from molscore.audit.density import Density, choose, groups, noise_of, slopes
+from molscore.audit.options import Options
+from molscore.audit.report import CheckResult, Part, Plot, Series, Table
 from molscore.datasets.store import MoleculeSet
 from molscore.screening.model import Model
 
 __all__ = ["heads", "heads_part", "squares_of"]
 
+MOLECULES = 1000
 # Å, after the lowest that the model was trained on; close to each other where molecules take shape
 SIGMAS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 3.0, 10.0)
 HIGH, AT_HIGH, AT_LOWEST = 0.1, 0.99, 0.9  # bounds: at HIGH Å and above, and at the lowest
 
 
 def heads(model: Model, held_out: MoleculeSet, options: Options) -> Part:
-    """The comparison on `options.n` held-out molecules."""
-    molecules = chosen(held_out, options.n, options.seed)
+    """The comparison on held-out molecules, 1,000 unless told otherwise."""
+    molecules = choose(held_out, options.molecules or MOLECULES, options.seed)
     sigmas = [options.sigma_min, *(sigma for sigma in SIGMAS if options.sigma_min < sigma <= options.sigma_max)]
     squares = sum(
         squares_of(group.density, group.x, group.rows, sigmas, options.seed) for group in groups(model, molecules)
@@ -52,7 +53,7 @@ def squares_of(
 
 
 def heads_part(squares: NDArray[np.float64], sigmas: list[float], n: int) -> Part:
-    """Table, plot and verdicts of sums (levels, 6)."""
+    """Table, plot and checks of sums (levels, 6)."""
     between, g, learned, by_score, by_descent, noise = squares.T
     agreement, beside = 1 - between / g, 1 - between / np.maximum(learned, 1e-300)
     score, descent = 1 - by_score / noise, 1 - by_descent / noise
@@ -60,9 +61,9 @@ def heads_part(squares: NDArray[np.float64], sigmas: list[float], n: int) -> Par
     columns = ["σ Å", "R² score, −∇U", "R² beside the Gaussian", "denoising R² of the score", "denoising R² of −∇U"]
     high = [(float(r), f"at {sigma:g} Å") for r, sigma in zip(agreement, sigmas, strict=True) if sigma >= HIGH]
     lowest, where = min(high, default=(None, ""))
-    verdicts = [
-        Verdict.at_least(f"heads: lowest R² between score and −∇U at σ ≥ {HIGH:g} Å", lowest, AT_HIGH, where),
-        Verdict.at_least(f"heads: R² between score and −∇U at σ = {sigmas[0]:g} Å", float(agreement[0]), AT_LOWEST),
+    checks = [
+        CheckResult.at_least(f"heads: lowest R² between score and −∇U at σ ≥ {HIGH:g} Å", lowest, AT_HIGH, where),
+        CheckResult.at_least(f"heads: R² between score and −∇U at σ = {sigmas[0]:g} Å", float(agreement[0]), AT_LOWEST),
     ]
     names = ("score against −∇U", "score against the noise", "−∇U against the noise")
     pairs = zip(names, (agreement, score, descent), strict=True)
@@ -73,4 +74,4 @@ def heads_part(squares: NDArray[np.float64], sigmas: list[float], n: int) -> Par
         "below 1 where the noise has moved a molecule along its own modes."
     )
     title = "Heads: is the score the slope of the log-density?"
-    return Part("heads", title, [Table("", columns, rows)], verdicts, note, [plot])
+    return Part("heads", title, [Table("", columns, rows)], checks, note, [plot])

@@ -1,149 +1,220 @@
-"""Does exp(log_density) integrate to one? Along the ladder of noise levels from data, and by particles for formulas.
+"""Is log-density right on average over data, at every noise level? Bennett's acceptance ratio along noise levels.
 
-The first estimate (`molscore.audit.bennett`) is over all held-out molecules and tells ln Z less what the shape lacks:
-the mean error of log-density. The second (`molscore.audit.particles`) is ln Z itself, of one formula with all its
-isomers.
+Neighbouring levels low < high are joined by a step that adds noise, and one that the score takes back:
+
+    F(y' | y) = N(y'; y, high^2 - low^2)                                      up, exact: p_high = integral of p_low F
+    B(y | y') = N(y; D + r (y' - D), (high^2 - low^2) r + (1 - r)^2 tau^2)    down, r = low^2/high^2, D = y' + high^2 s
+
+B is the posterior step of Ho et al. 2020 (arXiv 2006.11239, equation 7) where clean positions are D to within tau for
+each degree of freedom; any tau > 0 leaves every estimate right, a good one makes it precise. Write the model at level k
+as exp(-U_k) = Z_k q_k with q_k normalised. Pairs (y, y') have the density q_low F going up, q_high B going down, and
+
+    work  w(y, y') = ln[exp(-U_low(y)) F(y' | y) / exp(-U_high(y')) B(y | y')].
+
+Bennett's C solves   mean over pairs going up of 1/(1 + e^{w - C}) = mean over pairs going down of 1/(1 + e^{C - w})
+and is ln Z_low/Z_high where the pairs are the model's. Here they are the data's: data with noise added are samples of
+the truth p_k at every k, and one path y_0 -> y_1 -> ... of a molecule gives its pairs. The sum of C from the Gaussian
+end, whose normaliser is known, is then ln Z_k if the model's shape is right, and to first order in its error
+
+    sum of C = E_{p_k}[-U_k - ln p_k] = ln Z_k - KL(p_k || q_k),
+
+the mean error of log-density over data (a lower bound of ln Z_k, as no divergence is negative), since the terms of
+neighbouring pairs cancel. Estimates that compare U_k and U_{k+1} at the same y miss an error of the shape that is the
+same at all levels. The overlap of a step, 1 where up and down are one distribution, 0 where they are apart, says how
+far to trust C.
+Source: Bennett 1976, doi:10.1016/0021-9991(76)90078-4; Shirts et al. 2003, arXiv cond-mat/0309385.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
+from torch import Tensor
 
-from molscore.audit.bennett import Ladder, Works, climb, offsets
-from molscore.audit.density import ModelDensity, groups
-from molscore.audit.ladder import ladder, spreads
-from molscore.audit.options import Options, chosen
-from molscore.audit.particles import Descent, descend
-from molscore.audit.record import Cell, Part, Plot, Series, Table, Verdict
+from molscore.audit.density import Density, choose, groups, noise_of
+from molscore.audit.options import Options
+from molscore.audit.report import CheckResult, Part, Plot, Series, Table
 from molscore.datasets.store import MoleculeSet
-from molscore.molecules.batch import Batch
+from molscore.diffusion.gaussian import centred_noise, degrees_of_freedom, gaussian_log_density
 from molscore.screening.model import Model
 
-__all__ = ["Runs", "normalisation", "normalisation_part"]
+__all__ = [
+    "BOUND", "Offsets", "State", "Step", "Works", "bennett", "deviations_of", "gaussian_state", "log_ratio_to_gaussian",
+    "noise_levels", "normalisation", "offsets", "posterior_deviations", "state_at", "works_of",
+]  # fmt: skip
 
-SPACING, FINE = 0.2, 0.1  # e-folds between levels: from data, of particles
-SHARE = 4  # one in so many of the options' n: each takes a hundred passes
-PILOT = 32  # molecules that the spread of the denoised positions is taken from
-PARTICLES, REPEATS = 1024, 3  # of each run, runs of each formula
-FEW_ATOMS, FEWER = 12, 256  # particles of larger formulas, which no number that one can afford tells
-SMALL, COMMON, TYPICAL = 4, 4, 2  # formulas: the smallest, the smallest that are not rare, and middling ones
-MEMBERS = 5  # held-out molecules of a formula that is not rare
-BOUND, ERROR, OVERLAP, ANCESTORS = 0.5, 0.25, 0.05, 10.0  # nats; beyond the others an estimate says nothing
+Values = NDArray[np.float64]
+
+MOLECULES = 250
+SPACING = 0.2  # e-folds between levels
+PILOT = 32  # molecules that tau is taken from
+BOUND, ERROR, OVERLAP = 0.5, 0.25, 0.05  # nats, nats, share: beyond the last two an estimate says nothing
 
 
-class Runs(NamedTuple):
-    """Particles of one formula."""
+class State(NamedTuple):
+    """Positions at one noise level and what the density says there, float64 but for y."""
 
-    formula: str
-    n_atoms: int
-    members: int  # held-out molecules of the formula
-    runs: Sequence[Descent]
+    y: Tensor  # (B, N, 3) Å
+    D: Tensor  # (B, N, 3) Å, denoised
+    U: Tensor  # (B,) nats
+
+
+class Step(NamedTuple):
+    """Between two neighbouring levels, in Å."""
+
+    low: float
+    high: float
+    tau: float  # deviation of clean positions from D at `high`, per degree of freedom
+
+    def up(self, y: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw from F."""
+        return y + math.sqrt(self.high**2 - self.low**2) * centred_noise(mask, generator, y.dtype)
+
+    def down(self, above: State, mask: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw from B."""
+        mean, variance = self._posterior(above)
+        return mean + math.sqrt(variance) * centred_noise(mask, generator, above.y.dtype)
+
+    def work(self, below: State, above: State, mask: Tensor) -> Tensor:
+        """ln[exp(-U_low(y)) F(y' | y) / exp(-U_high(y')) B(y | y')], (B,) nats."""
+        mean, variance = self._posterior(above)
+        up = _log_normal(above.y - below.y, mask, self.high**2 - self.low**2)
+        return above.U - below.U + up - _log_normal(below.y - mean, mask, variance)
+
+    def _posterior(self, above: State) -> tuple[Tensor, float]:
+        r = (self.low / self.high) ** 2
+        variance = (self.high**2 - self.low**2) * r + ((1 - r) * self.tau) ** 2
+        return above.D + r * (above.y - above.D), variance
+
+
+class Works(NamedTuple):
+    """The work of each pair, nats, (K, M) each; the last of the K steps leads to the Gaussian end."""
+
+    up: Values
+    down: Values
+
+
+class Offsets(NamedTuple):
+    """Estimates at each of K levels, (K,)."""
+
+    offset: Values  # nats: ln Z - KL, the mean error of log-density
+    error: Values  # standard error
+    overlap: Values  # of the step above the level
 
 
 def normalisation(model: Model, held_out: MoleculeSet, options: Options) -> Part:
-    """Both estimates; the first on `options.n` / 4 held-out molecules."""
+    """The estimate over held-out molecules of all sizes, 250 unless told otherwise: each takes a hundred passes."""
     generator = torch.Generator(model.network.sigma_N.device).manual_seed(options.seed)
-    molecules = chosen(held_out, max(2, options.n // SHARE), options.seed + 1)
-    levels = _levels(options, SPACING)
-    pilot = next(groups(model, chosen(molecules, PILOT, options.seed)))
-    tau = spreads(pilot.density, pilot.x, levels, options.seed)
-    works = [climb(group.density, group.x, levels, tau, generator) for group in groups(model, molecules)]
+    molecules = choose(held_out, options.molecules or MOLECULES, options.seed + 1)
+    levels = noise_levels(options, SPACING)
+    tau = posterior_deviations(model, molecules, levels, options.seed)
+    works = [works_of(group.density, group.x, levels, tau, generator) for group in groups(model, molecules)]
     found = offsets(Works(*(np.concatenate(parts, axis=1) for parts in zip(*works, strict=True))))
-    fine = _levels(options, FINE)
-    tau = np.exp(np.interp(np.log(fine), np.log(levels), np.log(tau)))
-    particles = []
-    for row, members in _formulas(held_out):
-        density = _particles_of(model, held_out, row)
-        generator.manual_seed(options.seed + 1 + row)
-        runs = [descend(density, fine, tau, generator) for _ in range(REPEATS)]
-        particles.append(Runs(held_out[row].formula, int(held_out.sizes[row]), members, runs))
-    return normalisation_part(levels, found, len(molecules), fine, particles, options.resolution)
-
-
-def normalisation_part(
-    levels: NDArray[np.float64],
-    found: Ladder,
-    n: int,
-    fine: NDArray[np.float64],
-    particles: list[Runs],
-    resolution: float,
-) -> Part:
-    """Tables, plot and verdicts; the resolution is a level of both ladders."""
-    show = np.unique([*range(0, len(levels), 5), int(np.abs(levels - resolution).argmin()), len(levels) - 1])
-    rows = [[f"{levels[k]:.3g}", *(float(values[k]) for values in found)] for k in show]
-    at = [int(np.abs(fine - sigma).argmin()) for sigma in (resolution, fine[0])]
-    cells = [[*run[:3], *(cell for k in at for cell in _summary(run, k))] for run in particles]
-    from_data = ["σ Å", "log Ẑ − KL, nats", "standard error", "overlap with the next level"]
-    kinds = ("log Ẑ nats", "spread of runs", "least effective particles", "least ancestors")
-    by_particles = ["formula", "atoms", "held-out", *(f"{kind} at {fine[i]:.3g} Å" for i in at for kind in kinds)]
-    tables = [
-        Table("From data, all sizes", from_data, rows),
-        Table("By particles, one formula", by_particles, cells),
-    ]
-    curves = [Series("data ± 2 standard errors", levels.tolist(), found.offset.tolist(), (2 * found.error).tolist())]
-    curves += [Series(run.formula, fine.tolist(), _mean(run).tolist()) for run in particles]
-    plot = Plot("normalisation", "Normalisation", "σ (Å)", "log Ẑ (nats)", curves, True, (-BOUND, BOUND))
-    verdicts = [_from_data(levels, found, sigma) for sigma in (resolution, levels[0])]
-    common, rare = ([run for run in particles if (run.members >= MEMBERS) is kind] for kind in (True, False))
-    for kind, some in ((f"of {MEMBERS} held-out molecules or more", common), ("of fewer", rare)):
-        verdicts += [_by_particles(some, k, f"formula {kind} at σ = {fine[k]:.3g} Å") for k in at]
+    k = int(np.abs(levels - options.resolution).argmin())
+    shown = np.unique([*range(0, len(levels), 5), k, len(levels) - 1])
+    rows = [[f"{levels[k]:.3g}", *(float(values[k]) for values in found)] for k in shown]
+    table = Table("", ["σ Å", "log Ẑ − KL, nats", "standard error", "overlap with the next level"], rows)
+    curve = Series("± 2 standard errors", levels.tolist(), found.offset.tolist(), (2 * found.error).tolist())
+    plot = Plot("normalisation", "Normalisation", "σ (Å)", "log Ẑ − KL (nats)", [curve], True, (-BOUND, BOUND))
     note = (
-        f"From data: {n} held-out molecules, Bennett's estimate between neighbouring levels from {levels[-1]:g} Å "
-        "down; it is log Ẑ less the Kullback-Leibler divergence from truth to model: the mean error of log-density "
-        f"over data. By particles: {REPEATS} runs a formula, of {PARTICLES} particles, or of {FEWER} where it has more "
-        f"than {FEW_ATOMS} atoms, `held-out` its molecules there; unbiased for Z, blind where the score leads none."
+        f"{len(molecules)} held-out molecules, Bennett's estimate between neighbouring levels from {levels[-1]:g} Å "
+        "down: log Ẑ less the Kullback–Leibler divergence from truth to model, the mean error of log-density over data."
     )
-    title = "Normalisation: does the density integrate to one at every noise level?"
-    return Part("normalisation", title, tables, verdicts, note, [plot])
+    title = "Normalisation: is log-density right on average over data, at every noise level?"
+    checks = [_check(levels, found, sigma) for sigma in (options.resolution, levels[0])]
+    return Part("normalisation", title, [table], checks, note, [plot])
 
 
-def _levels(options: Options, spacing: float) -> NDArray[np.float64]:
-    """A ladder with the resolution among its levels."""
-    if not options.sigma_min < options.resolution < options.sigma_max:
-        return ladder(options.sigma_min, options.sigma_max, spacing)
-    below = ladder(options.sigma_min, options.resolution, spacing)
-    return np.concatenate([below, ladder(options.resolution, options.sigma_max, spacing)[1:]])
+def noise_levels(options: Options, spacing: float) -> Values:
+    """Rising levels in Å, at most `spacing` e-folds apart, the ends and the resolution among them."""
+    ends = sorted({options.sigma_min, options.resolution, options.sigma_max})
+    parts = (np.geomspace(a, b, max(2, math.ceil(math.log(b / a) / spacing) + 1)) for a, b in pairwise(ends))
+    return np.unique(np.concatenate(list(parts)))
 
 
-def _formulas(molecules: MoleculeSet) -> Iterator[tuple[int, int]]:
-    """A molecule of each formula to look at, and how many there are of it: small, small and not rare, middling ones."""
-    order = np.argsort(molecules.sizes, kind="stable").tolist()
-    members = Counter(molecules[row].formula for row in order)
-    frequent = [row for row in order if members[molecules[row].formula] >= MEMBERS]
-    seen, wanted = set[str](), 0
-    for rows, more in ((order, SMALL), (frequent, COMMON), (order[len(order) // 2 :], TYPICAL)):
-        wanted += more
-        for row in rows:
-            formula = molecules[row].formula
-            if len(seen) < wanted and formula not in seen:
-                seen.add(formula)
-                yield row, members[formula]
-        wanted = len(seen)
+def posterior_deviations(model: Model, molecules: MoleculeSet, levels: Values, seed: int) -> Values:
+    """tau at each level, from a few of the molecules."""
+    pilot = next(groups(model, choose(molecules, PILOT, seed)))
+    return deviations_of(pilot.density, pilot.x, levels, seed)
 
 
-def _particles_of(model: Model, molecules: MoleculeSet, row: int) -> ModelDensity:
-    batch = molecules.batch([row], model.network.elements).to(model.network.sigma_N.device)
-    n = PARTICLES if molecules.sizes[row] <= FEW_ATOMS else FEWER
-    return ModelDensity(model, Batch(*(part.expand(n, *part.shape[1:]) for part in batch)))
+def deviations_of(density: Density, x: Tensor, levels: Values, seed: int) -> Values:
+    """How far denoised positions lie from clean ones x (B, N, 3), per degree of freedom, at each level, in Å."""
+    d = float(degrees_of_freedom(density.mask).sum())
+    rows, found = np.arange(len(x)), []
+    for k, sigma in enumerate(levels.tolist()):
+        D = state_at(density, x + sigma * noise_of(density.mask, rows, seed, k, 4).to(x), sigma).D
+        found.append(math.sqrt(float((D - x).double().square().sum()) / d))
+    return np.array(found)
 
 
-def _mean(run: Runs) -> NDArray[np.float64]:
-    """ln of the mean of Z over runs, at each level."""
-    log_Z = np.stack([one.log_Z for one in run.runs])
-    return np.logaddexp.reduce(log_Z, axis=0) - np.log(len(log_Z))
+@torch.no_grad()
+def state_at(density: Density, y: Tensor, sigma: float) -> State:
+    """One pass of both heads at y (B, N, 3) Å."""
+    score, U = density.estimate(y, y.new_full((len(y),), sigma))
+    return State(y, y + sigma**2 * score, U.double())
 
 
-def _summary(run: Runs, k: int) -> list[Cell]:
-    values = [one.log_Z[k] for one in run.runs]
-    least = [min(float(getattr(one, name)[k:].min()) for one in run.runs) for name in ("effective", "ancestors")]
-    return [float(_mean(run)[k]), float(np.std(values, ddof=1)) if len(values) > 1 else None, *least]
+@torch.no_grad()
+def works_of(density: Density, x: Tensor, levels: Values, tau: Values, generator: torch.Generator) -> Works:
+    """One path up for each molecule of x (B, N, 3) Å, and at each level a step down beside it; `levels` rise."""
+    mask, sigmas = density.mask, levels.tolist()
+    below = state_at(density, x + sigmas[0] * centred_noise(mask, generator, x.dtype), sigmas[0])
+    ups, downs = [], []
+    for low, high, deviation in zip(sigmas[:-1], sigmas[1:], tau[1:].tolist(), strict=True):
+        step = Step(low, high, deviation)
+        above = state_at(density, step.up(below.y, mask, generator), high)
+        beside = state_at(density, step.down(above, mask, generator), low)
+        ups.append(step.work(below, above, mask))
+        downs.append(step.work(beside, above, mask))
+        below = above
+    ups.append(log_ratio_to_gaussian(density, below, sigmas[-1]))
+    downs.append(log_ratio_to_gaussian(density, gaussian_state(density, sigmas[-1], generator), sigmas[-1]))
+    return Works(*(torch.stack(works).cpu().numpy() for works in (ups, downs)))
 
 
-def _from_data(levels: NDArray[np.float64], found: Ladder, sigma: float) -> Verdict:
+def gaussian_state(density: Density, sigma: float, generator: torch.Generator) -> State:
+    """Positions of the Gaussian end: deviation (sigma^2 + sigma_N^2)^1/2."""
+    deviation = (sigma**2 + density.prior.double().square()).sqrt()[:, None, None].to(density.prior)
+    return state_at(density, deviation * centred_noise(density.mask, generator, density.prior.dtype), sigma)
+
+
+def log_ratio_to_gaussian(density: Density, state: State, sigma: float) -> Tensor:
+    """ln of exp(-U) over the Gaussian end's density, (B,) nats."""
+    variance = sigma**2 + density.prior.double().square()
+    return -state.U - gaussian_log_density(state.y.double(), density.mask, variance)
+
+
+def offsets(works: Works) -> Offsets:
+    """The sums from the Gaussian end down to each level, with standard errors over molecules."""
+    found = [bennett(up, down) for up, down in zip(works.up, works.down, strict=True)]
+    influence = np.stack([step[1] for step in found])[::-1].cumsum(0)[::-1]
+    offset = np.array([step[0] for step in found])[::-1].cumsum()[::-1]
+    n = influence.shape[1]
+    return Offsets(offset, influence.std(1, ddof=1) / np.sqrt(n), np.array([step[2] for step in found]))
+
+
+def bennett(up: Values, down: Values) -> tuple[float, Values, float]:
+    """C, what each molecule adds to its error (M,) to first order, and the overlap."""
+    low, high = min(up.min(), down.min()) - 1.0, max(up.max(), down.max()) + 1.0
+    for _ in range(80):
+        C = (low + high) / 2
+        high, low = (C, low) if expit(C - up).mean() > expit(down - C).mean() else (high, C)
+    a, b = expit(C - up), expit(down - C)
+    slope = (a * (1 - a)).mean() + (b * (1 - b)).mean()
+    return C, (b - a) / max(slope, 1e-300), float(a.mean() + b.mean())
+
+
+def _log_normal(step: Tensor, mask: Tensor, variance: float) -> Tensor:
+    step = step.double()
+    return gaussian_log_density(step, mask, step.new_full((len(step),), variance))
+
+
+def _check(levels: Values, found: Offsets, sigma: float) -> CheckResult:
     k = int(np.abs(levels - sigma).argmin())
     what = f"normalisation: largest |log Ẑ − KL| from data at σ ≥ {sigma:.3g} Å, nats"
     worst = int(np.abs(found.offset[k:]).argmax()) + k
@@ -151,20 +222,5 @@ def _from_data(levels: NDArray[np.float64], found: Ladder, sigma: float) -> Verd
     # Where it misses the bound by far, a large error does not keep it from saying so.
     if overlap < OVERLAP or (error > ERROR and abs(value - BOUND) < 2 * error):
         why = f"standard error {error:.2g} nats, least overlap of levels {overlap:.2g}: not enough to tell"
-        return Verdict(what, value, f"<= {BOUND:g}", None, why)
-    return Verdict.at_most(what, value, BOUND, f"standard error {error:.2g} nats, at {levels[worst]:.3g} Å")
-
-
-def _by_particles(particles: list[Runs], k: int, which: str) -> Verdict:
-    """Over the formulas whose runs agree and descend from several ancestors."""
-    what = f"normalisation: largest |log Ẑ| of a {which}, nats"
-    trusted, open_ones = [], []
-    for run in particles:
-        log_Z, spread, _, ancestors = _summary(run, k)
-        can = spread is not None and spread <= 2 * ERROR and ancestors >= ANCESTORS
-        (trusted if can else open_ones).append((abs(log_Z), run.formula))
-    names = ", ".join(formula for _, formula in open_ones)
-    left = f"; too few effective particles to say: {names}" if names else ""
-    if not trusted:
-        return Verdict(what, None, f"<= {BOUND:g}", None, left.removeprefix("; ") or "no formula was looked at")
-    return Verdict.at_most(what, max(trusted)[0], BOUND, f"{max(trusted)[1]}, of {len(trusted)} that can be told{left}")
+        return CheckResult(what, value, f"<= {BOUND:g}", None, why)
+    return CheckResult.at_most(what, value, BOUND, f"standard error {error:.2g} nats, at {levels[worst]:.3g} Å")

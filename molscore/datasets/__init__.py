@@ -1,3 +1,17 @@
-"""Where molecules come from: sets of molecules, QM9 and its split, distributions and their statistics."""
+"""Where molecules come from: data sets, how they are made and split, distributions and their statistics."""
 
-__all__ = ["qm9", "statistics", "store"]
+__all__ = [
+    "assembly",
+    "from_file",
+    "graphs",
+    "hold_out",
+    "ligands",
+    "likeness",
+    "load",
+    "progress",
+    "qm9",
+    "splits",
+    "statistics",
+    "store",
+    "suitable",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +24,8 @@ from molscore.molecules.molecule import Molecule
 __all__ = ["MoleculeSet", "Padded"]
 
 METADATA_KEY = b"molscore"
+_LISTS = ("numbers", "positions", "bonds")
+_LARGEST_ORDER = 4  # aromatic
 
 
 class Padded(NamedTuple):
@@ -54,6 +56,11 @@ class MoleculeSet:
     """One value per molecule and column, each ``(M,)``."""
     metadata: dict[str, str] = field(default_factory=dict)
     """What the set is and where it comes from; travels with the file."""
+    bonds: np.ndarray | None = None
+    """``(ΣE, 3)`` uint16, None where the set has none: first and second atom, counted from 0 in their molecule, and the
+    order: 1, 2, 3, or 4 for aromatic. Each bond once, hydrogens included."""
+    n_bonds: np.ndarray | None = None
+    """``(M,)`` int32 bonds per molecule; 0 where they are not known, everywhere unless given."""
 
     def __post_init__(self) -> None:
         if not ((np.asarray(self.numbers) > 0) & (np.asarray(self.numbers) < len(SYMBOLS))).all():
@@ -81,6 +88,30 @@ class MoleculeSet:
         for name, values in self.columns.items():
             if len(values) != len(self.sizes):
                 raise InputError(f"column {name!r} has {len(values)} values for {len(self.sizes)} molecules")
+        self._check_bonds()
+
+    def _check_bonds(self) -> None:
+        """Make the arrays of bonds what they should be; raises `InputError` where they contradict the atoms."""
+        n_bonds = np.zeros_like(self.sizes) if self.n_bonds is None else np.asarray(self.n_bonds, dtype=np.int32)
+        object.__setattr__(self, "n_bonds", n_bonds)
+        if self.bonds is None:
+            return
+        bonds = np.asarray(self.bonds).reshape(-1, 3)
+        if n_bonds.shape != self.sizes.shape or n_bonds.sum() != len(bonds):
+            raise InputError(f"{len(bonds)} bonds do not share out among {len(self.sizes)} molecules as n_bonds says")
+        first, second, order = bonds.T
+        wrong = (first < 0) | (second < 0) | (first == second) | (order < 1) | (order > _LARGEST_ORDER)
+        wrong |= np.maximum(first, second) >= np.repeat(self.sizes, n_bonds)
+        if wrong.any():
+            bond = int(wrong.argmax())
+            row = int(np.searchsorted(np.cumsum(n_bonds), bond, side="right"))
+            raise InputError(f"{self.label(row)}: {bonds[bond].tolist()} is no bond (two of its atoms and an order)")
+        object.__setattr__(self, "bonds", np.ascontiguousarray(bonds, dtype=np.uint16))
+
+    @cached_property
+    def bond_offsets(self) -> np.ndarray:
+        """``(M + 1,)`` int64: molecule i owns bonds ``bond_offsets[i]:bond_offsets[i + 1]``; all 0 without bonds."""
+        return np.concatenate([[0], np.cumsum(self.n_bonds, dtype=np.int64)])
 
     @cached_property
     def offsets(self) -> np.ndarray:
@@ -88,7 +119,7 @@ class MoleculeSet:
         return np.concatenate([[0], np.cumsum(self.sizes, dtype=np.int64)])
 
     @cached_property
-    def _centred(self) -> np.ndarray:
+    def centred(self) -> np.ndarray:
         """``(ΣN, 3)`` float32 positions, each molecule about its own mean (taken in float64)."""
         positions = self.positions.astype(np.float64)
         means = np.add.reduceat(positions, self.offsets[:-1], axis=0) / self.sizes[:, None]
@@ -112,18 +143,27 @@ class MoleculeSet:
 
     @classmethod
     def from_molecules(
-        cls, molecules: Iterable[Molecule], columns: dict[str, Sequence[object]] | None = None
+        cls,
+        molecules: Iterable[Molecule],
+        columns: dict[str, Sequence[object]] | None = None,
+        bonds: Sequence[np.ndarray | None] | None = None,
     ) -> MoleculeSet:
-        """Flatten molecules: positions rounded to float32, names in the column ``name``, properties left behind."""
+        """Flatten molecules: positions rounded to float32, names in the column ``name``, properties left behind.
+
+        `bonds` of each molecule are ``(E, 3)`` as in `MoleculeSet.bonds`, or None where they are not known.
+        """
         molecules = list(molecules)
         if not molecules:
             return cls(np.zeros(0), np.zeros((0, 3)), np.zeros(0), dict(columns or {}))
         names = [molecule.name for molecule in molecules]
+        held = None if bonds is None else [np.zeros((0, 3), np.uint16) if each is None else each for each in bonds]
         return cls(
             numbers=np.concatenate([molecule.numbers for molecule in molecules]),
             positions=np.concatenate([molecule.positions for molecule in molecules]),
             sizes=np.array([molecule.n_atoms for molecule in molecules]),
             columns={**({"name": names} if any(names) else {}), **(columns or {})},
+            bonds=None if held is None else np.concatenate(held),
+            n_bonds=None if held is None else np.array([len(each) for each in held]),
         )
 
     def label(self, row: int) -> str:
@@ -135,9 +175,32 @@ class MoleculeSet:
         """The molecules at `indices` (positions or a boolean mask), in that order."""
         rows = self._rows(indices)
         sizes = self.sizes[rows]
-        atoms = np.repeat(self.offsets[rows] - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())
+        atoms = _within(self.offsets[rows], sizes)
         columns = {name: values[rows] for name, values in self.columns.items()}
-        return MoleculeSet(self.numbers[atoms], self.positions[atoms], sizes, columns, dict(self.metadata))
+        chosen = (self.numbers[atoms], self.positions[atoms], sizes, columns, dict(self.metadata))
+        n_bonds = self.n_bonds[rows]
+        bonds = None if self.bonds is None else self.bonds[_within(self.bond_offsets[rows], n_bonds)]
+        return MoleculeSet(*chosen, bonds, n_bonds)
+
+    @classmethod
+    def concatenate(cls, sets: Sequence[MoleculeSet]) -> MoleculeSet:
+        """The molecules of sets with the same columns, one set after another, with the metadata of the first."""
+        bonded = [each.bonds for each in sets if each.bonds is not None]
+        return cls(
+            *(np.concatenate([getattr(each, name) for each in sets]) for name in ("numbers", "positions", "sizes")),
+            {name: np.concatenate([each.columns[name] for each in sets]) for name in sets[0].columns},
+            dict(sets[0].metadata),
+            np.concatenate(bonded) if bonded else None,
+            np.concatenate([each.n_bonds for each in sets]),
+        )
+
+    def with_columns(self, **columns: Sequence[object]) -> MoleculeSet:
+        """The same molecules with these columns added, or in place of those of the same name."""
+        return replace(self, columns={**self.columns, **columns})
+
+    def with_metadata(self, metadata: dict[str, str]) -> MoleculeSet:
+        """The same molecules with other metadata."""
+        return replace(self, metadata=metadata)
 
     def padded(self, indices: np.ndarray | Sequence[int], pad_to: int = 0) -> Padded:
         """Molecules at `indices` padded to the largest of them, or to `pad_to` atoms if that is more."""
@@ -169,7 +232,7 @@ class MoleculeSet:
         rows = self._rows(indices)
         if not len(rows):
             raise InputError("there are no molecules to put in a batch")
-        numbers, positions, mask = self._pad(rows, self._centred, pad_to)
+        numbers, positions, mask = self._pad(rows, self.centred, pad_to)
         table = element_index(elements)
         table[0] = 0
         index = table[numbers]
@@ -179,17 +242,37 @@ class MoleculeSet:
             raise ElementError(f"{self.label(rows[molecule])}: element {symbol} is not one of {', '.join(elements)}")
         return Batch(torch.from_numpy(positions).to(dtype), torch.from_numpy(index), torch.from_numpy(mask))
 
+    def bond_orders(self, indices: np.ndarray | Sequence[int], pad_to: int = 0) -> torch.Tensor:
+        """``(B, N, N)`` int8 beside `batch`, atom for atom: the order of every pair's bond as in `bonds`, else 0.
+
+        -1 where there is nothing to say: padding, an atom with itself, and molecules whose bonds are not known.
+        """
+        rows = self._rows(indices)
+        sizes, n_bonds = self.sizes[rows], self.n_bonds[rows]
+        slots = np.arange(max(pad_to, int(sizes.max(initial=0))))
+        known = slots < np.where(n_bonds > 0, sizes, 0)[:, None]
+        orders = (known[:, :, None] & known[:, None, :] & (slots[:, None] != slots)).astype(np.int8) - np.int8(1)
+        if self.bonds is not None:
+            first, second, order = self.bonds[_within(self.bond_offsets[rows], n_bonds)].T
+            molecule = np.repeat(np.arange(len(rows)), n_bonds)
+            orders[molecule, first, second] = orders[molecule, second, first] = order
+        return torch.from_numpy(orders)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one Parquet file atomically, its folder too if need be; raises `OutputError` where that cannot be done.
 
-        The layout is that of `molscore.molecules.files`: lists ``numbers`` (N,) and ``positions`` (3N,) Å, and columns.
+        The layout is that of `molscore.molecules.files`: lists ``numbers`` (N,) and ``positions`` (3N,) Å, where there
+        are bonds ``bonds`` (3E,), null for a molecule whose bonds are not known, and columns.
         """
         atoms, coordinates = pa.array(self.offsets), pa.array(3 * self.offsets)
         arrays = {
             "numbers": pa.LargeListArray.from_arrays(atoms, pa.array(self.numbers)),
             "positions": pa.LargeListArray.from_arrays(coordinates, pa.array(self.positions.reshape(-1))),
-            **{name: pa.array(values) for name, values in self.columns.items()},
         }
+        if self.bonds is not None:
+            triples, flat = pa.array(3 * self.bond_offsets), pa.array(self.bonds.reshape(-1))
+            arrays["bonds"] = pa.LargeListArray.from_arrays(triples, flat, mask=pa.array(self.n_bonds == 0))
+        arrays |= {name: pa.array(values) for name, values in self.columns.items()}
         table = pa.table(arrays).replace_schema_metadata({METADATA_KEY: json.dumps(self.metadata)})
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -206,15 +289,18 @@ class MoleculeSet:
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"cannot read {path}: {error}") from error
         numbers, positions, sizes = _geometry(table, path)
-        columns = {
-            name: table.column(name).to_numpy() for name in table.column_names if name not in {"numbers", "positions"}
-        }
+        columns = {name: table.column(name).to_numpy() for name in table.column_names if name not in _LISTS}
         metadata = json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
-        return cls(numbers, positions, sizes, columns, metadata)
+        return cls(numbers, positions, sizes, columns, metadata, *_bonds(table, path))
 
     def _rows(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
         """Positions ``(B,)`` int64 from positions or a boolean mask."""
         return np.arange(len(self))[np.asarray(indices) if len(indices) else np.zeros(0, dtype=np.int64)]
+
+
+def _within(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Indices ``(Σ lengths,)`` of runs that begin at `starts` in a flat array, one run after another."""
+    return np.repeat(starts - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
 
 
 def _column(values: np.ndarray | Sequence[object]) -> np.ndarray:
@@ -243,3 +329,20 @@ def _geometry(table: pa.Table, path: str | os.PathLike[str]) -> tuple[np.ndarray
         raise InputError(f"{path}: row {row}: {sizes[row]} atoms have {lengths[row]} coordinates, not {3 * sizes[row]}")
     flat = coordinates.to_numpy(zero_copy_only=False)
     return numbers.flatten().to_numpy(zero_copy_only=False), flat.reshape(-1, 3), sizes
+
+
+def _bonds(table: pa.Table, path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+    """Flat bonds ``(ΣE, 3)`` and ``(M,)`` how many each molecule has, if the table has any; raises `InputError`."""
+    if "bonds" not in table.column_names:
+        return None, None
+    column = table.column("bonds").combine_chunks()
+    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+        raise InputError(f"{path}: bonds must be lists, not {column.type}")
+    lengths = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    flat = column.flatten()
+    if pa.types.is_nested(flat.type):
+        flat, lengths = flat.flatten(), 3 * lengths
+    if (lengths % 3).any():
+        row = int((lengths % 3 > 0).argmax())
+        raise InputError(f"{path}: row {row}: bonds are threes of two atoms and an order, not {lengths[row]} numbers")
+    return flat.to_numpy(zero_copy_only=False).reshape(-1, 3), lengths // 3

@@ -18,9 +18,7 @@ MIDDLE = 0.4  # m in Å
 WIDTH = 0.7  # w in ln sigma
 
 
-def noise_levels(
-    n: int, sigma_min: float, sigma_max: float, middle: float = MIDDLE, width: float = WIDTH
-) -> Tensor:
+def noise_levels(n: int, sigma_min: float, sigma_max: float, middle: float = MIDDLE, width: float = WIDTH) -> Tensor:
     """(n,) falling noise levels in Å, float64, from sigma_max to sigma_min; ValueError where there can be none."""
     if n < 1 or not 0 < sigma_min < sigma_max or not (middle > 0 and width > 0):
         raise ValueError(

@@ -1,10 +1,10 @@
-"""The referee: log-density of the model that a score defines, along the probability-flow ODE.
+"""Probability-flow log-likelihood: the log-density of the model that a score defines, along its ODE.
 
     dy/dln s = f(y, s) = -s^2 score(y, s),      d log p/dln s = -div f along the path
     log p_sigma(y) = log N(y_T; 0, sigma_T^2 + sigma_N^2) + integral of div f over ln s from ln sigma to ln sigma_T
 
 The trace is exact, one vector-Jacobian product for each coordinate, unless directions are given. Hutchinson's estimate,
-by random directions, is unbiased for log p but biases exp(log p), so it can referee no normalisation.
+by random directions, is unbiased for log p but biases exp(log p), so it can tell nothing of a normalisation.
 
 A path costs little and a trace much: Gauss and Legendre's rule, which needs fewest traces, sums div f, and Runge and
 Kutta's fourth-order steps lead from one trace to the next, of w = y / (s^2 + sigma_N^2)^1/2, which a Gaussian leaves

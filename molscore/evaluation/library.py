@@ -6,9 +6,11 @@ import os
 from collections import Counter
 
 from molscore.datasets.store import MoleculeSet
-from molscore.errors import ElementError, InputError, PositionError
+from molscore.errors import ElementError, InputError, MolscoreError, PositionError
 from molscore.evaluation.thresholds import allowed_valences
 from molscore.molecules.files import read
+from molscore.molecules.molecule import Molecule
+from molscore.molecules.neighbours import check_geometry
 
 __all__ = ["geometries_of", "reference_of"]
 
@@ -27,12 +29,25 @@ def geometries_of(path: str | os.PathLike[str]) -> tuple[MoleculeSet, Counter[st
             left_out[PositionError.status] += 1
         elif not known[record.molecule.numbers].all():
             left_out[ElementError.status] += 1
+        elif _lacks_hydrogens(record.molecule):
+            left_out[PositionError.status] += 1
         else:
             molecules.append(record.molecule)
     if not molecules:
         reasons = ", ".join(f"{status} {n}" for status, n in sorted(left_out.items())) or "no rows"
         raise InputError(f"{path}: no molecule has a geometry that can be judged ({reasons})")
     return MoleculeSet.from_molecules(molecules), left_out
+
+
+def _lacks_hydrogens(molecule: Molecule) -> bool:
+    """Whether these are the heavy atoms alone of a molecule, which the lenient metrics would call valid."""
+    if (molecule.numbers == 1).any():
+        return False
+    try:
+        check_geometry(molecule)
+    except MolscoreError as error:
+        return isinstance(error, PositionError)
+    return False
 
 
 def reference_of(path: str | os.PathLike[str]) -> MoleculeSet:

@@ -91,9 +91,7 @@ def evaluate(
     return Metrics(n=n, atom_stability=counts.atom_stability, intervals=intervals, **percent)
 
 
-def _reference_smiles(
-    reference: MoleculeSet | Iterable[Molecule] | Iterable[str], progress: bool
-) -> set[str | None]:
+def _reference_smiles(reference: MoleculeSet | Iterable[Molecule] | Iterable[str], progress: bool) -> set[str | None]:
     """EDM SMILES of a reference that is molecules, or already SMILES."""
     if isinstance(reference, MoleculeSet):
         return set(edm_smiles(reference, progress=progress))

@@ -41,8 +41,22 @@ MARGINS_PM: dict[int, int] = {1: 10, 2: 5, 3: 3}
 
 #: Sums of bond orders at which an atom is stable. Sulphur's is 4 alone, as in the original.
 ALLOWED_VALENCES: dict[str, tuple[int, ...]] = {
-    "H": (1,), "C": (4,), "N": (3,), "O": (2,), "F": (1,), "B": (3,), "Al": (3,), "Si": (4,), "P": (3, 5),
-    "S": (4,), "Cl": (1,), "As": (3,), "Br": (1,), "I": (1,), "Hg": (1, 2), "Bi": (3, 5),
+    "H": (1,),
+    "C": (4,),
+    "N": (3,),
+    "O": (2,),
+    "F": (1,),
+    "B": (3,),
+    "Al": (3,),
+    "Si": (4,),
+    "P": (3, 5),
+    "S": (4,),
+    "Cl": (1,),
+    "As": (3,),
+    "Br": (1,),
+    "I": (1,),
+    "Hg": (1, 2),
+    "Bi": (3, 5),
 }
 
 

@@ -1,25 +1,24 @@
 """What a molecule is. RDKit, ASE and PyG wait behind `chem`, `conformers`, `drawing`, `files`, `ase` and `pyg`."""
 
-from molscore.molecules.batch import Batch, collate, size_groups, to_molecules
-from molscore.molecules.convert import as_molecule, as_molecules
-from molscore.molecules.distribution import Distribution
-from molscore.molecules.elements import SYMBOLS, atomic_number, hill_formula, hill_string, parse_formula
-from molscore.molecules.formula import check_formula
-from molscore.molecules.molecule import Molecule
+from molscore.lazy import lazily
 
-__all__ = [
-    "SYMBOLS",
-    "Batch",
-    "Distribution",
-    "Molecule",
-    "as_molecule",
-    "as_molecules",
-    "atomic_number",
-    "check_formula",
-    "collate",
-    "hill_formula",
-    "hill_string",
-    "parse_formula",
-    "size_groups",
-    "to_molecules",
-]
+_HOMES = {
+    "Batch": "molscore.molecules.batch",
+    "Distribution": "molscore.molecules.distribution",
+    "Molecule": "molscore.molecules.molecule",
+    "SYMBOLS": "molscore.molecules.elements",
+    "as_molecule": "molscore.molecules.convert",
+    "as_molecules": "molscore.molecules.convert",
+    "atomic_number": "molscore.molecules.elements",
+    "check_formula": "molscore.molecules.formula",
+    "collate": "molscore.molecules.batch",
+    "hill_formula": "molscore.molecules.elements",
+    "hill_string": "molscore.molecules.elements",
+    "parse_formula": "molscore.molecules.elements",
+    "size_groups": "molscore.molecules.batch",
+    "to_molecules": "molscore.molecules.batch",
+}
+
+__all__ = list(_HOMES)
+
+__getattr__, __dir__ = lazily(__name__, _HOMES)

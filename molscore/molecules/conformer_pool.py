@@ -162,8 +162,9 @@ class ConformerPool:
         reply = json.loads(line)
         if "kind" in reply:
             return getattr(errors, reply["kind"])(reply["error"])
+        stated = {name: reply[name] for name in ("name", "charge", "unpaired")}
         return [
-            Molecule(reply["numbers"], found["positions"], reply["name"], found["properties"])
+            Molecule(reply["numbers"], found["positions"], properties=found["properties"], **stated)
             for found in reply["conformers"]
         ]
 

@@ -1,9 +1,9 @@
 """A small program that makes conformers, one SMILES string after another, run as a process that can be killed.
 
 It writes one line when it is ready. Request on standard input: one line of JSON with ``smiles``, ``conformers`` (how
-many), ``seed`` and ``time_limit`` (seconds). Reply on standard output: one line of JSON with ``numbers`` (N,), ``name``
-and ``conformers``, a list of ``positions`` (N, 3) in Å and ``properties``; or ``kind``, the name of an error class, and
-``error``, its message. JSON spells floats so that they read back the same.
+many), ``seed`` and ``time_limit`` (seconds). Reply on standard output: one line of JSON with ``numbers`` (N,),
+``name``, ``charge``, ``unpaired`` and ``conformers``, a list of ``positions`` (N, 3) in Å and ``properties``; or
+``kind``, the name of an error class, and ``error``, its message. JSON spells floats so that they read back the same.
 """
 
 import json
@@ -35,6 +35,8 @@ def _reply(request: dict[str, Any]) -> dict[str, Any]:
     return {
         "numbers": found[0].numbers.tolist(),
         "name": found[0].name,
+        "charge": found[0].charge,
+        "unpaired": found[0].unpaired,
         "conformers": [{"positions": m.positions.tolist(), "properties": m.properties} for m in found],
     }
 

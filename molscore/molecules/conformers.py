@@ -10,9 +10,10 @@ import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
-from molscore.errors import ConformerError, FragmentError, OvertimeError
-from molscore.molecules.chem import fragments, from_smiles
+from molscore.errors import ConformerError, FragmentError, MolscoreError, OvertimeError
+from molscore.molecules.chem import fragments, from_smiles, placed, unlabelled
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.neighbours import check_geometry
 
 __all__ = ["embed"]
 
@@ -20,6 +21,7 @@ _STEPS_PER_ROUND = 200
 _ROUNDS = 10
 _SEEDS = 2**30
 _LONGEST = 10**6  # seconds that RDKit can count
+_PLACE = "molscore_place"
 
 
 def embed(
@@ -28,8 +30,8 @@ def embed(
     """Up to `n_conformers` geometries with explicit hydrogens, lowest force-field energy first.
 
     Atoms are in the order given, hydrogens that were left out at the end; the geometry itself depends on the molecule
-    alone, not on how its SMILES string is written.
-    ``properties`` hold ``energy`` (kcal/mol) and ``force_field``: MMFF94s, or UFF for atoms that MMFF94s does not know.
+    alone, not on how its SMILES string is written, and not on atom maps or isotopes. Mirror images have mirrored ones.
+    ``properties`` hold ``energy`` (kcal/mol) and ``force_field``: MMFF94s, or UFF for what MMFF94s does not know.
     The same seed gives the same geometries. They are fewer where some fail, or where the time is over before all are
     relaxed. Raises `ParseError` or `TooLargeError` for a bad SMILES string, `FragmentError` for several pieces,
     `OvertimeError` when no geometry is found within `time_limit` seconds and `ConformerError` when there is none.
@@ -43,42 +45,69 @@ def embed(
     deadline = time.monotonic() + time_limit
     with rdBase.BlockLogs():
         try:
-            mol, order = _canonical(graph)
+            mol, order, mirror = _canonical(graph)
             found, late = _distance_geometry(mol, n_conformers, seed, time_limit, deadline)
             energies, force_field = _minimise(mol, found, deadline)
+            if force_field == "MMFF94s" and not all(_has_bond_lengths(mol, i) for i in found):
+                energies, force_field = _minimise(mol, found, deadline, mmff=False)
         except (RuntimeError, ValueError) as error:
             raise ConformerError(f"{label!r}: {str(error).strip()}") from None
     if not found:
         if late:
             raise OvertimeError(f"{label!r}: no conformer was found within {time_limit:g} s")
         raise ConformerError(f"{label!r}: no conformer fits its bonds and stereochemistry")
-    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])[order]
-    made = {i: mol.GetConformer(i).GetPositions()[order] for i in found}
+    whole = Chem.RenumberAtoms(mol, order)
+    sign = -1 if mirror else 1
     return [
-        Molecule(numbers, made[i], name, {"energy": energy, "force_field": force_field})
+        placed(whole, sign * whole.GetConformer(i).GetPositions(), name, energy=energy, force_field=force_field)
         for energy, i in sorted(zip(energies, found, strict=False))
     ]
 
 
-def _canonical(graph: Chem.Mol) -> tuple[Chem.Mol, list[int]]:
-    """The molecule with hydrogens and canonical order of atoms, and where each atom of the usual order is in it."""
+def _canonical(graph: Chem.Mol) -> tuple[Chem.Mol, list[int], bool]:
+    """What every spelling, labelling and mirror image of a molecule is embedded from.
+
+    Atom maps and isotopes are left out, hydrogens are implicit as far as they can be, and of the molecule and its
+    mirror image the one whose canonical SMILES comes first is taken. Returns that molecule with hydrogens, where each
+    atom of the usual order is in it, and whether it is the mirror image.
+    """
+    whole = Chem.AddHs(unlabelled(graph))
+    for atom in whole.GetAtoms():
+        atom.SetIntProp(_PLACE, atom.GetIdx())
+    bare = Chem.RemoveHs(whole)
+    image = _mirrored(bare)
+    texts = Chem.MolToSmiles(bare), Chem.MolToSmiles(image)
+    mirror = texts[1] < texts[0]
+    mol, written = _parsed(texts[mirror]), _written(image if mirror else bare)
+    if mol is None or mol.GetNumAtoms() != len(written):
+        return whole, list(range(whole.GetNumAtoms())), False
+    places = [bare.GetAtomWithIdx(i).GetIntProp(_PLACE) for i in written]
+    order = {place: i for i, place in enumerate(places)}
+    mol = Chem.AddHs(mol)
+    for place, i in list(order.items()):
+        missing = [n.GetIdx() for n in whole.GetAtomWithIdx(place).GetNeighbors() if n.GetIdx() not in order]
+        added = [n.GetIdx() for n in mol.GetAtomWithIdx(i).GetNeighbors() if n.GetIdx() >= len(written)]
+        order |= dict(zip(sorted(missing), sorted(added), strict=True))
+    return mol, [order[place] for place in range(whole.GetNumAtoms())], mirror
+
+
+def _mirrored(mol: Chem.Mol) -> Chem.Mol:
+    """The mirror image of a graph."""
+    image = Chem.Mol(mol)
+    for atom in image.GetAtoms():
+        atom.InvertChirality()
+    return image
+
+
+def _parsed(smiles: str) -> Chem.Mol | None:
     parameters = Chem.SmilesParserParams()
     parameters.removeHs = False
-    canonical = Chem.MolFromSmiles(Chem.MolToSmiles(graph), parameters)
-    whole = Chem.AddHs(Chem.Mol(graph))
-    if canonical is None or canonical.GetNumAtoms() != graph.GetNumAtoms():
-        return whole, list(range(whole.GetNumAtoms()))
-    mol = Chem.AddHs(canonical)
-    written = list(graph.GetPropsAsDict(True, True)["_smilesAtomOutputOrder"])
-    order = [written.index(i) for i in range(len(written))]
-    for i, k in enumerate(order.copy()):
-        order += _hydrogens(mol, k, len(written)) if _hydrogens(whole, i, len(written)) else []
-    return mol, order
+    return Chem.MolFromSmiles(smiles, parameters)
 
 
-def _hydrogens(mol: Chem.Mol, atom: int, first: int) -> list[int]:
-    """Neighbours of an atom that are at place `first` or later."""
-    return sorted(i for n in mol.GetAtomWithIdx(atom).GetNeighbors() if (i := n.GetIdx()) >= first)
+def _written(mol: Chem.Mol) -> list[int]:
+    """Atoms in the order in which the SMILES string that was last made of a molecule has them."""
+    return list(mol.GetPropsAsDict(True, True)["_smilesAtomOutputOrder"])
 
 
 def _distance_geometry(
@@ -107,12 +136,21 @@ def _mixed(seed: int) -> int:
     return 1 + int(np.random.SeedSequence(seed % 2**64).generate_state(1)[0]) % _SEEDS
 
 
-def _minimise(mol: Chem.Mol, conformers: list[int], deadline: float) -> tuple[list[float], str]:
+def _has_bond_lengths(mol: Chem.Mol, conformer: int) -> bool:
+    """Whether bonds are about as long as they should be: RDKit's MMFF94s makes N2 1.46 Å long."""
+    try:
+        check_geometry(placed(mol, mol.GetConformer(conformer).GetPositions()))
+    except MolscoreError:
+        return False
+    return True
+
+
+def _minimise(mol: Chem.Mol, conformers: list[int], deadline: float, mmff: bool = True) -> tuple[list[float], str]:
     """Relax the conformers in place; energies in kcal/mol and the name of the force field.
 
     Once the time is over no further one is begun, so that there can be fewer energies than conformers.
     """
-    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol, mmffVariant="MMFF94s")
+    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol, mmffVariant="MMFF94s") if mmff else None
     energies = []
     for conformer in conformers:
         if energies and time.monotonic() > deadline:

@@ -53,8 +53,10 @@ def _from_chemistry(obj: Any, seed: int) -> Molecule:
 def as_list(objs: Any) -> list[Any]:
     """The molecules of a batch one by one, whatever they are; one molecule alone is a list of one."""
     kinds = _kinds(objs)
-    if _PYG_BATCH in kinds:
-        return objs.to_data_list()
+    if kinds & {_PYG, _PYG_BATCH}:
+        from molscore.molecules.pyg import separate
+
+        return separate(objs)
     if isinstance(objs, (str, Molecule)) or kinds & {_RDKIT, _PYG, _ASE} or not isinstance(objs, Iterable):
         return [objs]
     return list(objs)

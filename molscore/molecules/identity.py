@@ -14,7 +14,10 @@ _DECIMALS = 3  # of positions in Å
 
 
 def graph_key(mol: Chem.Mol) -> str:
-    """Key of a sanitised graph: of its canonical SMILES, with stereochemistry and isotopes."""
+    """Key of a sanitised graph: of its canonical SMILES, with stereochemistry and isotopes, without atom maps."""
+    mol = Chem.Mol(mol)
+    for atom in mol.GetAtoms():
+        atom.SetAtomMapNum(0)
     return _digest(b"graph", Chem.MolToSmiles(mol).encode())
 
 

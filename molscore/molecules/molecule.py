@@ -1,5 +1,6 @@
 """What a molecule is: atoms and where they are."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,8 @@ __all__ = ["Molecule"]
 class Molecule:
     """Atoms in space, with no bonds: bonds are a reading of the geometry, made when they are asked for.
 
+    What the source of a geometry states of its electrons and bonds is kept in `charge`, `unpaired` and `pieces`.
+
     Raises `SizeError` without atoms, `ElementError` for what is no atomic number, and `PositionError` for
     positions of the wrong shape or not finite. Arrays are copied, so that no caller can change a molecule.
     """
@@ -28,6 +31,12 @@ class Molecule:
     """What messages and files call it."""
     properties: dict[str, Any] = field(default_factory=dict)
     """Whatever else is known, by name."""
+    charge: int = 0
+    """Net charge that the source states, in elementary charges."""
+    unpaired: int = 0
+    """Unpaired electrons that the source states."""
+    pieces: int = 1
+    """Parts that no bond joins, where the source has bonds."""
 
     def __post_init__(self) -> None:
         numbers = _whole_numbers(self.numbers, self.label)
@@ -53,6 +62,11 @@ class Molecule:
     def symbols(self) -> list[str]:
         """Element symbols in atom order."""
         return [SYMBOLS[number] for number in self.numbers]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Atoms of each element."""
+        return dict(Counter(self.symbols))
 
     @property
     def formula(self) -> str:

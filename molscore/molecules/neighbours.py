@@ -1,19 +1,78 @@
-"""How many atoms each atom is bonded to, told by distances alone: quick, and it never fails."""
+"""What distances between atoms tell, quickly and without RDKit: neighbours, and geometries that cannot be meant.
+
+Lengths are compared with sums of covalent radii (Cordero et al. 2008, doi:10.1039/B801115J).
+"""
 
 import numpy as np
 from ase.data import covalent_radii
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 
+from molscore.errors import FragmentError, PositionError
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["neighbour_counts"]
+__all__ = ["REACH", "check_geometry", "neighbour_counts"]
 
 REACH = 1.25  # bonds are shorter than this many sums of covalent radii; contacts of atoms not bonded are longer
+# Below, limits that 1,300 molecules of QM9 and of the PDB's ligands keep with 0.1 Å of noise on every coordinate.
+_JOINED = 1.6  # atoms farther apart are in different pieces; ion pairs begin at 1.65, hydrogen bonds at 1.8
+_NEAREST = (0.5, 1.4)  # median distance of the nearest neighbour; in nm it is 0.1, in Bohr 1.46 (N2) to 2.3 (H2)
+# Bonds missing for each carbon and nitrogen. Without hydrogen, whole molecules have 0.35 at most (N2O; 0.20 in QM9),
+# the heavy atoms of other ones more in 99 of 100 cases; a molecule with some of its hydrogens is doubted later.
+_MISSING_ALL, _MISSING_SOME = 0.4, 1.25
+_PAULING = 0.3  # Å
+_TRIPLE = 2.3  # bonds of this order and more are taken for triple ones
 
 
 def neighbour_counts(molecule: Molecule) -> NDArray[np.int64]:
-    """Atoms within `REACH` sums of covalent radii (Cordero 2008, doi:10.1039/B801115J) of each atom, (N,)."""
+    """Atoms within `REACH` sums of covalent radii of each atom, (N,)."""
+    return (_ratios(molecule) < REACH).sum(1)
+
+
+def check_geometry(molecule: Molecule) -> None:
+    """Raise `PositionError` for positions that are not in Å or that lack hydrogens, `FragmentError` for several pieces.
+
+    A molecule of which a geometry is merely unlikely passes.
+    """
+    if molecule.n_atoms < 2:
+        return
+    ratio = _ratios(molecule)
+    nearest = float(np.median(ratio.min(1)))
+    if not _NEAREST[0] < nearest < _NEAREST[1]:
+        unit = "Bohr (0.529 Å)" if nearest > 1 else "nm (10 Å)"
+        raise PositionError(
+            f"{molecule.label}: neighbours are {nearest:.2g} times as far apart as bonded atoms are; positions are in "
+            f"Å, are these in {unit}?"
+        )
+    pieces, _ = connected_components(ratio < _JOINED, directed=False)
+    if pieces > 1:
+        raise FragmentError(f"{molecule.label} is in {pieces} pieces: its geometry is that of no single molecule")
+    missing = _missing_bonds(molecule, ratio)
+    if missing > (_MISSING_SOME if (molecule.numbers == 1).any() else _MISSING_ALL):
+        raise PositionError(f"{molecule.label}: hydrogens have no positions; add them")
+
+
+def _ratios(molecule: Molecule) -> NDArray[np.float64]:
+    """Distances in sums of covalent radii, (N, N), infinite from an atom to itself."""
     x, radii = molecule.positions, covalent_radii[molecule.numbers]
-    distance = np.linalg.norm(x[:, None] - x[None], axis=-1)
-    near = distance < REACH * (radii[:, None] + radii[None])
-    return near.sum(1) - 1
+    ratio = np.linalg.norm(x[:, None] - x[None], axis=-1) / (radii[:, None] + radii)
+    np.fill_diagonal(ratio, np.inf)
+    return ratio
+
+
+def _missing_bonds(molecule: Molecule, ratio: NDArray[np.float64]) -> float:
+    """How many bonds carbons and nitrogens lack on average, by Pauling's rule: order = exp((d1 - d) / 0.3 Å).
+
+    Source: Pauling, J. Am. Chem. Soc. 1947, 69, 542.
+    """
+    numbers, radii = molecule.numbers, covalent_radii[molecule.numbers]
+    bonded, hydrogen = ratio < REACH, numbers == 1
+    order = np.exp((radii[:, None] + radii) * (1 - np.minimum(ratio, REACH)) / _PAULING).clip(1, 3)
+    order[order > _TRIPLE] = 3
+    order[hydrogen[:, None] | hydrogen] = 1
+    order[~bonded] = 0
+    valence = np.select([numbers == 6, numbers == 7], [4, 3], 0)
+    hetero = order[:, np.isin(numbers, (7, 8))].max(1, initial=0)
+    valence -= (numbers == 6) & (bonded.sum(1) == 1) & (hetero == 3)  # CO and isonitriles
+    counted = valence > 0
+    return float(np.maximum(valence - order.sum(1), 0)[counted].mean()) if counted.any() else 0.0

@@ -1,8 +1,10 @@
 """PyTorch Geometric in and out: molecules are ``torch_geometric.data.Data`` with fields ``z`` and ``pos``."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
+from torch_geometric.data import Batch as PygBatch
 from torch_geometric.data import Data
 from torch_geometric.utils import to_dense_batch
 
@@ -10,28 +12,52 @@ from molscore.errors import ElementError, InputError, PositionError
 from molscore.molecules.batch import Batch, element_index
 from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.periodic import unwrapped
+from molscore.molecules.stated import stated
 
-__all__ = ["batch_to_dense", "from_pyg", "to_pyg"]
+__all__ = ["batch_to_dense", "from_pyg", "separate", "to_pyg"]
+
+
+def separate(data: Data) -> list[Data]:
+    """The molecules of a batch, made by PyG or by hand: a field ``batch`` (N,) says which molecule each atom is of."""
+    if isinstance(data, PygBatch) and getattr(data, "_slice_dict", None):
+        return data.to_data_list()
+    batch, z, pos = (getattr(data, name, None) for name in ("batch", "z", "pos"))
+    if not all(isinstance(field, torch.Tensor) for field in (batch, z, pos)) or not len(batch) == len(z) == len(pos):
+        return [data]
+    members = batch.unique()
+    return [Data(z=z[batch == one], pos=pos[batch == one]) for one in members] if len(members) > 1 else [data]
 
 
 def from_pyg(data: Data) -> Molecule:
-    """Molecule of ``z`` (N,) atomic numbers and ``pos`` (N, 3) Å; ``name`` and ``smiles`` come along where they are."""
+    """Molecule of ``z`` (N,) atomic numbers and ``pos`` (N, 3) Å; ``name``, ``smiles`` and ``charge`` come along where
+    they are, and a periodic ``cell`` cuts no molecule."""
     if getattr(data, "z", None) is None:
         raise InputError("the PyG Data has no field z with the atomic numbers")
     if getattr(data, "pos", None) is None:
         raise PositionError("the PyG Data has no field pos with the positions")
-    if int(getattr(data, "num_graphs", 1)) > 1:
-        raise InputError(f"the PyG Data is a batch of {data.num_graphs} molecules, not one")
     name, smiles = getattr(data, "name", None), getattr(data, "smiles", None)
     for field in ("z", "pos"):
         if not isinstance(data[field], torch.Tensor):
             raise InputError(f"the PyG Data has a {type(data[field]).__name__} for {field}, not a tensor")
-    return Molecule(
+    if isinstance(getattr(data, "batch", None), torch.Tensor) and len(data.batch) != len(data.z):
+        raise InputError(f"the PyG Data has {len(data.z)} atoms and a batch of {len(data.batch)}")
+    if (several := len(separate(data))) > 1:
+        raise InputError(
+            f"the PyG Data is a batch of {several} molecules, not one; give the batch itself, or each alone"
+        )
+    molecule = Molecule(
         data.z.detach().cpu().numpy().reshape(-1),
         data.pos.detach().cpu().double().numpy(),
         name=name if isinstance(name, str) else "",
         properties={"smiles": smiles} if isinstance(smiles, str) else {},
     )
+    cell, pbc = (getattr(data, field, None) for field in ("cell", "pbc"))
+    positions = molecule.positions
+    if isinstance(cell, torch.Tensor) and cell.numel() == 9:
+        periodic = True if pbc is None else torch.as_tensor(pbc).reshape(-1).tolist()
+        positions = unwrapped(molecule.numbers, positions, cell.detach().cpu().double().reshape(3, 3).numpy(), periodic)
+    return replace(molecule, positions=positions, **stated(data.to_dict(), molecule.numbers))
 
 
 def to_pyg(molecule: Molecule, dtype: torch.dtype = torch.float32) -> Data:

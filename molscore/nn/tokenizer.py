@@ -11,10 +11,10 @@ Source: Drautz 2019 (ACE, doi 10.1103/PhysRevB.99.014104); Geiger and Smidt, e3n
 from typing import NamedTuple
 
 import torch
-from e3nn import o3
 from torch import Tensor, nn
 
 from molscore.nn.config import ModelConfig
+from molscore.nn.harmonics import SphericalHarmonics, wigner_3j
 
 __all__ = ["GraphTokenizer", "RadialBasis", "Tokens"]
 
@@ -52,7 +52,7 @@ class GraphTokenizer(nn.Module):
         dim, channels, pair_dim = config.dim, config.vectors, config.pair_dim
         # one static shape for the compiler: degrees are consecutive, so A_l is a slice of A
         degrees = list(range(config.l_max + 1))
-        self.harmonics = o3.SphericalHarmonics(degrees, normalize=False, normalization="component")
+        self.harmonics = SphericalHarmonics(degrees, normalize=False, normalization="component")
         self.slices = [(l * l, (l + 1) * (l + 1)) for l in range(config.l_max + 1)]
         self.raw_basis = RadialBasis(config.basis, length=1.5, d_min=0.6)
         self.scaled_basis = RadialBasis(config.basis // 2, length=1.5)
@@ -65,7 +65,7 @@ class GraphTokenizer(nn.Module):
         self.degree_weight = nn.Parameter(torch.ones(config.l_max + 1, channels))
         self.to_scalars = nn.Linear(channels * (config.l_max + 1), dim)
         self.to_vectors = nn.Linear(2 * channels, channels, bias=False)
-        self.register_buffer("coupling", o3.wigner_3j(2, 1, 1).flatten(0, 1).T.contiguous(), persistent=False)
+        self.register_buffer("coupling", wigner_3j(2, 1, 1).flatten(0, 1).T.contiguous(), persistent=False)
 
     def forward(
         self, positions: Tensor, elements: Tensor, pair_mask: Tensor, c_in: Tensor, condition: Tensor

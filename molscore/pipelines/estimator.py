@@ -3,12 +3,14 @@
 from inspect import signature
 from os import PathLike
 from typing import Any
+from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from molscore.errors import InputError
 from molscore.screening.candidate import Candidate
+from molscore.screening.frames import is_frame
 from molscore.screening.judgements import Judgements
 from molscore.screening.model import Model, load
 from molscore.screening.scorer import Scorer
@@ -56,7 +58,16 @@ class DensityEstimator:
         self.sampler = sampler
 
     def fit(self, X: Any = None, y: Any = None) -> "DensityEstimator":
-        """Load the model, which `score_samples` and `sample` do as well; X and y are ignored."""
+        """Load the model, which `score_samples` and `sample` do as well; X and y are ignored.
+
+        Raises `InputError` for a clone whose resolution was changed, which is how scikit-learn searches over it: the
+        sharper density has the higher log-likelihood whatever the molecules, so that none is the best.
+        """
+        if self.resolution != getattr(self, "_cloned_at", self.resolution):
+            raise InputError(
+                f"log-likelihoods at {self._cloned_at:g} and {self.resolution:g} Å do not compare: leave resolution "
+                "out of the search, and make a DensityEstimator(resolution=…) for another one"
+            )
         self._model()
         return self
 
@@ -65,21 +76,32 @@ class DensityEstimator:
         return self.judge(X).log_likelihood
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Total log-likelihood in nats; NaN if a molecule cannot be judged."""
-        return float(self.score_samples(X).sum())
+        """Total log-likelihood in nats of the molecules that can be judged.
+
+        A warning says how many cannot, NaN where none can. Totals compare over the same molecules at one resolution.
+        """
+        judged = self.judge(X)
+        if not judged.ok.all():
+            row = int(np.argmin(judged.ok))
+            reason = f"the first is row {row}: {judged.error[row]}"
+            warn(f"{(~judged.ok).sum()} of {len(judged.ok)} molecules are not in the score; {reason}", stacklevel=2)
+        return float(judged.log_likelihood[judged.ok].sum()) if judged.ok.any() else float("nan")
 
     def judge(self, X: Any) -> Judgements:
         """All that is said of each molecule: status, log-likelihood, log-density, percentile, size, error."""
         options = (self.resolution, "log_likelihood", self.seed, self.time_limit, self.conformers)
         return Scorer(self._model(), *options).judge(_flat(X))
 
-    def sample(self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None) -> list[Candidate]:
+    def sample(
+        self, n_samples: int = 1, random_state: int | np.random.RandomState | np.random.Generator | None = None
+    ) -> list[Candidate]:
         """Molecules as drawn: none left out, none moved. None takes the seed from numpy's global generator."""
         if isinstance(random_state, (int, np.integer)):
             seed = int(random_state)
+        elif isinstance(random_state, np.random.Generator):
+            seed = int(random_state.integers(2**31 - 1))
         else:
-            generator = np.random if random_state is None else random_state
-            seed = int(generator.randint(2**31 - 1))
+            seed = int((np.random if random_state is None else random_state).randint(2**31 - 1))
         options = {"steps": self.steps, "sampler": self.sampler, "resolution": self.resolution}
         drawn = self._model().generate(n_samples, seed, **options)
         return sorted(drawn, key=lambda candidate: candidate.index)
@@ -99,9 +121,7 @@ class DensityEstimator:
     def _model(self) -> Model:
         """The model, loaded once for each name and distribution."""
         if isinstance(self.model, Model):
-            if self.distribution not in (None, self.model.distribution.name):
-                raise InputError(f"the model is loaded for {self.model.distribution.name}, not for {self.distribution}")
-            return self.model
+            return load(self.model, self.distribution)
         wanted = (str(self.model), self.distribution)
         if getattr(self, "_loaded_from", None) != wanted:
             self._loaded, self._loaded_from = load(self.model, self.distribution), wanted
@@ -109,7 +129,9 @@ class DensityEstimator:
 
     def __sklearn_clone__(self) -> "DensityEstimator":
         """A copy shares the model, which nobody changes."""
-        return type(self)(**self.get_params())
+        clone = type(self)(**self.get_params())
+        clone._cloned_at = self.resolution
+        return clone
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
@@ -136,7 +158,14 @@ _PARAMETERS = tuple(signature(DensityEstimator).parameters)
 
 
 def _flat(X: Any) -> Any:
-    """One column of molecules, as pipelines hand them on, as a sequence; anything else as it is."""
+    """One column of molecules, as pipelines hand them on, as a sequence; anything else as it is.
+
+    A `ColumnTransformer` calls its columns ``transformer__column``: the column of SMILES is found by what follows.
+    """
+    if is_frame(X):
+        if X.shape[1] == 1:
+            return X.iloc[:, 0].tolist()
+        return X.rename(columns=lambda name: name.rpartition("__")[2] if isinstance(name, str) else name)
     if isinstance(X, np.ndarray):
         if X.ndim > 1 and X.size != len(X):
             raise InputError(f"X has shape {X.shape}; molecules come as one column")

@@ -11,7 +11,6 @@ from molscore.errors import LimitError, MolscoreError, OvertimeError
 from molscore.molecules.files.record import Record, bad_record
 from molscore.molecules.molecule import Molecule
 from molscore.pipelines.limits import Limits
-from molscore.screening.card import facts
 from molscore.screening.generate import Request, generate
 from molscore.screening.model import Model
 from molscore.screening.passes import check_sigma
@@ -65,7 +64,16 @@ class Service:
 
     def info(self) -> dict[str, Any]:
         """Facts about the model and the limits, JSON-able; a number that JSON cannot spell is None."""
-        known = facts(self.model) | {"resolution": self.resolution, "limits": asdict(self.limits)}
+        known = {
+            "model": self.model.name,
+            "weights": f"sha256:{self.model.weights}",
+            "distribution": self.model.distribution.name,
+            "elements": list(self.model.distribution.elements),
+            "atoms": [2, self.model.max_atoms],
+            "percentiles_at": self.model.resolutions,
+            "resolution": self.resolution,
+            "limits": asdict(self.limits),
+        }
         return json.loads(json.dumps(known), parse_constant=lambda _: None)
 
     def judge(

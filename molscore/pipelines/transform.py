@@ -7,7 +7,6 @@ import torch
 from torch_geometric.data import Batch, Data
 from torch_geometric.transforms import BaseTransform
 
-from molscore.errors import InputError
 from molscore.screening.judgements import Judgements
 from molscore.screening.model import Model, load
 from molscore.screening.scorer import Scorer
@@ -27,14 +26,11 @@ class AddLogLikelihood(BaseTransform):
     Args:
         model: a `Model`, a bundled model's name or a model folder.
         resolution: Å, at which densities are read.
-        distribution: one of the model's; None is its first. Not to be given with a `Model`.
+        distribution: one of the model's; None is its first, or that of a `Model`.
     """
 
     def __init__(self, model: Model | str = "qm9", resolution: float = 0.05, distribution: str | None = None) -> None:
-        if isinstance(model, Model) and distribution is not None:
-            raise InputError("a Model has its distribution; name one only with a model's name or folder")
-        loaded = model if isinstance(model, Model) else load(model, distribution)
-        self.scorer = Scorer(loaded, resolution, "log_likelihood")
+        self.scorer = Scorer(load(model, distribution), resolution, "log_likelihood")
 
     def forward(self, data: Data | Batch) -> Data | Batch:
         """The molecule or batch with the judgement written into it."""

@@ -1,26 +1,22 @@
 """A trained model in use: estimate, generate, filter, rank, report."""
 
-from molscore.screening.candidate import Candidate, Verdict
-from molscore.screening.generate import Request
-from molscore.screening.judgements import Judgements
-from molscore.screening.model import Model, load
-from molscore.screening.rank import Ranking, rank
-from molscore.screening.reference import Reference
-from molscore.screening.references import References, make_references
-from molscore.screening.scorer import Scored, Scorer
+from molscore.lazy import lazily
 
-__all__ = [
-    "Candidate",
-    "Judgements",
-    "Model",
-    "Ranking",
-    "Reference",
-    "References",
-    "Request",
-    "Scored",
-    "Scorer",
-    "Verdict",
-    "load",
-    "make_references",
-    "rank",
-]
+_HOMES = {
+    "Candidate": "molscore.screening.candidate",
+    "Judgements": "molscore.screening.judgements",
+    "Model": "molscore.screening.model",
+    "Ranking": "molscore.screening.rank",
+    "Reference": "molscore.screening.reference",
+    "References": "molscore.screening.references",
+    "Request": "molscore.screening.generate",
+    "Scored": "molscore.screening.scorer",
+    "Scorer": "molscore.screening.scorer",
+    "Verdict": "molscore.screening.candidate",
+    "load": "molscore.screening.model",
+    "make_references": "molscore.screening.references",
+}
+
+__all__ = list(_HOMES)
+
+__getattr__, __dir__ = lazily(__name__, _HOMES)

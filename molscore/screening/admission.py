@@ -1,18 +1,31 @@
-"""Which molecules a model can judge: known elements, and two atoms up to the largest that its distribution has seen."""
+"""Which molecules a model can judge: neutral closed shells in one piece, of known elements, and of two atoms up to the
+largest that its distribution has seen. One rule for every way in: files, SMILES strings and molecules of any kind."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from molscore.errors import ElementError, MolscoreError, PositionError, TooLargeError, TooSmallError
+from molscore.errors import (
+    ChargeError,
+    ElementError,
+    FragmentError,
+    MolscoreError,
+    PositionError,
+    RadicalError,
+    TooLargeError,
+    TooSmallError,
+)
 from molscore.molecules.batch import element_index
 from molscore.molecules.distribution import Distribution
 from molscore.molecules.elements import SYMBOLS
+from molscore.molecules.formula import check_formula
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.neighbours import check_geometry
 
-__all__ = ["admissible", "admit", "admit_all", "admit_counts", "check_extent", "element_counts"]
+__all__ = ["admissible", "admit", "admit_all", "admit_counts", "check_extent", "element_counts", "validate"]
 
 _MAX_EXTENT = 1000.0  # Å from the middle; no molecule of a model is so large, and squares of more lose all digits
 
@@ -37,12 +50,41 @@ def admit_counts(counts: Mapping[str, int], distribution: Distribution, label: s
             raise ElementError(f"{label}: element {symbol} is not one of {known}, which {distribution.name} has")
 
 
+class Stated(Protocol):
+    """What is said of a molecule apart from its geometry: a `Molecule`, or the outline of a SMILES string."""
+
+    counts: Mapping[str, int]
+    charge: int
+    unpaired: int
+    pieces: int
+
+
+def validate(found: Stated, distribution: Distribution, label: str = "molecule", whole_geometry: bool = False) -> None:
+    """Raise the error that says why a model of `distribution` cannot judge a molecule.
+
+    What could be mended comes first: pieces, then size and elements, then charge, unpaired electrons, geometry and
+    formula. Of the geometry only the extent is looked at unless `whole_geometry`: a density is of noisy positions, too,
+    but a molecule that someone has is in Å and in one piece, and has its hydrogens.
+    """
+    if found.pieces != 1:
+        raise FragmentError(f"{label} is in {found.pieces} pieces: there is no geometry for them together")
+    admit_counts(found.counts, distribution, label)
+    if found.charge:
+        raise ChargeError(f"{label} has a net charge of {found.charge:+d}: the model knows neutral molecules")
+    if found.unpaired:
+        raise RadicalError(f"{label} has unpaired electrons ({found.unpaired}): the model knows closed shells")
+    if isinstance(found, Molecule):
+        check_extent(found)
+        if whole_geometry:
+            check_geometry(found)
+    check_formula(found.counts)
+
+
 def admit_all(molecules: Sequence[Molecule], distribution: Distribution) -> None:
-    """`admit` each molecule; the error names the row, from 0."""
+    """`validate` each molecule; the error names the row, from 0."""
     for row, molecule in enumerate(molecules):
         try:
-            admit(molecule.numbers, distribution, molecule.label)
-            check_extent(molecule)
+            validate(molecule, distribution, molecule.label)
         except MolscoreError as error:
             raise type(error)(f"row {row}: {error}") from None
 

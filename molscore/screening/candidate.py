@@ -45,7 +45,7 @@ class Candidate(Molecule):
     unique: bool = False
     """Whether no candidate before it has the same SMILES; False without one."""
     novel: bool | None = None
-    """Whether the training data lack it, stereochemistry aside; None where that cannot be told."""
+    """Whether it is not in the list that the model holds (`Model.known`), stereochemistry aside; None without one."""
     log_likelihood: float = float("nan")
     """nats."""
     log_density: float = float("nan")

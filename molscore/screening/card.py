@@ -1,30 +1,75 @@
-"""What a model is, in facts: parameters, elements, sizes, training data, figures, resolutions."""
+"""What a model is, in facts: parameters, elements, sizes, training data, figures, resolutions.
 
-from collections.abc import Mapping
+They are read from the model's files, without the network: a look at a model needs no torch.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from math import prod
+from pathlib import Path
 from typing import Any
 
-from molscore.screening.model import Model
+from safetensors import SafetensorError, safe_open
+
+from molscore.errors import CheckpointError, DistributionError, InputError
+from molscore.molecules.distribution import Distribution
+from molscore.screening.bundled import bundled_names, folder_of, name_of
 
 __all__ = ["facts", "to_text"]
 
+_NO_PARAMETERS = ("extras.", "sigma_N")  # tensors of a checkpoint that are not learnt
 
-def facts(model: Model) -> dict[str, Any]:
-    """JSON-able facts by name."""
-    distribution = model.distribution
+
+def facts(name_or_folder: str | Path = "qm9", distribution: str | None = None) -> dict[str, Any]:
+    """JSON-able facts by name of a bundled model or a model folder, for one of its distributions, else the first.
+
+    Raises `CheckpointError` or `DistributionError`, as `molscore.load` does.
+    """
+    folder = folder_of(name_or_folder)
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise CheckpointError(f"no model folder {str(name_or_folder)!r}: {weights} is missing{bundled_names()}")
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        distributions = [Distribution.from_dict(values) for values in config["distributions"]]
+        named = {known.name: known for known in distributions}
+        chosen = named.get(distribution) if distribution is not None else distributions[0]
+        if chosen is None:
+            raise DistributionError(f"model {name_of(folder)} holds {', '.join(named)}, not {distribution!r}")
+        with safe_open(weights, framework="numpy") as tensors:
+            shapes = {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}  # noqa: SIM118
+            stem = f"extras.reference.{chosen.name}."
+            tables = [name for name in shapes if name.startswith(stem) and name.endswith(".resolutions")]
+            resolutions = tensors.get_tensor(tables[0]).tolist() if tables else []
+        return {
+            "model": name_of(folder),
+            "weights": f"sha256:{sha256(weights.read_bytes()).hexdigest()}",
+            "parameters": sum(prod(shape) for name, shape in shapes.items() if not name.startswith(_NO_PARAMETERS)),
+            "network": dict(config["model"]),
+            "distribution": chosen.name,
+            "distributions": list(named),
+            "elements": list(chosen.elements),
+            "atoms": [2, chosen.max_atoms],
+            "training_molecules": chosen.n_molecules,
+            "training_formulas": len(chosen.formula_counts),
+            "percentiles_at": resolutions,
+            **_known(shapes, chosen.name),
+            "info": dict(config.get("info", {})),
+        }
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, SafetensorError, InputError) as error:
+        line = " ".join(str(error).split()) or type(error).__name__
+        raise CheckpointError(f"{folder}: the checkpoint is corrupt or of another version: {line[:200]}") from None
+
+
+def _known(shapes: Mapping[str, Sequence[int]], name: str) -> dict[str, Any]:
+    """What novel molecules are not in, and how many these are; see `molscore.screening.model.Model.known`."""
+    shape = shapes.get(f"extras.known.{name}", shapes.get("extras.known"))
+    if shape is None:
+        return {"novel_means_not_in": None, "known_molecules": None}
     return {
-        "model": model.name,
-        "weights": f"sha256:{model.weights}",
-        "parameters": sum(parameter.numel() for parameter in model.network.parameters()),
-        "network": model.network.config.to_dict(),
-        "distribution": distribution.name,
-        "distributions": [known.name for known in model.checkpoint.distributions],
-        "elements": list(distribution.elements),
-        "atoms": [2, model.max_atoms],
-        "training_molecules": distribution.n_molecules,
-        "training_formulas": len(distribution.formula_counts),
-        "percentiles_at": model.resolutions,
-        "known_molecules": None if model.known is None else len(model.known),
-        "info": model.checkpoint.info,
+        "novel_means_not_in": name if len(shape) == 2 else f"the training molecules of {name}",
+        "known_molecules": shape[0],
     }
 
 

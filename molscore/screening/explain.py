@@ -12,9 +12,9 @@ from molscore.molecules.drawing import draw_weights
 from molscore.molecules.files import read
 from molscore.molecules.files.source import format_of
 from molscore.molecules.molecule import Molecule
-from molscore.screening.model import DEFAULT_SIGMA, Model
+from molscore.screening.model import DEFAULT_SIGMA, Model, load
 
-__all__ = ["FULL_COLOUR", "Explanation", "explain", "first_of"]
+__all__ = ["FULL_COLOUR", "Explanation", "check_picture", "explain", "first_of"]
 
 FULL_COLOUR = 5.0  # nats less likely than usual: full red, so that pictures compare
 
@@ -66,17 +66,23 @@ class Explanation:
     def draw(self, path: str | Path) -> None:
         """SVG or PNG by suffix: red atoms make the molecule unlikely, blue ones fit better than usual.
 
-        The colour is full at `FULL_COLOUR` nats; hydrogens count with the atom that they are bonded to.
+        The colour is full at `FULL_COLOUR` nats; hydrogens count with the atom that they are bonded to. Raises
+        `InputError` for another suffix.
         """
-        legend = f"red: less likely than usual for such an atom, full at {FULL_COLOUR:g} nats; at {self.resolution:g} Å"
+        # RDKit's fonts leave an Å out
+        at = f"at {self.resolution:g} angstrom"
+        legend = f"red: less likely than usual for such an atom, full at {FULL_COLOUR:g} nats; {at}"
+        check_picture(path)
         draw_weights(self.molecule, self.missing, path, legend, full=FULL_COLOUR)
 
 
-def explain(model: Model, molecule: Any, resolution: float = DEFAULT_SIGMA) -> Explanation:
+def explain(model: Model | str | Path, molecule: Any, resolution: float = DEFAULT_SIGMA) -> Explanation:
     """The log-density of one molecule atom by atom, beside what is usual in geometries of its kind.
 
+    `model` is a `Model` or what `molscore.load` takes.
     Raises `InputError` for more molecules than one and for a model that does not hold what is usual.
     """
+    model = load(model)
     found = model.molecules(molecule)
     if len(found) != 1:
         raise InputError(f"one molecule is explained at a time, not {len(found)}")
@@ -85,6 +91,12 @@ def explain(model: Model, molecule: Any, resolution: float = DEFAULT_SIGMA) -> E
         raise InputError(f"model {model.name} does not hold what is usual for an atom; make its tables again")
     usual, deviation = tables.atoms.at(found[0], resolution)
     return Explanation(found[0], resolution, model.atom_contributions(found, resolution)[0], usual, deviation)
+
+
+def check_picture(path: str | Path) -> None:
+    """Raise `InputError` for a file that is neither ``.svg`` nor ``.png``."""
+    if Path(path).suffix.lower() not in (".svg", ".png"):
+        raise InputError(f"{path}: a picture is .svg or .png")
 
 
 def first_of(text: str) -> Molecule | str:

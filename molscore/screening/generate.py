@@ -66,7 +66,7 @@ def generate(
         model.reference.index_of(request.resolution)
     by = choose_order(model, request.by or DRAWN, request.resolution)
     if request.novel and model.known is None:
-        raise InputError(f"model {model.name} holds no list of its training molecules to tell novel ones by")
+        raise InputError(f"model {model.name} holds no list of known molecules to tell novel ones by")
     counts = draw_formulas(model, request.n, request.seed, request.formula, request.n_atoms)
     settings = (request.seed, request.steps, request.sampler)
     drawn = draw_positions(model, counts, *settings, progress, tick, request.temperature, request.guidance)
@@ -76,7 +76,7 @@ def generate(
         candidates.append(inspect(molecule, index, model.known))
     candidates = judge(model, mark_duplicates(candidates), request.resolution, by)
     if request.novel:
-        candidates = [_known_turned_down(candidate) for candidate in candidates]
+        candidates = [_known_turned_down(candidate, model.known.name) for candidate in candidates]
     if request.keep < 1:
         candidates = density_filter(candidates, request.keep)
     return ranked(candidates)
@@ -117,9 +117,9 @@ def _has_extent(molecule: Molecule) -> bool:
     return True
 
 
-def _known_turned_down(candidate: Candidate) -> Candidate:
+def _known_turned_down(candidate: Candidate, known: str) -> Candidate:
     if candidate.passed and not candidate.novel:
-        return replace(candidate, verdict=Verdict("novel", "in the training data", "not in the training data"))
+        return replace(candidate, verdict=Verdict("novel", f"in {known}", f"not in {known}"))
     return candidate
 
 

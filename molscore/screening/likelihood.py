@@ -8,8 +8,8 @@ The last term makes it the density of an unordered molecule: the n_k! orders of 
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 __all__ = ["Terms", "log_permutations"]
 
@@ -32,4 +32,4 @@ class Terms(NamedTuple):
 
 def log_permutations(counts: NDArray[np.integer]) -> NDArray[np.float64]:
     """sum_k ln n_k! of element counts (M, E): (M,)."""
-    return gammaln(np.asarray(counts) + 1.0).sum(-1)
+    return torch.lgamma(torch.from_numpy(np.asarray(counts) + 1.0)).numpy().sum(-1)

@@ -21,6 +21,7 @@ from molscore.nn.composition import FormulaPmf
 from molscore.nn.heads import Estimate
 from molscore.screening import passes
 from molscore.screening.admission import admit_all, element_counts
+from molscore.screening.bundled import bundled_names, folder_of, name_of
 from molscore.screening.candidate import Candidate
 from molscore.screening.criteria import Case, criterion
 from molscore.screening.generate import Request, generate
@@ -28,9 +29,8 @@ from molscore.screening.likelihood import Terms, log_permutations
 from molscore.screening.reference import ETKDG, Reference
 from molscore.screening.references import References
 
-__all__ = ["BUNDLED", "Model", "load"]
+__all__ = ["Model", "load"]
 
-BUNDLED = Path(__file__).resolve().parents[1] / "models"
 DEFAULT_SIGMA = 0.05
 
 
@@ -56,15 +56,14 @@ class Model:
     @classmethod
     def from_pretrained(cls, name_or_folder: str | Path = "qm9", distribution: str | None = None) -> "Model":
         """A bundled model by its name, else a folder; raises `CheckpointError` for what is neither."""
-        bundled = BUNDLED / str(name_or_folder)
-        folder = bundled if _is_name(str(name_or_folder)) and bundled.is_dir() else Path(name_or_folder)
+        folder = folder_of(name_or_folder)
         try:
             checkpoint = from_pretrained(folder)
         except CheckpointError as error:
-            raise CheckpointError(f"{error}{_bundled_names()}") from None
+            raise CheckpointError(f"{error}{bundled_names()}") from None
         weights = folder / "model.safetensors"
         digest = sha256(weights.read_bytes()).hexdigest() if weights.is_file() else "unknown"
-        return cls(checkpoint, _name_of(folder), distribution, digest)
+        return cls(checkpoint, name_of(folder), distribution, digest)
 
     def save_pretrained(self, folder: str | Path, card: str = "") -> Path:
         """Write the checkpoint folder; raises `OutputError` where that cannot be done."""
@@ -112,9 +111,13 @@ class Model:
 
     @cached_property
     def known(self) -> Known | None:
-        """The training molecules by hash, where the checkpoint has them."""
-        hashes = self.checkpoint.extras.get("known")
-        return None if hashes is None else Known(hashes.cpu().numpy())
+        """The molecules that are not novel, where the checkpoint has a list: all of the data set, or of training."""
+        name, extras = self.distribution.name, self.checkpoint.extras
+        table = extras.get(f"known.{name}", extras.get("known"))
+        if table is None:
+            return None
+        whole = table.dtype == torch.uint8  # older models have those of training, eight bytes each
+        return Known.unpack(table.cpu().numpy().copy(), name if whole else f"the training molecules of {name}")
 
     def molecules(self, molecules: Any) -> list[Molecule]:
         """What was given as `Molecule` objects that the model can judge; raises naming the first that it cannot."""
@@ -174,27 +177,22 @@ class Model:
         """
         return generate(self, Request(n=n, seed=seed, **options), progress)
 
+    def __reduce__(self) -> tuple[type["Model"], tuple[Any, ...]]:
+        """What makes a copy in another process; tables that are made of the checkpoint are made there again."""
+        return Model, (self.checkpoint, self.name, self.distribution.name, self.weights)
+
     def __repr__(self) -> str:
         elements = " ".join(self.distribution.elements)
         return f"Model({self.name!r}, distribution={self.distribution.name!r}, {elements}, 2 to {self.max_atoms} atoms)"
 
 
-def load(name_or_folder: str | Path = "qm9", distribution: str | None = None) -> Model:
-    """A bundled model by its name, or a model folder; raises `CheckpointError` or `DistributionError`."""
-    return Model.from_pretrained(name_or_folder, distribution)
+def load(model: "Model | str | Path" = "qm9", distribution: str | None = None) -> Model:
+    """A bundled model by its name, or a model folder; a `Model` is returned as it is.
 
-
-def _name_of(folder: Path) -> str:
-    """The folder's own name; `molscore train` calls every one ``model``, in a folder that has the name of the run."""
-    folder = folder.resolve()
-    return folder.parent.name if folder.name == "model" else folder.name
-
-
-def _is_name(text: str) -> bool:
-    return text not in ("", ".", "..") and Path(text).name == text
-
-
-def _bundled_names() -> str:
-    """The bundled models, for an error message."""
-    names = sorted(path.parent.name for path in BUNDLED.glob("*/config.json"))
-    return f" (bundled: {', '.join(names)})" if names else " (no model is bundled)"
+    Raises `CheckpointError` or `DistributionError`, `InputError` for a `Model` of another distribution.
+    """
+    if not isinstance(model, Model):
+        return Model.from_pretrained(model, distribution)
+    if distribution not in (None, model.distribution.name):
+        raise InputError(f"the model is loaded for {model.distribution.name}, not for {distribution}")
+    return model

@@ -1,6 +1,6 @@
 """`rank`: a library in, every row judged: read, conformers, the network, out, chunk by chunk."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,13 +9,14 @@ from tqdm import tqdm
 
 from molscore.errors import InputError
 from molscore.molecules.files.record import Record
-from molscore.screening.columns import columns_of
+from molscore.screening.columns import columns_of, output_name
 from molscore.screening.criteria import choose_order
 from molscore.screening.duplicates import DUPLICATE, mark_duplicates
+from molscore.screening.frames import is_frame
 from molscore.screening.model import Model, load
 from molscore.screening.pooled import PooledScorer
 from molscore.screening.records import records_of
-from molscore.screening.scorer import Scored, Scorer
+from molscore.screening.scorer import COLUMNS, Scored, Scorer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,16 +82,15 @@ def rank(
         seed: of geometries for rows that have none (ETKDGv3 and MMFF94s).
         workers: processes for those; None is one a core.
 
-    The columns of the input are kept, those of `molscore.screening.scorer.COLUMNS` added; ``attrs["by"]`` says which
-    order was used. A bad row has a status and an error; one with a molecule seen before has the status ``duplicate``
-    and its numbers. Raises `InputError` for a source, resolution or order that cannot be used.
+    The columns of the input are kept, and the index of a DataFrame or Series: each row has its own label. Those of
+    `molscore.screening.scorer.COLUMNS` are added; ``attrs["by"]`` says which order was used. A bad row has a status and
+    an error; one with a molecule seen before has the status ``duplicate`` and its numbers. Raises `InputError` for a
+    source, resolution or order that cannot be used.
     """
-    import pandas as pd
-
-    model = model if isinstance(model, Model) else load(model)
+    model = load(model)
     scorer = Scorer(model, resolution, choose_order(model, by, resolution), seed)
     judged: Iterable[Scored] = Ranking(scorer, source, smiles_column, workers, progress)
-    frame = pd.DataFrame([columns_of(scored) for scored in (sort_scored(judged, scorer.by) if sort else judged)])
+    frame = _frame_of(sort_scored(judged, scorer.by) if sort else list(judged), source)
     frame.attrs["by"] = scorer.by
     return frame
 
@@ -104,6 +104,35 @@ def sort_scored(judged: Iterable[Scored], by: str) -> list[Scored]:
         return (group, -(value or 0.0), -(whole or 0.0))
 
     return sorted(judged, key=key)
+
+
+def _frame_of(judged: Sequence[Scored], source: Any) -> "pd.DataFrame":
+    """A row for each that was judged. With a DataFrame or Series as source its index stays, and each row has its own
+    label; with a DataFrame its columns stay as they are too, values, types and all.
+    """
+    import pandas as pd
+
+    rows = [scored.record.row for scored in judged]
+    if is_frame(source):
+        given = source.iloc[rows]
+        given.columns = [output_name(name) if isinstance(name, str) else name for name in source.columns]
+        return pd.concat([given, pd.DataFrame([scored.columns for scored in judged], index=given.index)], axis=1)
+    told = [columns_of(scored) for scored in judged]
+    names = dict.fromkeys(name for columns in told for name in columns)
+    columns = {name: _exact([columns.get(name) for columns in told], name) for name in names}
+    return pd.DataFrame(columns, index=source.index[rows] if isinstance(source, pd.Series) else None)
+
+
+def _exact(values: list[Any], name: str) -> Any:
+    """Whole numbers of the input stay whole where some are missing: as floats, those above 2^53 would change."""
+    import pandas as pd
+
+    if name not in COLUMNS and None in values and {type(value) for value in values} == {int, type(None)}:
+        try:
+            return pd.array(values, dtype="Int64")
+        except (OverflowError, TypeError):
+            return pd.Series(values, dtype=object)
+    return values
 
 
 def _prepend(first: Record, rest: Iterator[Record]) -> Iterator[Record]:

@@ -8,34 +8,26 @@ from molscore.errors import InputError, MolscoreError
 from molscore.molecules.chem import smiles_of
 from molscore.molecules.convert import as_molecule
 from molscore.molecules.files import Record
-from molscore.molecules.files.columns import smiles_column as find_column
 from molscore.molecules.files.reading import scan
 from molscore.molecules.files.record import bad_record
 from molscore.molecules.molecule import Molecule
+from molscore.screening.frames import is_frame, records_of_frame
 
 __all__ = ["records_of"]
 
 
 def records_of(source: Any, smiles_column: str | None = None) -> Iterator[Record]:
-    """One record a row: of a file (a path, or ``-``), a DataFrame with a column of SMILES, or an iterable of SMILES
+    """One record a row: of a file (a path, or ``-``), a DataFrame with SMILES or geometries, or an iterable of SMILES
     strings and RDKit, PyG, ASE and our molecules. A bad row is a record that says so, but SMILES strings are not looked
     into; anything else is an `InputError`.
     """
     if isinstance(source, (str, os.PathLike)):
         return (make() for make in scan(source, smiles_column).rows)
-    if hasattr(source, "columns") and hasattr(source, "to_dict"):
-        column = find_column([str(name) for name in source.columns], smiles_column, "the DataFrame")
-        return _of_frame(source, column)
+    if is_frame(source):
+        return records_of_frame(source, smiles_column)
     if not isinstance(source, Iterable):
         raise InputError(f"a {type(source).__name__} is not a file, a DataFrame or an iterable of molecules")
     return (_of_object(row, item) for row, item in enumerate(source))
-
-
-def _of_frame(frame: Any, column: str) -> Iterator[Record]:
-    for row, columns in enumerate(frame.to_dict("records")):
-        columns = {str(name): value for name, value in columns.items()}
-        smiles = columns[column]
-        yield Record(row, None, smiles.strip() if isinstance(smiles, str) else "", columns)
 
 
 def _of_object(row: int, item: Any) -> Record:
@@ -48,7 +40,7 @@ def _of_object(row: int, item: Any) -> Record:
         return Record(row, None, item.strip(), {"smiles": item})
     try:
         if hasattr(item, "GetNumConformers") and not (item.GetNumConformers() and item.GetConformer().Is3D()):
-            smiles = smiles_of(item)
+            smiles = smiles_of(item, imines=True)
             return Record(row, None, smiles, {"smiles": smiles})
         molecule = as_molecule(item)
     except MolscoreError as error:

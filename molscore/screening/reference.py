@@ -49,9 +49,7 @@ class Reference:
         """Place of a resolution among those stored."""
         return place(self.resolutions, resolution)
 
-    def to_extras(
-        self, distribution: str, geometry: str = GIVEN, quantity: str = LOG_LIKELIHOOD
-    ) -> dict[str, Tensor]:
+    def to_extras(self, distribution: str, geometry: str = GIVEN, quantity: str = LOG_LIKELIHOOD) -> dict[str, Tensor]:
         """Tensors to keep in a checkpoint."""
         values = (self.resolutions, self.sizes, self.quantiles.astype(np.float32))
         return dict(zip(_names(distribution, geometry, quantity), map(torch.tensor, values), strict=True))
@@ -79,7 +77,7 @@ def stored(extras: Mapping[str, Tensor], names: Sequence[str], what: str) -> lis
     if not any(name in extras for name in names):
         return None
     try:
-        return [extras[name].double().numpy() for name in names]
+        return [extras[name].double().numpy().copy() for name in names]
     except KeyError as error:
         raise CheckpointError(f"the checkpoint's {what} lack {error}") from None
 

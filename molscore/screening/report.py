@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from molscore import __version__
+from molscore.molecules.known import Known
 from molscore.molecules.molecule import Molecule
 from molscore.screening.candidate import Candidate
 from molscore.screening.duplicates import DUPLICATE
@@ -48,7 +49,7 @@ class Draws:
 
     def summary(self) -> str:
         """One line about all that were drawn."""
-        return candidate_summary(self.candidates)
+        return candidate_summary(self.candidates, self.model.known)
 
 
 def candidate_rows(candidates: Iterable[Candidate], rejected: bool = False) -> Iterator[FileRow]:
@@ -56,18 +57,22 @@ def candidate_rows(candidates: Iterable[Candidate], rejected: bool = False) -> I
     return ((c, c.columns(), c.mol) for c in candidates if c.passed or rejected)
 
 
-def candidate_summary(candidates: Sequence[Candidate]) -> str:
-    """One line: how many were drawn and passed, and which checks turned down the rest."""
+def candidate_summary(candidates: Sequence[Candidate], listed: Known | None = None) -> str:
+    """One line: how many were drawn and passed, how many of these are not `listed`, which checks turned down the rest.
+    """
     reasons = Counter(c.verdict.check for c in candidates if not c.passed)
     down = ", ".join(f"{check} {n}" for check, n in sorted(reasons.items()))
     passed = sum(c.passed for c in candidates)
     known = [c for c in candidates if c.passed and c.novel is not None]
-    novel = f", {sum(bool(c.novel) for c in known)} of them novel" if known else ""
+    novel = f", {sum(bool(c.novel) for c in known)} of them novel (not in {listed})" if known else ""
     return f"{len(candidates)} drawn, {passed} passed{novel}" + (f"; turned down by check: {down}" if down else "")
 
 
-def ranking_summary(statuses: Mapping[str, int], renamed: Mapping[str, str], by: str, resolution: float) -> list[str]:
-    """Lines: how many rows, how many of each status; what the order is; which input columns have another name."""
+def ranking_summary(
+    statuses: Mapping[str, int], renamed: Mapping[str, str], by: str, resolution: float, garbled: int = 0
+) -> list[str]:
+    """Lines: how many rows, how many of each status; what the order is; which input columns have another name; in how
+    many rows bytes were no UTF-8."""
     total, ok, again = sum(statuses.values()), statuses.get("ok", 0), statuses.get(DUPLICATE, 0)
     bad = ", ".join(f"{status} {n}" for status, n in sorted(statuses.items()) if status not in ("ok", DUPLICATE))
     lines = [f"{total} rows, {ok} judged at a resolution of {resolution:g} Å"]
@@ -75,4 +80,6 @@ def ranking_summary(statuses: Mapping[str, int], renamed: Mapping[str, str], by:
     lines.append(f"order: {by}")
     if renamed:
         lines.append("input columns renamed: " + ", ".join(f"{old} -> {new}" for old, new in renamed.items()))
+    if garbled:
+        lines.append(f"{garbled} rows hold bytes that are not UTF-8, written as U+FFFD: convert the file to keep them")
     return lines

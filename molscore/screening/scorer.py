@@ -18,8 +18,9 @@ from molscore.molecules.files.record import Record
 from molscore.molecules.molecule import Molecule
 from molscore.screening.criteria import DIGITS, ORDERS, check_order, criterion
 from molscore.screening.ensemble import together
+from molscore.screening.frames import is_frame
 from molscore.screening.judgements import Judgements
-from molscore.screening.model import Model
+from molscore.screening.model import Model, load
 from molscore.screening.passes import check_sigma
 from molscore.screening.records import records_of
 from molscore.screening.triage import Triage, triage
@@ -62,6 +63,7 @@ class Scored(NamedTuple):
 class Scorer:
     """Judges records. A record that cannot be judged gets a status and an error; none is ever dropped or moved.
 
+    `model` is a `Model`, or what `molscore.load` takes, such as ``"qm9"``, and then holds the `Model` of that name.
     With several `conformers` the log-density of a molecule without geometry is that of `molscore.screening.ensemble`.
     Raises `InputError` for a resolution or an order that the model does not have, and for numbers out of range.
     """
@@ -74,6 +76,7 @@ class Scorer:
     conformers: int = 1  # of such a molecule
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "model", load(self.model))
         check_sigma(self.resolution)
         check_order(self.model, self.by, self.resolution)
         if not self.time_limit > 0:
@@ -97,11 +100,12 @@ class Scorer:
         ]
 
     def judge(self, molecules: Any, embed_all: Embed | None = None) -> Judgements:
-        """Molecules in, arrays out: SMILES, RDKit, PyG, ASE or our molecules, one string, or a DataFrame of SMILES.
+        """Molecules in, arrays out: SMILES, RDKit, PyG, ASE or our molecules, one string, or a DataFrame of SMILES
+        or geometries.
 
         Nothing is read from a file. What cannot be judged has NaN and a status.
         """
-        source = molecules if hasattr(molecules, "to_dict") and hasattr(molecules, "columns") else as_list(molecules)
+        source = molecules if is_frame(molecules) else as_list(molecules)
         return Judgements.of([scored.columns for scored in self(list(records_of(source)), embed_all)])
 
     def embed_here(self, smiles: Sequence[str]) -> list[list[Molecule] | MolscoreError]:

@@ -82,9 +82,7 @@ class UsualAtoms:
         return cls(tuple(elements), resolutions, mean, deviation)
 
 
-def _kinds(
-    molecules: Sequence[Molecule], elements: Sequence[str]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _kinds(molecules: Sequence[Molecule], elements: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Row of the element and number of neighbours of each atom of all molecules, (ΣN,) each."""
     rows = element_index(elements)[np.concatenate([molecule.numbers for molecule in molecules])]
     neighbours = np.concatenate([neighbour_counts(molecule) for molecule in molecules])

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from molscore.datasets.qm9 import load
+from molscore.datasets.load import load
 from molscore.datasets.statistics import distribution_of
 from molscore.errors import CheckpointError, InputError, OutputError
 from molscore.molecules.atomic import reason_of, replacing

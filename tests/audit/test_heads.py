@@ -24,8 +24,8 @@ def test_true_heads_agree_and_beat_wrong_ones(generator: torch.Generator) -> Non
     x = mixture.sample(N, generator)[0]
     right = heads_part(squares_of(Known(mixture, N), x, np.arange(N), SIGMAS, 0), SIGMAS, N)
     wrong = heads_part(squares_of(Scaled(mixture, N), x, np.arange(N), SIGMAS, 0), SIGMAS, N)
-    assert all(verdict.passed for verdict in right.verdicts)
-    assert not any(verdict.passed for verdict in wrong.verdicts)
+    assert all(check.passed for check in right.checks)
+    assert not any(check.passed for check in wrong.checks)
     for true, false in zip(right.tables[0].rows, wrong.tables[0].rows, strict=True):
         assert true[1] == pytest.approx(1.0, abs=1e-6)
         assert true[3] == pytest.approx(true[4], abs=1e-6)

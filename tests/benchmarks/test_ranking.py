@@ -1,10 +1,12 @@
 """The library of the ranking benchmark is as broken as it says, and what a ranking loses is seen."""
 
+import sys
+
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
-from benchmarks.ranking_library import BREAKS, broken_library, lost, peak_mib
-from benchmarks.ranking_stages import SECONDS, clocked
+from benchmarks.ranking import BREAKS, broken_library, lost, watched
 from molscore.molecules.files import read
 from tests import tiny
 
@@ -34,8 +36,9 @@ def test_what_is_lost_is_counted(tmp_path) -> None:
     assert counted([0, 1, 2, 3], ["ok", "unparsable", None, "pattern"]) == 1
 
 
-def test_clocks_count_what_they_are_put_on() -> None:
-    SECONDS.clear()
-    assert clocked("a", sum)([1, 2]) == 3
-    assert list(SECONDS) == ["a"] and SECONDS["a"] >= 0
-    assert peak_mib() > 10
+def test_a_run_is_watched() -> None:
+    program = "import time; x = b'x' * ({} << 20); time.sleep(0.5)"
+    small, large = (watched([sys.executable, "-c", program.format(n)]).peak_mib for n in (1, 200))
+    assert 150 < large - small < 250
+    with pytest.raises(SystemExit, match="exit code 3"):
+        watched([sys.executable, "-c", "raise SystemExit(3)"])

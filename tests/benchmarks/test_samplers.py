@@ -5,7 +5,7 @@ import json
 import pytest
 
 from benchmarks.generation import FIGURES, Setting, figures, measure
-from benchmarks.readme import table
+from benchmarks.pages import table
 from benchmarks.samplers import COLUMNS, REAL, kept, plot_of, result_of, row_of, wanted
 from tests import tiny
 

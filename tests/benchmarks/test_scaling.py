@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.readme import table
+from benchmarks.pages import table
 from benchmarks.scaling import AT_ATOMS, AT_BATCH, COLUMNS, draw, exponent, point, result_of
 
 

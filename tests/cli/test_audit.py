@@ -8,12 +8,12 @@ from tests import tiny
 
 def test_audit_prints_and_saves(run, folder, tmp_path) -> None:
     MoleculeSet.from_molecules(tiny.geometries()).save(tmp_path / "data.parquet")
-    done = run("audit", "--model", folder, "--data", "data.parquet", "-n", 6, "--part", "edm", "-o", "found")
+    done = run("audit", "--model", folder, "--data", "data.parquet", "-n", 6, "--part", "heads", "-o", "found")
     assert done.exit_code == 0
-    assert "NLL, this model" in done.stdout
+    assert "is the score the slope" in done.stdout
     assert "audit.json" in done.stderr
     result = json.loads((tmp_path / "found" / "audit.json").read_text())
-    assert result["parts"][0]["name"] == "edm"
+    assert result["parts"][0]["name"] == "heads"
     assert result["provenance"]["model"] == "tiny"
 
 

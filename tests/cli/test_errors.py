@@ -1,14 +1,20 @@
 """Bad input: exit code 2 and exactly one line that says what and where; no traceback, no half-written file."""
 
+import errno
 import gzip
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from molscore.cli import main as program
+from molscore.screening import Model
 from tests import tiny
+from tests.house.sources import ROOT
 
 
 def assert_one_line(done, *words: str) -> None:
@@ -129,6 +135,8 @@ def spoil(broken: Path, how: str) -> None:
 )
 @pytest.mark.parametrize("command", ["info", "generate -n 2", "rank in.smi"])
 def test_a_broken_checkpoint_is_named(run, broken, how, command) -> None:
+    if (how, command) == ("another size", "info"):
+        pytest.skip("info reads the facts of a model, not its network")
     Path("in.smi").write_text("C\n")
     spoil(broken, how)
     assert_one_line(run(*command.split(), "--model", broken), "broken")
@@ -158,10 +166,48 @@ def test_an_interruption_is_told_from_an_error(run, folder, monkeypatch) -> None
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("molscore.screening.model.load", interrupted)
+    monkeypatch.setattr("molscore.screening.card.facts", interrupted)
     done = run("info", "--model", folder)
     assert done.exit_code == 130
     assert "Traceback" not in done.output
+
+
+def test_a_full_temporary_folder_is_one_line(run, folder, tmp_path, monkeypatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "in.smi").write_text("CC\n")
+    monkeypatch.setattr("molscore.molecules.files.writing._write_csv", full)
+    done = run("rank", "in.smi", "--model", folder)
+    assert done.exit_code == 2 and done.stderr.splitlines()[-1].endswith("temporary file: no space left on device")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is always full")
+def test_a_full_disk_and_a_reader_that_leaves_are_no_tracebacks(folder) -> None:
+    command = [sys.executable, "-m", "molscore", "info", "--model", folder]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "molscore: error: standard output or a temporary file: no space left on device\n"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_output_is_utf_8_whatever_the_terminal_says_and_info_needs_no_torch(tmp_path) -> None:
+    model = tiny.model()
+    renamed = Model(model.checkpoint._replace(info={"by": "Å"}), "tiny").save_pretrained(tmp_path / "tiny")
+    script = """if True:
+        import sys
+        from molscore.cli import main
+        try: main(sys.argv[1:])
+        finally: assert "torch" not in sys.modules
+    """
+    command = [sys.executable, "-c", script, "info", "--model", renamed]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert "Å".encode() in done.stdout
 
 
 def test_a_bug_is_not_hidden(run, folder, monkeypatch) -> None:

@@ -49,6 +49,7 @@ def test_shards_are_merged_and_the_best_taken(run, folder, library, tmp_path, sm
     assert run("top", "parts", "-n", 5, "--by", "log_likelihood", "-o", "likely.parquet").exit_code == 0
     refused(run("top", "parts", "--by", "beauty"), "beauty", "percentile")
     refused(run("top", tmp_path), "manifest.json")
+    refused(run("top", "best.csv"), "best.csv is a file", "-o FOLDER/", "--sort")
 
 
 def test_a_folder_keeps_the_parts(run, folder, library, small_parts) -> None:

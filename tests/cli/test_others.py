@@ -17,6 +17,7 @@ def test_info_tells_the_same_as_text_and_as_json(run, folder) -> None:
     assert facts["elements"] == list(tiny.ELEMENTS)
     assert facts["percentiles_at"] == [0.02, 0.05, 0.1, 0.2]
     assert facts["known_molecules"] == len(tiny.LIBRARY[::2])
+    assert facts["novel_means_not_in"] == "tiny"
     assert facts["info"]["figures"] == {"atom_stability": 12.5}
     assert facts["parameters"] == sum(p.numel() for p in tiny.model().network.parameters())
     for word in ("H C N O F", "0.02 0.05 0.1 0.2", "12.5", f"{facts['parameters']:,}", facts["weights"]):
@@ -59,6 +60,6 @@ def test_train_makes_a_model_that_ranks_and_generates(run, tmp_path) -> None:
     model = load("run/model")
     assert model.name == "run"
     assert model.resolutions == [0.02, 0.05, 0.1, 0.2]
-    assert model.known is not None and model.known.contains("OCC")
+    assert str(model.known) == "qm9, 27 molecules" and model.known.contains("OCC")
     again = run("train", "run.toml")
     assert again.exit_code == 2 and "--resume" in again.stderr

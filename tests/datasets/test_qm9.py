@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from molscore.datasets import qm9
+from molscore.datasets.assembly import summary
+from molscore.datasets.load import load
 from molscore.datasets.statistics import distribution_of
 from molscore.errors import InputError
 from molscore.evaluation.stability import stability
@@ -76,17 +78,15 @@ def test_a_complete_package_is_written_split_and_read(pack, tmp_path, monkeypatc
     monkeypatch.syspath_prepend(str(pack.parents[1]))
     monkeypatch.setattr(qm9, "N_MOLECULES", 3)
     monkeypatch.setattr(qm9, "SPLIT_SIZES", {"train": 1, "valid": 1, "test": 1})
-    line = qm9.prepare(tmp_path / "qm9.parquet")
+    line = summary("set.parquet", qm9.build(tmp_path / "qm9.parquet"))
     assert "3 molecules, 8 atoms" in line and "\n" not in line
-    parts = [qm9.load(tmp_path / "qm9.parquet", split) for split in ("train", "valid", "test")]
+    parts = [load(tmp_path / "qm9.parquet", split) for split in ("train", "valid", "test")]
     assert sorted(int(part.columns["index"][0]) for part in parts) == [2, 4, 7]
-    with pytest.raises(InputError, match="no split 'rest'"):
-        qm9.load(tmp_path / "qm9.parquet", "rest")
+    whole = load(tmp_path / "qm9.parquet")
+    assert whole.n_bonds.tolist() == [2, 2, 1] and sorted(whole.bonds[2:4].tolist()) == [[0, 1, 3], [0, 2, 1]]
 
 
-def test_a_missing_or_broken_file_is_named(tmp_path, pack) -> None:
-    with pytest.raises(InputError, match="molscore data qm9"):
-        qm9.load(tmp_path / "qm9.parquet")
+def test_a_broken_package_is_named(pack) -> None:
     (pack / "qm9_part2.csv").unlink()
     with pytest.raises(InputError, match="cannot read qm9pack"):
         qm9.read_pack(pack)
@@ -94,7 +94,7 @@ def test_a_missing_or_broken_file_is_named(tmp_path, pack) -> None:
 
 @pytest.mark.skipif(not BUILT.exists(), reason="data/qm9.parquet is not built: molscore data qm9")
 def test_the_real_file_is_edms_data() -> None:
-    train, test = qm9.load(BUILT, "train"), qm9.load(BUILT, "test")
+    train, test = load(BUILT, "train"), load(BUILT, "test")
     distribution = distribution_of("qm9", train)
     p = np.array(list(distribution.size_counts.values())) / 100_000
     assert -(p * np.log(p)).sum() == pytest.approx(2.4757, abs=1e-4)  # EDM's stored histogram, in nats

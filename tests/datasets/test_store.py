@@ -1,5 +1,6 @@
 """A molecule set is a list of molecules, only faster."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,12 @@ from molscore.molecules.files.reading import read
 ELEMENTS = ("H", "C", "N", "O", "F")
 
 
+ARRAYS = ("numbers", "positions", "sizes", "bonds", "n_bonds")
+
+
 def same(a: MoleculeSet, b: MoleculeSet) -> bool:
     """Bit for bit, columns and metadata included."""
-    arrays = all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("numbers", "positions", "sizes"))
+    arrays = all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ARRAYS)
     types = {name: values.dtype for name, values in a.columns.items()} == {n: v.dtype for n, v in b.columns.items()}
     columns = types and all(a.columns[name].tolist() == b.columns[name].tolist() for name in a.columns)
     return arrays and columns and a.metadata == b.metadata
@@ -33,7 +37,13 @@ def molecules(random_molecules) -> list[Molecule]:
 def whole(molecules) -> MoleculeSet:
     split = np.where(np.arange(60) % 3, "train", "test")
     columns = {"split": split, "index": np.arange(60), "energy": np.linspace(0, 1, 60)}
-    return MoleculeSet.from_molecules(molecules, columns)
+    return MoleculeSet.from_molecules(molecules, columns, [chain(m.n_atoms, row) for row, m in enumerate(molecules)])
+
+
+def chain(n_atoms: int, row: int) -> np.ndarray | None:
+    """A bond between each atom and the next, of every order in turn; every fifth molecule's are not known."""
+    first = np.arange(n_atoms - 1)
+    return None if row % 5 == 4 else np.column_stack([first, first + 1, 1 + first % 4])
 
 
 def test_it_is_a_sequence_of_its_molecules(molecules, whole) -> None:
@@ -79,6 +89,38 @@ def test_batches_refuse_what_the_model_lacks(whole) -> None:
         whole.batch([], ELEMENTS)
 
 
+def test_bonds_come_beside_the_batch(molecules, whole, rng) -> None:
+    rows = rng.permutation(60)[:20]
+    orders = whole.bond_orders(rows, pad_to=14)
+    assert orders.dtype == torch.int8 and orders.shape == (20, 14, 14) and torch.equal(orders, orders.mT)
+    for found, row in zip(orders, rows, strict=True):
+        n = molecules[row].n_atoms
+        wanted = torch.full((14, 14), -1, dtype=torch.int8)
+        if (bonds := chain(n, row)) is not None and len(bonds):
+            wanted[:n, :n] = 0
+            wanted.fill_diagonal_(-1)
+            for first, second, order in bonds.tolist():
+                wanted[first, second] = wanted[second, first] = order
+        assert torch.equal(found, wanted)
+    without = MoleculeSet(whole.numbers, whole.positions, whole.sizes)
+    assert (without.bond_orders(rows) == -1).all() and (orders > -1).any()
+
+
+def test_sets_are_joined(whole) -> None:
+    assert same(MoleculeSet.concatenate([whole.select(range(17)), whole.select(range(17, 60))]), whole)
+    assert not same(MoleculeSet.concatenate([whole.select(range(17, 60)), whole.select(range(17))]), whole)
+
+
+@pytest.mark.parametrize("bad", [[0, 2, 1], [1, 1, 1], [0, 1, 0], [0, 1, 5], [-1, 1, 1]])
+def test_what_is_no_bond_is_refused(bad) -> None:
+    water = ([8, 1], np.eye(3)[:2], [2])
+    assert len(MoleculeSet(*water, bonds=[[0, 1, 1]], n_bonds=[1]).bonds) == 1
+    with pytest.raises(InputError, match="molecule 0: .* is no bond"):
+        MoleculeSet(*water, bonds=[bad], n_bonds=[1])
+    with pytest.raises(InputError, match="n_bonds"):
+        MoleculeSet(*water, bonds=[[0, 1, 1]], n_bonds=[2])
+
+
 def test_selections_are_lists_of_indices(whole, rng) -> None:
     order = rng.permutation(60)[:23]
     for indices in (order, np.array([], dtype=int), [-1, 0], whole.columns["split"] == "test"):
@@ -86,15 +128,19 @@ def test_selections_are_lists_of_indices(whole, rng) -> None:
         wanted = np.flatnonzero(indices) if np.asarray(indices).dtype == bool else np.asarray(indices, dtype=int)
         assert [m.name for m in chosen] == [whole[int(i)].name for i in wanted]
         assert all(np.array_equal(chosen[k].positions, whole[int(i)].positions) for k, i in enumerate(wanted))
+        assert torch.equal(chosen.bond_orders(range(len(wanted)), 12), whole.bond_orders(wanted, 12))
 
 
 def test_parquet_keeps_every_bit(whole, tmp_path) -> None:
-    saved = MoleculeSet(whole.numbers, whole.positions, whole.sizes, whole.columns, {"source": "here"})
+    saved = replace(whole, metadata={"source": "here"})
     saved.save(tmp_path / "new" / "set.parquet")
     loaded = MoleculeSet.load(tmp_path / "new" / "set.parquet")
     assert same(saved, loaded)
     assert not same(whole, loaded)  # metadata differs
     assert not same(saved, saved.select(np.arange(60)[::-1]))
+    bare = MoleculeSet(whole.numbers, whole.positions, whole.sizes)
+    bare.save(tmp_path / "bare.parquet")
+    assert MoleculeSet.load(tmp_path / "bare.parquet").bonds is None
 
 
 def test_an_empty_set_survives(tmp_path) -> None:

@@ -1,1 +1,1 @@
-"""House rules of the repository. A checker takes text and returns complaints; its test also feeds it a bad example."""
+"""Rules of the repository that no linter holds: the pages' code runs, and nothing is unpickled."""

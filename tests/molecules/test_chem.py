@@ -10,6 +10,8 @@ from scipy.spatial.transform import Rotation
 from molscore.errors import MolscoreError, ParseError, PositionError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import (
+    AROMATIC,
+    bond_array,
     charge,
     connected,
     fragments,
@@ -20,6 +22,7 @@ from molscore.molecules.chem import (
     molecule_from_mol,
     sanitises,
     smiles_of,
+    unlabelled,
 )
 from tests.molecules.conftest import LIBRARY
 
@@ -105,6 +108,26 @@ def test_cxsmiles_extensions_are_allowed() -> None:
     assert smiles_of(from_smiles("CCO |$a;b;c$|")) == "CCO"
 
 
+@pytest.mark.parametrize(
+    ("smiles", "spelled", "imine"),
+    [
+        ("[H]/N=C/C", "CC=N", "[H]/N=C/C"),
+        ("C/C=C/C=N/[H]", "C/C=C/C=N", "[H]/N=C/C=C/C"),
+        (r"C/C(N)=N\O", r"C/C(N)=N\O", r"C/C(N)=N\O"),
+        ("[2H]/N=C/C", "[2H]/N=C/C", "[2H]/N=C/C"),
+        ("[H][H]", "[H][H]", "[H][H]"),
+    ],
+)
+def test_hydrogens_of_imines_are_spelled_only_when_asked_for(smiles, spelled, imine) -> None:
+    mol = from_smiles(smiles)
+    assert (smiles_of(mol), smiles_of(mol, imines=True)) == (spelled, imine)
+
+
+def test_labels_are_left_out_with_the_stereo_that_came_of_them() -> None:
+    labelled = ("[CH3:1][13CH2:2]O", "C[C@H]([2H])O", "C[C@H](O)[13CH3]", "C[C@@H:4](O)F")
+    assert [smiles_of(unlabelled(from_smiles(s))) for s in labelled] == ["CCO", "CCO", "CC(C)O", "C[C@@H](O)F"]
+
+
 def test_pieces_and_charges() -> None:
     salt, zwitterion = from_smiles("[Na+].[Cl-].O"), from_smiles("[NH3+]CC(=O)[O-]")
     assert (fragments(salt), connected(salt), charge(salt)) == (3, False, 0)
@@ -141,3 +164,9 @@ def test_a_mol_without_geometry_or_hydrogens_is_no_molecule(library) -> None:
 def test_errors_of_the_gate_are_ours(scattered) -> None:
     with pytest.raises(MolscoreError):
         smiles_of(scattered)
+
+
+def test_bonds_are_an_array_where_their_orders_are_known() -> None:
+    assert bond_array(from_smiles("C=CC#N")).tolist() == [[0, 1, 2], [1, 2, 1], [2, 3, 3]]
+    assert set(bond_array(from_smiles("c1ccccc1"))[:, 2].tolist()) == {AROMATIC}
+    assert bond_array(from_smiles("[NH3]->[Fe]")) is None

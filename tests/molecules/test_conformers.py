@@ -5,7 +5,7 @@ import pytest
 from rdkit import Chem
 
 from molscore.errors import ConformerError, FragmentError, OvertimeError, ParseError
-from molscore.molecules import conformers
+from molscore.molecules import Molecule, conformers
 from molscore.molecules.chem import from_smiles, smiles_of
 from molscore.molecules.conformers import embed
 
@@ -117,10 +117,56 @@ def test_the_geometry_is_the_molecules_and_not_its_spellings(one: str, other: st
 
 
 def test_in_the_order_given_each_spelling_would_have_a_geometry_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    def as_given(graph: Chem.Mol) -> tuple[Chem.Mol, list[int]]:
+    def as_given(graph: Chem.Mol) -> tuple[Chem.Mol, list[int], bool]:
         whole = Chem.AddHs(graph)
-        return whole, list(range(whole.GetNumAtoms()))
+        return whole, list(range(whole.GetNumAtoms())), False
 
     monkeypatch.setattr(conformers, "_canonical", as_given)
     energies = [embed(spelling, seed=0)[0].properties["energy"] for spelling in ("CCO", "OCC")]
     assert abs(energies[0] - energies[1]) > 1e-9
+
+
+def shape(molecule: Molecule) -> np.ndarray:
+    """Distances between atoms of each pair of elements, which no order, motion or mirror changes."""
+    x, weights = molecule.positions, np.sqrt(1 + molecule.numbers)
+    return np.sort((np.linalg.norm(x[:, None] - x, axis=-1) * np.outer(weights, weights)).ravel())
+
+
+@pytest.mark.parametrize(
+    ("plain", "other"),
+    [
+        ("CC(O)CCC=O", "[CH3:7][CH:6]([OH:5])[CH2:4][CH2:3][CH:2]=[O:1]"),
+        ("COCCOC", "C(OCCOC)[2H]"),
+        ("COCCOC", "[2H]C([2H])([2H])OCCOC"),
+        ("CCO", "C[C@H]([2H])O"),
+        ("CC(C)O", "C[C@H](O)[13CH3]"),
+        ("[H][H]", "[2H][2H]"),
+        ("C/C=N/[H]", "[H]/N=C/C"),
+        ("C[C@H](O)CC(C)C", "C[C@@H](O)CC(C)C"),
+        ("C[C@H](O)[C@@H](F)N", "C[C@@H](O)[C@H](F)N"),
+        ("C[C@]12CC[C@](F)(C1)O2", "C[C@@]12CC[C@@](F)(C1)O2"),
+    ],
+)
+def test_labels_and_mirror_images_have_the_same_shape(plain: str, other: str) -> None:
+    one, two = embed(plain)[0], embed(other)[0]
+    np.testing.assert_array_equal(shape(one), shape(two))
+    graph = Chem.AddHs(from_smiles(other))
+    assert [atom.GetAtomicNum() for atom in graph.GetAtoms()] == two.numbers.tolist()
+    ends = np.array([(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in graph.GetBonds()])
+    assert np.linalg.norm(two.positions[ends[:, 0]] - two.positions[ends[:, 1]], axis=1).max() < 1.7
+
+
+def test_explicit_hydrogens_are_another_spelling() -> None:
+    whole = Chem.AddHs(from_smiles("OCC(O)CO"))
+    np.testing.assert_array_equal(shape(embed(whole)[0]), shape(embed("OCC(O)CO")[0]))
+
+
+def test_a_diastereomer_has_another_shape() -> None:
+    one, two = (shape(embed(text)[0]) for text in ("C[C@H](O)[C@@H](F)N", "C[C@H](O)[C@H](F)N"))
+    assert np.abs(one - two).max() > 0.01
+
+
+@pytest.mark.parametrize(("smiles", "length"), [("N#N", 1.10), ("O=C=O", 1.16), ("N#CC#N", 1.16), ("C#N", 1.16)])
+def test_bonds_of_small_molecules_are_no_single_bonds(smiles: str, length: float) -> None:
+    first = embed(smiles)[0].positions[:2]
+    assert np.linalg.norm(first[0] - first[1]) == pytest.approx(length, abs=0.08)

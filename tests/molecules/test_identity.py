@@ -13,6 +13,9 @@ SAME = (
     ("c1ccccc1", "C1=CC=CC=C1"),
     ("C[C@H](O)F", "[C@@H](C)(O)F"),
     ("C/C=C/C", r"C\C=C\C"),
+    ("CC(O)CCC=O", "[CH3:7][CH:6]([OH:5])[CH2:4][CH2:3][CH:2]=[O:1]"),
+    ("C[C@H](O)F", "[CH3:1][C@H:2]([OH:3])[F:4]"),
+    ("CO", "[H:1]OC"),
 )
 OTHERS = ("CCO", "COC", "c1ccccc1", "C[C@H](O)F", "C[C@@H](O)F", "C/C=C/C", r"C/C=C\C", "[13CH3]CO", "CC", "C.C")
 

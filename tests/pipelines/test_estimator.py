@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone, is_clusterer, is_regressor
+from sklearn.compose import ColumnTransformer
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks, get_tags
@@ -69,7 +71,17 @@ def test_several_conformers_are_judged_as_one(estimator, model) -> None:
 
 def test_score_is_the_sum(estimator) -> None:
     assert estimator.score(["CCO", "C"]) == estimator.score_samples(["CCO", "C"]).sum()
-    assert np.isnan(estimator.score(SMILES))
+    with pytest.warns(UserWarning, match="2 of 5 molecules are not in the score; the first is row 1"):
+        assert estimator.score(SMILES) == np.nansum(estimator.score_samples(SMILES))
+    with pytest.warns(UserWarning):
+        assert np.isnan(estimator.score(["C1CC"]))
+
+
+def test_a_search_over_resolutions_is_refused(estimator) -> None:
+    X = ["CCO", "C", "CC", "CO"]
+    with pytest.raises(ValueError, match="do not compare"):
+        GridSearchCV(estimator, {"resolution": [0.02, 0.1]}, cv=2).fit(X)
+    assert GridSearchCV(estimator, {"conformers": [1, 2]}, cv=2).fit(X).best_score_ < np.inf
 
 
 def test_molecules_come_as_a_list_an_array_a_column_or_a_table(estimator) -> None:
@@ -121,6 +133,8 @@ def test_samples_follow_the_random_state_of_numpy(estimator) -> None:
     assert np.array_equal(first(np.random.RandomState(1)), first(np.random.RandomState(1)))
     np.random.seed(1)
     assert np.array_equal(first(None), first(np.random.RandomState(1)))
+    assert np.array_equal(first(np.random.default_rng(1)), first(np.random.default_rng(1)))
+    assert not np.array_equal(first(np.random.default_rng(1)), first(np.random.default_rng(2)))
     assert not np.array_equal(first(None), first(None))
 
 
@@ -128,5 +142,11 @@ def test_it_ends_a_pipeline(estimator) -> None:
     pipeline = make_pipeline(FunctionTransformer(lambda X: [text.strip() for text in X]), estimator)
     assert np.array_equal(pipeline.score_samples([" CCO", "C "]), estimator.score_samples(["CCO", "C"]))
     assert pipeline.fit(["C"]).score(["C"]) == estimator.score(["C"])
+    table = pd.DataFrame({"smiles": ["CCO", "C"], "mass": [46.1, 16.0]})
+    for columns in (["smiles"], ["smiles", "mass"]):
+        named = ColumnTransformer([("s", "passthrough", columns)]).set_output(transform="pandas")
+        assert np.array_equal(
+            make_pipeline(named, estimator).fit(table).score_samples(table), estimator.score_samples(["CCO", "C"])
+        )
     assert get_tags(estimator).estimator_type == "density_estimator"
     assert not is_regressor(estimator) and not is_clusterer(estimator)

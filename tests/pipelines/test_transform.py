@@ -89,8 +89,8 @@ def test_it_survives_the_journey_to_a_worker(transform, graphs) -> None:
 def test_it_says_what_it_is_and_what_it_cannot_be(transform, model, folder) -> None:
     assert repr(transform) == "AddLogLikelihood('tiny', resolution=0.05)"
     assert repr(AddLogLikelihood(str(folder), 0.1)) == "AddLogLikelihood('tiny', resolution=0.1)"
-    with pytest.raises(InputError, match="distribution"):
-        AddLogLikelihood(model, distribution="tiny")
+    with pytest.raises(InputError, match="not for other"):
+        AddLogLikelihood(model, distribution="other")
 
 
 def test_a_molecule_without_atoms_or_positions_is_no_crash(transform) -> None:

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from molscore import cli
+from molscore import cli, rank
 from molscore.errors import InputError
 from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
-from molscore.screening import Scorer, criteria, rank
+from molscore.screening import Scorer, criteria
 from molscore.screening.candidate import inspect
 from molscore.screening.criteria import DEFAULT, DRAWN, ORDERS, Case, choose_order, criterion, has_tables
 from molscore.screening.generate import density_filter, judge

@@ -59,6 +59,9 @@ def test_a_picture_for_each_suffix(model, tmp_path) -> None:
     for name, head in (("a.svg", b"<?xml"), ("a.png", b"\x89PNG")):
         found.draw(tmp_path / name)
         assert (tmp_path / name).read_bytes().startswith(head)
+    with pytest.raises(InputError, match=r"a\.pdf: a picture is \.svg or \.png"):
+        found.draw(tmp_path / "a.pdf")
+    assert not (tmp_path / "a.pdf").exists()
 
 
 def test_the_command_explains_a_smiles_and_a_file(folder, tmp_path, library, monkeypatch) -> None:

@@ -152,9 +152,13 @@ def test_requests_are_checked() -> None:
 
 
 def test_novelty_needs_the_training_molecules(model) -> None:
-    extras = {name: table for name, table in model.checkpoint.extras.items() if name != "known"}
+    extras = {name: table for name, table in model.checkpoint.extras.items() if not name.startswith("known")}
     bare = type(model)(model.checkpoint._replace(extras=extras))
-    with pytest.raises(InputError, match="training molecules"):
+    with pytest.raises(InputError, match="known molecules"):
         bare.generate(2, novel=True)
     assert all(c.novel is None for c in bare.generate(2, steps=1))
+    assert str(model.known) == f"tiny, {len(tiny.LIBRARY[::2])} molecules"
+    older = torch.tensor([1, 2**41 + 5, -3])
+    older = type(model)(model.checkpoint._replace(extras=extras | {"known": older})).known
+    assert str(older) == "the training molecules of tiny, 3 molecules"
     assert model.known.contains(tiny.LIBRARY[0]) and from_smiles(tiny.LIBRARY[0])

@@ -6,7 +6,16 @@ import pytest
 import torch
 
 import molscore
-from molscore.errors import CheckpointError, DistributionError, ElementError, InputError, PositionError, SizeError
+from molscore.errors import (
+    ChargeError,
+    CheckpointError,
+    DistributionError,
+    ElementError,
+    InputError,
+    PositionError,
+    RadicalError,
+    SizeError,
+)
 from molscore.molecules import Molecule, collate
 from molscore.molecules.chem import from_smiles, mol_from_molecule
 from molscore.molecules.conformers import embed
@@ -94,6 +103,9 @@ def test_atoms_share_the_log_density(model, library) -> None:
         ("CCCCCC", SizeError, "20 atoms"),
         (Molecule([8], [[0.0, 0.0, 0.0]]), SizeError, "single atom"),
         (Molecule([8, 1], np.zeros((2, 3))), PositionError, "one point"),
+        ("[NH4+]", ChargeError, "charge"),
+        ("[CH2]", RadicalError, "unpaired"),
+        (Molecule([8, 8], [[0.0, 0, 0], [1.2, 0, 0]], unpaired=2), RadicalError, "unpaired"),
         (Molecule([8, 1], [[0.0, 0.0, 0.0], [1e7, 0.0, 0.0]]), PositionError, "Å"),
     ],
 )

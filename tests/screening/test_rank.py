@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from molscore import explain, rank
 from molscore.errors import InputError
 from molscore.molecules.chem import from_smiles
-from molscore.screening import Scorer, load, rank
+from molscore.screening import Scorer, load
 from molscore.screening.criteria import DEFAULT, choose_order
 from molscore.screening.records import records_of
 from tests import tiny
@@ -31,6 +32,44 @@ def test_a_row_for_a_row_whatever_the_source(model, tmp_path) -> None:
         assert np.allclose(numbers(frame), numbers(frames[0]), equal_nan=True)
         assert frame.attrs["by"] == DEFAULT
     assert frames[1]["input_status"].tolist() == list(range(len(MIXED)))
+
+
+def test_rows_of_a_frame_keep_their_labels_and_values(model) -> None:
+    ids = pd.array([2**53 + 1, None, 3, 4], dtype="Int64")
+    times = pd.to_timedelta([1, 2, 3, 4], "ns")
+    table = pd.DataFrame({"smiles": ["CCO", "C1CC", "C=C", "CC"], "id": ids, "time": times}, index=[7, 3, 3, 0])
+    ranked = rank(model, table)
+    pd.testing.assert_frame_equal(ranked[list(table)], table)
+    best_first = rank(model, table, sort=True)
+    labels = dict(zip(table["smiles"], table.index, strict=True))
+    assert best_first.index.tolist() == [labels[smiles] for smiles in best_first["smiles"]]
+    shuffled = table.reset_index(drop=True).iloc[[3, 1, 0, 2]]
+    shuffled["percentile"] = rank(model, shuffled)["percentile"]
+    alone = {smiles: rank(model, [smiles])["percentile"][0] for smiles in ("CCO", "C=C", "CC")}
+    assert all(abs(row.percentile - alone[row.smiles]) < 0.1 for row in shuffled.dropna().itertuples())
+    assert rank(model, table["smiles"]).index.tolist() == [7, 3, 3, 0]
+
+
+def test_whole_numbers_of_a_file_stay_whole(model, tmp_path) -> None:
+    table = pd.DataFrame({"smiles": ["CCO", "CC"], "id": pd.array([2**53 + 1, None], dtype="Int64")})
+    table.to_parquet(tmp_path / "in.parquet")
+    assert rank(model, tmp_path / "in.parquet")["id"].tolist() == table["id"].tolist()
+
+
+def test_geometries_of_a_frame_are_judged_as_those_of_the_same_parquet(model, library, tmp_path) -> None:
+    flat = [molecule.positions.ravel() for molecule in library[:3]]
+    columns = {"numbers": [m.numbers for m in library[:3]] + [None], "smiles": ["", "O", "C", "CCO"]}
+    flat_table = pd.DataFrame(columns | {"positions": [*flat, None]})
+    flat_table.to_parquet(tmp_path / "in.parquet")
+    nested = pd.DataFrame(columns | {"positions": [x.reshape(-1, 3) for x in flat] + [None]})
+    frames = [rank(model, source) for source in (tmp_path / "in.parquet", flat_table, nested, nested.drop(3))]
+    assert frames[1]["geometry"].tolist() == ["given"] * 3 + ["etkdg"]
+    for frame in frames:
+        assert np.allclose(numbers(frame)[:3], numbers(rank(model, library[:3])), atol=1e-3)
+        assert np.allclose(numbers(frame), numbers(frames[0])[: len(frame)], atol=1e-3)
+    assert Scorer(model).judge(nested).log_likelihood[0] == frames[2]["log_likelihood"][0]
+    bad = pd.DataFrame({"numbers": [[6, 1], [6, 1]], "positions": [[[0, 0, 0]], [["a", 0, 0], [0, 0, 1]]]})
+    assert rank(model, bad)["status"].tolist() == ["bad_positions"] * 2
 
 
 def test_answers_are_those_of_the_model(model, library) -> None:
@@ -112,7 +151,12 @@ def test_sources_that_hold_nothing_are_refused(model, source) -> None:
         rank(model, source)
 
 
-def test_a_folder_will_do_for_a_model(folder) -> None:
+def test_a_folder_will_do_for_a_model(folder, model) -> None:
+    assert Scorer(str(folder)).model.name == "tiny"
+    assert explain(folder, "CCO").shares.shape == (9,)
+    assert load(model) is model
+    with pytest.raises(InputError, match="not for other"):
+        load(model, "other")
     assert rank(folder, ["CCO"])["status"].tolist() == ["ok"]
     assert load(folder).name == "tiny"
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from molscore import rank
 from molscore.errors import CheckpointError, InputError
 from molscore.molecules import Molecule
-from molscore.screening import Reference, make_references, rank
+from molscore.screening import Reference, make_references
 from molscore.screening.reference import ETKDG, LEVELS, quantile_table
 from molscore.screening.tables import with_tables
 

@@ -1,5 +1,6 @@
 """A scorer gives the same numbers wherever it is: in a thread, in another process, in any company."""
 
+import os
 import pickle  # what a pool of processes does with a scorer; nothing is read from a stranger
 import subprocess
 import sys
@@ -125,6 +126,29 @@ def test_a_copy_in_another_process_gives_the_same_numbers(model) -> None:
     command = [sys.executable, "-c", THERE.format(smiles=smiles)]
     done = subprocess.run(command, cwd=ROOT, input=pickle.dumps(scorer), capture_output=True, check=True)
     assert done.stdout.decode().strip() == str(here.log_likelihood.tolist())
+
+
+SPAWNED = """
+from multiprocessing import get_context
+from multiprocessing.reduction import ForkingPickler
+from molscore import Scorer
+if __name__ == "__main__":
+    scorer = Scorer({folder!r})
+    here = scorer.judge({smiles!r}).percentile.tolist(), scorer.model.known.contains("O")
+    ForkingPickler.dumps(scorer)
+    with get_context("spawn").Pool(1) as pool:
+        there = pool.apply(scorer.judge, ({smiles!r},)).percentile.tolist()
+    again = scorer.judge({smiles!r}).percentile.tolist(), scorer.model.known.contains("O")
+    assert here == again and here[0] == there, (here, there, again)
+"""
+
+
+def test_a_spawned_process_gets_a_scorer_and_leaves_ours_whole(folder, tmp_path) -> None:
+    """Tensors move to shared memory on the way, and arrays that share theirs would be left without."""
+    (tmp_path / "spawned.py").write_text(SPAWNED.format(folder=str(folder), smiles=["CCO", "c1ccccc1"]))
+    done = subprocess.run([sys.executable, tmp_path / "spawned.py"], env=os.environ | {"PYTHONPATH": str(ROOT)},
+                          capture_output=True, text=True, timeout=200)  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_batches_come_in_many_forms(scorer, library) -> None:

@@ -1,6 +1,7 @@
 """Every kind of row that a model cannot judge has a status of its own."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ from molscore import errors
 from molscore.errors import MolscoreError
 from molscore.molecules import Molecule
 from molscore.molecules.files.record import Record
-from molscore.molecules.smiles import Outline
 from molscore.screening.triage import triage
 from tests import tiny
 from tests.house.sources import ROOT
@@ -53,10 +53,10 @@ def test_atoms_are_counted_as_far_as_they_are_known() -> None:
 
 def test_geometries_have_statuses_too() -> None:
     water = Molecule([8, 1, 1], [[0, 0, 0.1], [0.76, 0, -0.48], [-0.76, 0, -0.48]])
-    whole, charged, pieces = (Outline({"H": 2, "O": 1}, net, parts) for net, parts in ((0, 1), (1, 1), (0, 2)))
-    assert status(Record(0, water)) == status(Record(0, water, outline=whole)) == "ok"
-    assert status(Record(0, water, outline=charged)) == "charged"
-    assert status(Record(0, water, outline=pieces)) == "fragments"
+    assert status(Record(0, water)) == "ok"
+    assert status(Record(0, replace(water, charge=1))) == "charged"
+    assert status(Record(0, replace(water, unpaired=2))) == "radical"
+    assert status(Record(0, replace(water, pieces=2))) == "fragments"
     cases = {(8,): "too_small", (6,) * 40: "too_large", (17, 1): "unknown_element", (8, 1): "bad_formula"}
     for numbers, expected in cases.items():
         assert status(Record(0, Molecule(numbers, np.arange(3.0 * len(numbers)).reshape(-1, 3)))) == expected

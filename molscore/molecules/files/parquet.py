@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from molscore.errors import InputError, MolscoreError, ParseError, PositionError
 from molscore.molecules.atomic import reason_of
 from molscore.molecules.files.columns import smiles_column
-from molscore.molecules.files.record import Make, Record, bad_record
+from molscore.molecules.files.record import Make, Record, bad_record, with_stated
 from molscore.molecules.files.row import Row, text_of
 from molscore.molecules.molecule import Molecule
 
@@ -80,6 +81,8 @@ def _rows(table: pq.ParquetFile, path: str, geometry: bool, column: str | None) 
 
 def _record(row: int, pair: list[pa.Scalar], smiles: Any, columns: dict[str, Any]) -> Record:
     """Record of one row: its geometry if it has one, else its SMILES."""
+    if isinstance(smiles, bytes):
+        smiles = text_of(smiles)
     if pair and all(value.is_valid for value in pair):
         try:
             numbers, positions = (_array(value) for value in pair)
@@ -87,33 +90,53 @@ def _record(row: int, pair: list[pa.Scalar], smiles: Any, columns: dict[str, Any
                 raise PositionError(f"{numbers.size} atoms have {positions.size} coordinates, not {3 * numbers.size}")
             name = columns.get("name")
             molecule = Molecule(numbers, positions.reshape(-1, 3), name if isinstance(name, str) else "")
+            molecule = with_stated(molecule, smiles, columns)
         except MolscoreError as error:
             return bad_record(row, error, columns)
-        return Record(row, molecule, smiles if isinstance(smiles, str) and smiles else None, columns)
+        smiles = smiles if isinstance(smiles, str) and smiles else None
+        return Record(row, molecule, smiles, columns, bonds=_bonds(columns.get("bonds")))
     if isinstance(smiles, str):
         return Record(row, None, smiles.strip(), columns)
     return bad_record(row, ParseError("the row has neither a geometry nor a SMILES string"), columns)
 
 
 def _array(value: pa.Scalar) -> np.ndarray:
-    """Flat array of a list value."""
+    """Flat array of a list of numbers, or of triples of them."""
     try:
-        return np.asarray(value.as_py() if value.values.null_count else value.values.to_numpy(zero_copy_only=False))
+        values = getattr(value, "value", value).values  # an extension, such as a tensor, holds a list
+        if hasattr(values, "flatten") and pa.types.is_nested(values.type):
+            triples, values = values, values.flatten()
+            if values.null_count or pc.any(pc.not_equal(pc.list_value_length(triples), 3)).as_py():
+                raise PositionError("the positions of some atom are not three numbers")
+        return np.asarray(values.to_pylist() if values.null_count else values.to_numpy(zero_copy_only=False))
     except (AttributeError, pa.ArrowException):
         raise PositionError("numbers and positions are not lists of numbers") from None
 
 
-def write_parquet(path: Path, rows: Iterable[Row], provenance: Mapping[str, Any] | None) -> int:
+def _bonds(flat: Any) -> np.ndarray | None:
+    """Bonds ``(E, 3)`` of a flat list of two atoms and an order each, or None for anything else."""
+    if not isinstance(flat, list) or not flat or len(flat) % 3 or not all(isinstance(value, int) for value in flat):
+        return None
+    return np.array(flat, dtype=np.uint16).reshape(-1, 3) if min(flat) >= 0 and max(flat) < 2**16 else None
+
+
+def write_parquet(
+    path: Path,
+    rows: Iterable[Row],
+    provenance: Mapping[str, Any] | None,
+    types: Mapping[str, pa.DataType] | None = None,
+) -> int:
     """Write rows in bounded memory, provenance as JSON under the schema key ``molscore``; returns how many.
 
-    Chunks whose columns differ go to files of their own, which are then joined: a column that a chunk lacks is null
-    there, one whose types cannot be reconciled becomes text.
+    Columns have their type in `types` where there is one that fits, else the one that their values suggest. Chunks
+    whose columns differ go to files of their own, which are then joined: a column that a chunk lacks is null there, one
+    whose types cannot be reconciled becomes text.
     """
     parts: list[Path] = []
     writer: pq.ParquetWriter | None = None
     count = 0
     try:
-        for table in _tables(rows):
+        for table in _tables(rows, types or {}):
             if writer is None or not writer.schema.equals(table.schema):
                 if writer is not None:
                     writer.close()
@@ -130,26 +153,26 @@ def write_parquet(path: Path, rows: Iterable[Row], provenance: Mapping[str, Any]
     return count
 
 
-def _tables(rows: Iterable[Row]) -> Iterator[pa.Table]:
+def _tables(rows: Iterable[Row], types: Mapping[str, pa.DataType]) -> Iterator[pa.Table]:
     """Tables of at most `_WRITE_ROWS` rows."""
     held: list[Row] = []
     for row in rows:
         held.append(row)
         if len(held) == _WRITE_ROWS:
-            yield _table(held)
+            yield _table(held, types)
             held = []
     if held:
-        yield _table(held)
+        yield _table(held, types)
 
 
-def _table(rows: list[Row]) -> pa.Table:
+def _table(rows: list[Row], types: Mapping[str, pa.DataType]) -> pa.Table:
     """Columns of rows that are held in memory."""
     named = any(row.name and "name" not in row.columns for row in rows)
     names = dict.fromkeys((["name"] if named else []) + [name for row in rows for name in row.columns])
     columns: dict[str, pa.Array] = {}
     for name in names:
         fallback = (lambda row: row.name) if name == "name" else (lambda row: None)
-        columns[name] = array_of([row.columns.get(name, fallback(row)) for row in rows])
+        columns[name] = array_of([row.columns.get(name, fallback(row)) for row in rows], types.get(name))
     if any(row.molecule is not None for row in rows):
         columns["numbers"], columns["positions"] = geometry_arrays([row.molecule for row in rows], np.float32)
     return pa.table(columns)
@@ -166,7 +189,7 @@ def array_of(values: list[Any], kind: pa.DataType | None = None) -> pa.Array:
     """Array of the values as they are, of type `kind` where that will do, or of their text where they are of several
     kinds."""
     values = [value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value for value in values]
-    for wanted in dict.fromkeys((kind, None)):
+    for wanted in dict.fromkeys((kind, None, pa.uint64())):
         try:
             return pa.array(values, wanted)
         except (pa.ArrowException, OverflowError):

@@ -43,11 +43,11 @@ def scan(path: str | os.PathLike[str], smiles_column: str | None = None) -> Scan
     if path == "-":
         lines = open_lines(path)
         return Scan(_scan_stdin(lines, smiles_column), share=lines.share)
-    kind, zipped = format_of(path)
+    kind, _ = format_of(path)
     if kind == "parquet":
         rows, total = scan_parquet(path, smiles_column)
         return Scan(rows, total)
-    lines = open_lines(path, zipped)
+    lines = open_lines(path)
     if kind == "csv":
         return Scan(scan_csv(lines, smiles_column, path), share=lines.share)
     return Scan({"smi": scan_smiles_lines, "sdf": scan_sdf, "xyz": scan_xyz}[kind](lines), share=lines.share)

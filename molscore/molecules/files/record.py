@@ -1,14 +1,18 @@
 """One row of an input file, usable or not."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from molscore.errors import MolscoreError
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.smiles import Outline, outline
+from molscore.molecules.smiles import outline
+from molscore.molecules.stated import stated
 
-__all__ = ["Make", "Record", "bad_record", "checked"]
+__all__ = ["Make", "Record", "bad_record", "checked", "with_stated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,8 @@ class Record:
     """``ok``, or the short reason why the row cannot be used."""
     error: str = ""
     """The reason in words."""
-    outline: Outline | None = None
-    """What the bonds and charges of a record with a geometry say, where it has them."""
+    bonds: NDArray[np.uint16] | None = None
+    """``(E, 3)`` bonds between the atoms of `molecule`, where the file gives them: two atoms from 0 and an order."""
 
     @property
     def ok(self) -> bool:
@@ -45,6 +49,16 @@ def bad_record(
 ) -> Record:
     """Record of a row that cannot be used."""
     return Record(row, None, smiles, columns or {}, error.status, str(error))
+
+
+def with_stated(molecule: Molecule, smiles: str | None, columns: Mapping[str, Any]) -> Molecule:
+    """The molecule with the charge, unpaired electrons and pieces of the SMILES string that is given beside its
+    geometry, else with what the columns state of them."""
+    try:
+        found = outline(smiles or "")
+    except MolscoreError:
+        return replace(molecule, **stated(columns, molecule.numbers))
+    return replace(molecule, charge=found.charge, unpaired=found.unpaired, pieces=found.pieces)
 
 
 def checked(record: Record) -> Record:

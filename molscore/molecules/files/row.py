@@ -57,9 +57,11 @@ def smiles_for(row: Row) -> str | None:
 
 
 def text_of(value: Any) -> str:
-    """A value as text: nothing for None and not-a-number, numbers so that they read back the same."""
+    """A value as text: nothing for None and not-a-number, numbers so that they read back the same, bytes as UTF-8."""
     if value is None or (isinstance(value, (float, np.floating)) and value != value):
         return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     if hasattr(value, "item") and not isinstance(value, (np.generic, np.ndarray)):
         return text_of(value.item())
     return str(value)

@@ -8,18 +8,26 @@ from typing import Any
 from rdkit import Chem, rdBase
 
 from molscore.errors import MolscoreError, ParseError, PatternError, TooLargeError
-from molscore.molecules.chem import bare_mol, has_geometry, missing_hydrogens, mol_from_molecule, smiles_of
+from molscore.molecules.chem import (
+    bare_mol,
+    bond_array,
+    has_geometry,
+    missing_hydrogens,
+    mol_from_molecule,
+    placed,
+    smiles_of,
+)
 from molscore.molecules.files.record import Make, Record, bad_record
 from molscore.molecules.files.row import Row, one_line, text_of
 from molscore.molecules.files.source import Lines
-from molscore.molecules.molecule import Molecule
-from molscore.molecules.smiles import MAX_RINGS, check_bonds, outline_of
+from molscore.molecules.smiles import MAX_RINGS, check_bonds
 
 __all__ = ["scan_sdf", "sdf_record"]
 
 _COUNTS = re.compile(r"[ \d]{6}[\d\s]*V[23]000\s*$")
 _TAG = re.compile(r">.*?<(.*)>")
-_END = "M  END"
+_END = re.compile(r"M\s+END\b")
+_HEADER = 4  # lines, of which the first three may be blank
 _MAX_LINES = 500_000
 _EMPTY = "\n     RDKit          2D\n\n  0  0  0  0  0  0  0  0  0  0999 V2000\nM  END\n"
 
@@ -36,14 +44,15 @@ def scan_sdf(lines: Lines) -> Iterator[Make]:
 def _record(row: int, block: list[str]) -> Record:
     """Record of the lines of one molecule."""
     title = block[0].strip()
-    end = next((i for i, line in enumerate(block) if line.startswith(_END)), None)
+    end = next((i for i, line in enumerate(block) if _END.match(line)), None)
     columns = _tags(block[end + 1 :] if end is not None else block)
     if title:
         columns = {"name": title} | columns
     try:
         if end is None:
             raise ParseError("the record is cut short: it has no 'M  END'")
-        return _usable(row, "".join(f"{line.rstrip()}\n" for line in block[: end + 1]), title, columns)
+        kept = [line.rstrip() for i, line in enumerate(block[:end]) if i < _HEADER or line.strip()]
+        return _usable(row, "\n".join([*kept, "M  END\n"]), title, columns)
     except MolscoreError as error:
         return bad_record(row, error, columns)
 
@@ -54,13 +63,13 @@ def _usable(row: int, text: str, name: str, columns: dict[str, Any]) -> Record:
     bare = mol.GetNumAtoms() > 1 and not mol.GetNumBonds()
     molecule = None
     if has_geometry(mol) and (bare or not missing_hydrogens(mol)):
-        numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
-        molecule = Molecule(numbers, mol.GetConformer().GetPositions(), name)
+        molecule = placed(mol, mol.GetConformer().GetPositions(), name)
     if molecule is None and (bare or fault):
         raise fault or ParseError("the record has neither bonds nor 3D positions")
     if bare or fault:
         return Record(row, molecule, None, columns)
-    return Record(row, molecule, smiles_of(mol), columns, outline=outline_of(mol))
+    bonds = None if molecule is None else bond_array(mol)
+    return Record(row, molecule, smiles_of(mol, imines=molecule is None), columns, bonds=bonds)
 
 
 def _parse(text: str) -> tuple[Chem.Mol, MolscoreError | None]:

@@ -1,5 +1,6 @@
-"""Where rows come from: formats by suffix, text files plain or gzipped, and standard input."""
+"""Where rows come from: formats by suffix, text plain or gzipped in UTF-8, UTF-16 or Windows-1252, standard input."""
 
+import codecs
 import gzip
 import io
 import os
@@ -16,6 +17,16 @@ from molscore.molecules.atomic import reason_of
 __all__ = ["Lines", "format_of", "open_lines"]
 
 _FORMATS = {".smi": "smi", ".csv": "csv", ".sdf": "sdf", ".xyz": "xyz", ".extxyz": "xyz", ".parquet": "parquet"}
+_GZIP = b"\x1f\x8b"
+_REFUSED = {
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
+    b"BZh": "packed with bzip2",
+    b"\xfd7zXZ": "packed with xz",
+    b"\x28\xb5\x2f\xfd": "packed with zstd",
+    b"PAR1": "a Parquet table, whose name should end in .parquet",
+}
+_LONGEST_MAGIC = max(map(len, _REFUSED))
+_ELSE_1252 = "molscore-windows-1252"
 _GZIPPED = (".smi", ".csv", ".sdf", ".xyz", ".extxyz")
 
 
@@ -47,9 +58,13 @@ def format_of(path: str) -> tuple[str, bool]:
     return _FORMATS[suffix[0]], zipped
 
 
-def open_lines(path: str, zipped: bool = False) -> Lines:
-    """Lines of a UTF-8 text file, ``-`` being standard input; raises `InputError` when it is unreadable or blank."""
-    source = _Source(path, zipped)
+def open_lines(path: str) -> Lines:
+    """Lines of a text file, ``-`` being standard input; raises `InputError` when it is unreadable or blank.
+
+    The first bytes tell whether it is gzipped and whether it is UTF-16, as Excel saves it. Else it is UTF-8, and bytes
+    that are not are taken for Windows-1252, which is Latin-1 and more.
+    """
+    source = _Source(path)
     lines = Lines(source.lines(), source.share)
     head = []
     for line in lines:
@@ -65,20 +80,20 @@ def open_lines(path: str, zipped: bool = False) -> Lines:
 class _Source:
     """Bytes of a file, plain or gzipped, or of standard input, which is left open afterwards."""
 
-    def __init__(self, path: str, zipped: bool) -> None:
-        self.path, self.zipped = path, zipped
+    def __init__(self, path: str) -> None:
+        self.path = path
         self._raw: BinaryIO | None = None
         self._size = 0
 
     def lines(self) -> Iterator[str]:
-        """Lines as text; bytes that are not UTF-8 become U+FFFD, and spoil their own row at most."""
+        """Lines as text."""
         try:
             if self.path == "-":
                 yield from _decoded(sys.stdin.buffer)
                 return
             with open(self.path, "rb") as raw:
                 self._raw, self._size = raw, os.fstat(raw.fileno()).st_size
-                yield from _decoded(gzip.GzipFile(fileobj=raw) if self.zipped else raw)
+                yield from _decoded(raw)
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{self.path}: cannot be read ({reason_of(error)})") from None
 
@@ -89,7 +104,24 @@ class _Source:
         return 1.0 if self._raw.closed else min(1.0, self._raw.tell() / self._size)
 
 
-def _decoded(binary: BinaryIO) -> Iterator[str]:
-    text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="")
+def _decoded(source: BinaryIO) -> Iterator[str]:
+    """Lines of bytes, which are unpacked first where they are gzipped; the source is left open."""
+    binary = io.BufferedReader(source)
+    head = binary.peek(_LONGEST_MAGIC)
+    for magic, kind in _REFUSED.items():
+        if head.startswith(magic):
+            raise InputError(f"{getattr(source, 'name', 'the input')} is {kind}: unpack it, or save it as CSV")
+    unpacked = gzip.GzipFile(fileobj=binary) if head.startswith(_GZIP) else binary
+    wide = unpacked.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    coding = {"encoding": "utf-16", "errors": "replace"} if wide else {"encoding": "utf-8-sig", "errors": _ELSE_1252}
+    text = io.TextIOWrapper(unpacked, newline="", **coding)
     yield from text
     text.detach()
+    binary.detach()
+
+
+def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+codecs.register_error(_ELSE_1252, _as_windows_1252)

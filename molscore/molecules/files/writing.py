@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+import pyarrow as pa
+
 from molscore.errors import InputError, OutputError
 from molscore.molecules.atomic import replacing
 from molscore.molecules.files.columns import is_smiles_name
@@ -27,12 +29,18 @@ __all__ = ["write"]
 _NO_MOLECULE = "*"
 
 
-def write(path: str | os.PathLike[str], rows: Iterable[Any], provenance: Mapping[str, Any] | None = None) -> int:
+def write(
+    path: str | os.PathLike[str],
+    rows: Iterable[Any],
+    provenance: Mapping[str, Any] | None = None,
+    types: Mapping[str, pa.DataType] | None = None,
+) -> int:
     """Write ``.sdf .csv .xyz .smi`` (each also ``.gz``) or ``.parquet``, or CSV to ``-``; returns the number of rows.
 
     A row is a `Molecule`, a `Record`, or (molecule or None, columns[, RDKit molecule with the bonds]). Every row is
     written, in order, and the same rows make the same bytes. Provenance goes into the tags of an SDF record, the
     comment of an XYZ frame, the schema of a Parquet table, and ``<path>.provenance.json`` beside CSV and SMILES.
+    `types` are those of the columns of a Parquet table, where they are known.
     Raises `OutputError` where the file cannot be written; what stood there before is then untouched.
     """
     path = os.fspath(path)
@@ -45,7 +53,7 @@ def write(path: str | os.PathLike[str], rows: Iterable[Any], provenance: Mapping
     items = (as_row(item) for item in rows)
     with replacing(path) as fresh:
         if kind == "parquet":
-            count = write_parquet(fresh, items, provenance)
+            count = write_parquet(fresh, items, provenance, types)
         elif kind == "csv":
             count = _write_csv(fresh, items, zipped)
         else:

@@ -1,7 +1,9 @@
 """XYZ and extended XYZ: frames of a count, a comment and that many atoms."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,24 +13,35 @@ from molscore.molecules.files.record import Make, Record, bad_record
 from molscore.molecules.files.row import Row, one_line, text_of
 from molscore.molecules.files.source import Lines
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.periodic import unwrapped
+from molscore.molecules.stated import stated
 
 __all__ = ["scan_xyz", "xyz_frame"]
 
 _COUNT = re.compile(r"\s*\d{1,9}\s*$")
+_SEPARATOR = re.compile(r"\W*$")  # blank, or such as the ">" of ORCA
 _FIELD = re.compile(r"""(\w[\w:.\-]*)=(?:"([^"]*)"|'([^']*)'|(\S+))""")
 _SYMBOL = re.compile(r"([A-Za-z]{1,2})\d*$")
+_EXPONENT = re.compile(r"\*\^|[dD]")  # as Mathematica and Fortran write it
 _NO_KEY = re.compile(r"[^\w.\-]|^[.\-]")
 _CELL_FIELDS = ("Properties", "Lattice", "pbc")
+_SPECIES = ("species", "symbols", "symbol", "element", "elements", "z", "numbers", "atomic_numbers")
+_POSITIONS = ("pos", "positions")
+_ISOTOPES = {"D": "H", "T": "H"}
+_QM9 = re.compile(r"gdb\s+(\d+)\s*(.*)$")
+_NOWHERE = 1_000_000  # no line has so many fields
+_QM9_LINES = 3  # frequencies, SMILES, InChI
 
 
 def scan_xyz(lines: Lines) -> Iterator[Make]:
     """One row for every frame, Å. After a frame with too few or too many atoms, reading goes on at the next count.
 
-    Fields ``key=value`` of an extended comment are columns; a plain comment is the name.
+    Fields ``key=value`` of an extended comment are columns; a plain comment is the name. Frames of raw QM9 give the
+    SMILES string of the relaxed geometry as well. A molecule that the walls of a ``Lattice`` cut is put together.
     """
     row = 0
     for line in lines:
-        if not line.strip():
+        if _SEPARATOR.match(line):
             continue
         if not _COUNT.match(line):
             _skip(lines)
@@ -41,7 +54,7 @@ def scan_xyz(lines: Lines) -> Iterator[Make]:
 def _frame(row: int, n_atoms: int, lines: Lines) -> Make:
     """The frame whose count has just been read."""
     comment = next(lines, "").strip()
-    columns, name, species, position = _comment(comment)
+    columns, fields, species, position = _comment(comment)
     symbols, positions = [], []
     line = None
     while (line := next(lines, None)) is not None:
@@ -55,19 +68,54 @@ def _frame(row: int, n_atoms: int, lines: Lines) -> Make:
         _skip(lines)
         found = f"only {len(symbols)}" if len(symbols) < n_atoms else "more"
         return partial(bad_record, row, ParseError(f"the frame says {n_atoms} atoms, {found} follow"), columns)
+    if qm9 := _QM9.match(comment):
+        columns = {"name": f"gdb_{qm9[1]}", "properties": " ".join(qm9[2].split()), **_qm9_smiles(lines)}
     if n_atoms == 0:
         return partial(bad_record, row, TooSmallError("the frame has no atoms"), columns)
-    return partial(_record, row, symbols, positions, name, columns)
+    return partial(_record, row, symbols, positions, columns, fields)
 
 
 def _record(
-    row: int, symbols: list[str], positions: list[tuple[float, float, float]], name: str, columns: dict[str, Any]
+    row: int,
+    symbols: list[str],
+    positions: list[tuple[float, float, float]],
+    columns: dict[str, Any],
+    fields: dict[str, str],
 ) -> Record:
     """Record of a frame that is complete."""
     try:
-        return Record(row, Molecule([_number(symbol) for symbol in symbols], positions, name), None, columns)
+        numbers = [_number(symbol) for symbol in symbols]
+        molecule = Molecule(numbers, positions, columns.get("name", ""), **stated(columns, numbers))
+        if "Lattice" in fields:
+            molecule = replace(molecule, positions=unwrapped(numbers, molecule.positions, *_box(fields)))
+        return Record(row, molecule, columns.get("smiles"), columns)
     except MolscoreError as error:
         return bad_record(row, error, columns)
+
+
+def _box(fields: dict[str, str]) -> tuple[list[list[float]], list[bool]]:
+    """The three vectors of a box in Å, and along which of them it is periodic: all, where the frame does not say."""
+    try:
+        x = [float(value) for value in fields["Lattice"].split()]
+        cell = [x[0:3], x[3:6], x[6:9]]
+        periodic = [flag[0] in "Tt1" for flag in fields.get("pbc", "T T T").replace(",", " ").split()]
+        if len(x) != 9 or len(periodic) != 3 or not all(map(math.isfinite, x)):
+            raise ValueError
+    except ValueError:
+        raise ParseError("the Lattice is not nine numbers, or its pbc not three of T and F") from None
+    return cell, periodic
+
+
+def _qm9_smiles(lines: Lines) -> dict[str, str]:
+    """SMILES of the relaxed geometry from the lines that follow the atoms in a file of raw QM9."""
+    taken: list[str] = []
+    while len(taken) < _QM9_LINES and (line := next(lines, None)) is not None:
+        if _COUNT.match(line):
+            lines.push([line])
+            break
+        taken.append(line)
+    fields = taken[1].split() if len(taken) == _QM9_LINES else []
+    return {"smiles": fields[-1]} if fields else {}
 
 
 def _skip(lines: Lines) -> None:
@@ -84,34 +132,39 @@ def _atom(line: str, species: int, position: int) -> tuple[str, tuple[float, flo
     if len(fields) <= max(species, position + 2) or not (_SYMBOL.match(fields[species]) or fields[species].isdecimal()):
         return None
     try:
-        x, y, z = (float(field.replace("*^", "e")) for field in fields[position : position + 3])
+        x, y, z = (float(_EXPONENT.sub("e", field)) for field in fields[position : position + 3])
     except ValueError:
         return None
     return fields[species], (x, y, z)
 
 
 def _number(symbol: str) -> int:
-    """Atomic number of ``C``, ``c``, ``C12`` or ``6``."""
+    """Atomic number of ``C``, ``c``, ``C12``, ``6``, or ``D``."""
     if symbol.isdecimal():
         number = int(symbol) if len(symbol) < 4 else 0
         if not 0 < number < len(SYMBOLS):
             raise ElementError(f"{symbol} is not an atomic number")
         return number
-    return atomic_number(_SYMBOL.match(symbol).group(1).capitalize())
+    letters = _SYMBOL.match(symbol).group(1).capitalize()
+    return atomic_number(_ISOTOPES.get(letters, letters))
 
 
-def _comment(text: str) -> tuple[dict[str, Any], str, int, int]:
-    """Columns, name, and the fields in which species and position stand."""
+def _comment(text: str) -> tuple[dict[str, Any], dict[str, str], int, int]:
+    """Columns, all fields, and the places at which species and position stand in the line of an atom."""
     fields = {key: "".join(values) for key, *values in _FIELD.findall(text)}
-    if not fields:
-        return ({"name": text} if text else {}), text, 0, 1
-    where, offset = {"species": 0, "pos": 1}, 0
-    specification = fields.get("Properties", "").split(":")
-    for name, width in zip(specification[::3], specification[2::3], strict=False):
-        where[name] = offset
-        offset += int(width) if width.isdecimal() else 1
     columns = {key: value for key, value in fields.items() if key not in _CELL_FIELDS}
-    return columns, fields.get("name", ""), where["species"], where["pos"]
+    if not fields:
+        columns = {"name": text} if text else {}
+    if not (specification := fields.get("Properties", "").split(":"))[0]:
+        return columns, fields, 0, 1
+    where, offset = {}, 0
+    for name, width in zip(specification[::3], specification[2::3], strict=False):
+        where[name.lower()] = offset
+        offset += int(width) if width.isdecimal() else 1
+    species, position = (
+        next((where[name] for name in names if name in where), _NOWHERE) for names in (_SPECIES, _POSITIONS)
+    )
+    return columns, fields, species, position
 
 
 def xyz_frame(row: Row, tags: Mapping[str, Any]) -> str:

@@ -58,6 +58,11 @@ class Merge:
         """How many rows there are."""
         return sum(pq.read_metadata(path).num_rows for path in self.parts)
 
+    @property
+    def types(self) -> dict[str, pa.DataType]:
+        """Type of each column."""
+        return {field.name: field.type for field in self._schema()}
+
     def in_order(self) -> Iterator[pa.Table]:
         """The parts one by one, duplicates marked."""
         for path in self.parts:
@@ -90,12 +95,15 @@ class Merge:
             raise InputError(f"these rows cannot be ordered by {by!r}; they have {', '.join(names)}")
 
     def _select(self, rest: str) -> Iterator[pa.Table]:
-        schema = common_schema(pq.read_schema(path).remove_metadata() for path in self.parts)
+        schema = self._schema()
         joined = f"SELECT p.*, r.first AS {_FIRST} FROM {self._relation} p LEFT JOIN repeated r ON p.{ROW} = r.row"
         for batch in self._batches(f"SELECT * FROM ({joined}) {rest}"):
             table = pa.Table.from_batches([batch])
             plain = pa.table([table[field.name].cast(field.type) for field in schema], schema=schema)
             yield _marked(plain, table[_FIRST].combine_chunks())
+
+    def _schema(self) -> pa.Schema:
+        return common_schema(pq.read_schema(path).remove_metadata() for path in self.parts)
 
     def _batches(self, query: str) -> Iterator[pa.RecordBatch]:
         try:

@@ -35,10 +35,10 @@ def merged(
         optional, shapes = manifest["optional"], shows_shapes(output)
         tables = passing(summary.counting(tables), merge.n_rows if n is None else n, shown=True)
         rows = (row for table in tables for row in rows_of(table, optional, shapes))
-        count = write(output, rows, manifest["provenance"])
+        count = write(output, rows, manifest["provenance"], merge.types)
     if n is not None:
         return [f"the best {count} of {merge.n_rows} rows by {by}, at a resolution of {resolution:g} Å"]
-    return ranking_summary(summary.statuses, summary.renamed, by, resolution)
+    return ranking_summary(summary.statuses, summary.renamed, by, resolution, summary.garbled)
 
 
 def shows_shapes(output: str) -> bool:
@@ -50,6 +50,11 @@ def _manifest(folders: Sequence[Path]) -> Manifest:
     """What the parts are of; raises `InputError` unless all folders agree."""
     found = []
     for folder in folders:
+        if folder.is_file():
+            raise InputError(
+                f"{folder} is a file: merge and top take the folders of parts that `molscore rank LIBRARY -o FOLDER/` "
+                "writes; the best rows of one file come first with `molscore rank FILE --sort`"
+            )
         if (manifest := read_manifest(folder)) is None:
             raise InputError(f"{folder} holds no parts of a ranking (there is no manifest.json in it)")
         found.append(manifest)

@@ -89,7 +89,7 @@ def run(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Summary:
                 tables = summary.counting(merge.sorted(job.scorer.by) if plan.sort else merge.in_order())
                 tables = passing(tables, extent.rows, plan.progress)
                 rows = (row for table in tables for row in rows_of(table, job.optional, job.shapes))
-                write(plan.output, rows, provenance)
+                write(plan.output, rows, provenance, merge.types)
                 folder.remove()
     return summary
 

@@ -58,6 +58,58 @@ def test_bad_geometries_are_bad_rows(tmp_path) -> None:
     assert statuses == ["ok", "bad_positions", "bad_positions", "unparsable", "too_small", "bad_positions"]
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.list_(pa.float64()),
+        pa.list_(pa.list_(pa.float64())),
+        pa.list_(pa.list_(pa.float32(), 3)),
+        pa.large_list(pa.large_list(pa.float64())),
+        pa.list_(pa.list_(pa.float64(), 3), 3),
+    ],
+)
+def test_positions_may_be_nested(water, tmp_path, kind) -> None:
+    positions = water.positions if pa.types.is_nested(kind.value_type) else water.positions.ravel()
+    table = {"numbers": [water.numbers.tolist()], "positions": pa.array([positions.tolist()], kind)}
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
+    (row,) = read(tmp_path / "a.parquet")
+    np.testing.assert_allclose(row.molecule.positions, water.positions, atol=1e-6)
+
+
+def test_nested_positions_that_are_no_triples_are_refused(tmp_path) -> None:
+    table = {"numbers": [[8, 1]] * 2, "positions": [[[0.0, 0], [0, 0, 0, 1]], [[0.0, 0, 0], [0, 0, 1]]]}
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
+    assert [r.status for r in read(tmp_path / "a.parquet")] == ["bad_positions", "ok"]
+
+
+def test_smiles_may_be_binary_or_a_category(tmp_path) -> None:
+    for column in (pa.array([b"CCO", b"O"]), pa.array(["CCO", "O"]).dictionary_encode(), pa.array([b"CCO", b"\xff"])):
+        pq.write_table(pa.table({"smiles": column}), tmp_path / "a.parquet")
+        first, second = read(tmp_path / "a.parquet")
+        assert first.smiles == "CCO" and (second.smiles == "O" or second.status == "unparsable")
+
+
+def test_columns_keep_their_type_where_it_is_known(tmp_path) -> None:
+    table = pa.table(
+        {
+            "smiles": pa.array([b"CCO", b"O"], pa.binary()),
+            "uint64": pa.array([2**64 - 1, None], pa.uint64()),
+            "int8": pa.array([1, None], pa.int8()),
+            "float32": pa.array([1.1, None], pa.float32()),
+            "duration": pa.array([123_456_789, None], pa.duration("ns")),
+            "time": pa.array([1_700_000_000_123_456_789, None], pa.timestamp("ns", tz="UTC")),
+            "map": pa.array([[("a", 1)], None], pa.map_(pa.string(), pa.int32())),
+            "pair": pa.array([[1.0, 2.0], None], pa.list_(pa.float32(), 2)),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    write(tmp_path / "b.parquet", read(tmp_path / "a.parquet"), types={f.name: f.type for f in table.schema})
+    assert pq.read_table(tmp_path / "b.parquet").equals(table)
+    write(tmp_path / "c.parquet", read(tmp_path / "a.parquet"))
+    control = pq.read_table(tmp_path / "c.parquet")
+    assert not control.equals(table) and control["uint64"].to_pylist() == [2**64 - 1, None]
+
+
 def test_columns_that_are_not_lists_of_numbers(tmp_path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"numbers": [8, 1], "positions": ["a", "b"]}), path)

@@ -1,5 +1,6 @@
 """`read`: every format by its suffix, and what cannot be read."""
 
+import bz2
 import gzip
 import io
 import sys
@@ -51,9 +52,27 @@ def test_a_blank_file_is_empty(records) -> None:
         records("a.csv", " \n\n\t\n")
 
 
-def test_gzip_that_is_none_or_damaged(records) -> None:
-    with pytest.raises(InputError, match=r"a\.csv\.gz: cannot be read"):
-        records("a.csv.gz", "smiles\nCCO\n")
+def test_the_first_bytes_tell_gzip_and_utf16(records, monkeypatch) -> None:
+    text = "smiles,note\nCCO,é\nO,y\n"
+    utf8, utf16, tabbed = text.encode(), text.encode("utf-16"), text.replace(",", "\t").encode("utf-16")
+    for content in (utf8, utf16, tabbed, text.encode("latin-1"), gzip.compress(utf8), gzip.compress(utf16)):
+        for name in ("a.csv", "a.csv.gz"):
+            rows = records(name, content)
+            assert [(r.smiles, r.columns["note"]) for r in rows] == [("CCO", "é"), ("O", "y")]
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        assert [r.smiles for r in read("-")] == ["CCO", "O"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b"PK\x03\x04...", "ZIP archive or an Excel"), (bz2.compress(b"smiles\nO\n"), "bzip2"), (b"PAR1...", "Parquet")],
+)
+def test_files_of_another_kind_say_which(records, content, kind) -> None:
+    with pytest.raises(InputError, match=rf"a\.csv is .*{kind}"):
+        records("a.csv", content)
+
+
+def test_gzip_that_is_damaged(records) -> None:
     whole = gzip.compress(b"smiles\n" + b"CCO\n" * 1000)
     with pytest.raises(InputError, match=r"b\.csv\.gz: cannot be read"):
         records("b.csv.gz", whole[: len(whole) // 2])

@@ -89,6 +89,12 @@ def test_bonds_that_are_no_molecule_do_not_cost_the_geometry(water) -> None:
     assert "valence" in flat.error
 
 
+@pytest.mark.parametrize("end", ["\nM  END", "\n\n  \nM  END", "M END", "M  END  "])
+def test_ends_of_a_record_as_programs_write_them(records, end) -> None:
+    rows = rows_of((records[1] + records[3]).replace("M  END", end))
+    assert [(r.status, r.smiles, r.molecule.n_atoms) for r in rows] == [("ok", "CCO", 9), ("ok", "c1ccccc1", 12)]
+
+
 def test_tags(records) -> None:
     text = records[0].replace("$$$$", ">  <two lines>  (7)\r\na\r\nb\r\n\r\n> <none>\n\n$$$$")
     (row,) = rows_of(text)
@@ -172,5 +178,5 @@ def test_the_bonds_of_a_geometry_say_what_its_atoms_cannot(library) -> None:
     conformer.Set3D(True)
     mol.AddConformer(conformer)
     neutral, charged = rows_of(sdf_record(Row(library["CCO"], {}), {}) + Chem.MolToMolBlock(mol) + "$$$$\n")
-    assert (neutral.outline.charge, neutral.outline.pieces, neutral.outline.n_atoms) == (0, 1, 9)
-    assert (charged.outline.charge, charged.outline.pieces, charged.molecule.n_atoms) == (1, 1, 8)
+    assert (neutral.molecule.charge, neutral.molecule.pieces, neutral.molecule.n_atoms) == (0, 1, 9)
+    assert (charged.molecule.charge, charged.molecule.pieces, charged.molecule.n_atoms) == (1, 1, 8)

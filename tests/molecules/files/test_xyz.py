@@ -38,6 +38,76 @@ def test_extended_comments_are_columns(records) -> None:
     assert (row.molecule.name, row.molecule.symbols) == ("heavy water", ["O", "H"])
 
 
+@pytest.mark.parametrize(
+    ("properties", "atoms"),
+    [
+        ("Z:I:1:pos:R:3", "8 0 0 0\n1 0 0 0.96\n1 0.93 0 -0.24\n"),
+        ("pos:R:3:Z:I:1", "0 0 0 8\n0 0 0.96 1\n0.93 0 -0.24 1\n"),
+        ("forces:R:3:numbers:I:1:pos:R:3", "9 9 9 8 0 0 0\n9 9 9 1 0 0 0.96\n9 9 9 1 0.93 0 -0.24\n"),
+        ("id:I:1:element:S:1:positions:R:3", "1 O 0 0 0\n2 H 0 0 0.96\n3 D 0.93 0 -0.24\n"),
+    ],
+)
+def test_elements_stand_in_any_column_under_any_of_their_names(properties, atoms) -> None:
+    (row,) = rows_of(f"3\nProperties={properties} energy=1\n{atoms}")
+    assert row.molecule.symbols == ["O", "H", "H"]
+    assert row.molecule.positions.tolist() == [[0, 0, 0], [0, 0, 0.96], [0.93, 0, -0.24]]
+    (control,) = rows_of(f"3\nProperties=forces:R:3:velocities:R:3 energy=1\n{atoms}")
+    assert control.status == "unparsable"
+
+
+QM9 = """5
+gdb 1\t157.7118\t157.70997\t157.70699\t0.\t13.21\t-0.3877
+C\t-0.0126981359\t 1.0858041578\t 0.0080009958\t-0.535689
+H\t 0.002150416\t-0.0060313176\t 0.0019761204\t 0.133921
+H\t 1.0117308433\t 1.4637511618\t 0.0002765748\t 0.133922
+H\t-0.540815069\t 1.4475266138\t-0.8766437152\t 0.133923
+H\t-0.5238136345\t 1.4379326443\t 9.063972942*^-1\t 0.133923
+1341.307\t1341.3284\t1341.365\t1562.6731\t3151.7078
+C\tC\t
+InChI=1S/CH4/h1H4\tInChI=1S/CH4/h1H4
+"""
+
+
+def test_a_raw_file_of_qm9_is_one_row() -> None:
+    for n in (1, 3):
+        rows = rows_of(QM9 * n)
+        assert [(r.status, r.smiles, r.molecule.name, r.molecule.formula) for r in rows] == [
+            ("ok", "C", "gdb_1", "CH4")
+        ] * n
+        assert rows[0].columns["properties"] == "157.7118 157.70997 157.70699 0. 13.21 -0.3877"
+
+
+@pytest.mark.parametrize("separator", [">\n", "\n\n", "----\n", ">\n\n", "&\n"])
+def test_lines_between_frames_are_no_rows(separator) -> None:
+    rows = rows_of(WATER + separator + WATER + separator)
+    assert [r.status for r in rows] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("number", ["1.2D-01", "0.12d0", "1.2E-1", "1.2*^-1", "+.12"])
+def test_exponents_of_fortran_and_mathematica(number) -> None:
+    (row,) = rows_of(f"1\n\nC {number} 0 0\n")
+    assert row.molecule.positions[0, 0] == pytest.approx(0.12)
+
+
+def test_charge_and_multiplicity_are_those_of_the_comment() -> None:
+    for comment, expected in {
+        "charge=-2": (-2, 0),
+        "total_charge=1 multiplicity=2": (1, 1),
+        "spin=3": (0, 2),
+        "spin=2": (0, 2),
+        "spin=1": (0, 0),
+        "charge=0.3": (0, 0),
+        'charge="-0.8 0.4 0.4"': (0, 0),
+    }.items():
+        (row,) = rows_of(WATER.replace("water", comment))
+        assert (row.molecule.charge, row.molecule.unpaired) == expected, comment
+
+
+def test_a_box_that_is_none_costs_its_row_alone() -> None:
+    rows = rows_of("".join(WATER.replace("water", f'Lattice="{cell}"') for cell in ("9 0 0", "9 0 0 0 9 0 0 0 9")))
+    assert [r.status for r in rows] == ["unparsable", "ok"]
+
+
 @pytest.mark.parametrize("symbol", ["C", "c", "6", "C12"])
 def test_spellings_of_carbon(symbol) -> None:
     (row,) = rows_of(f"1\n\n{symbol} 0 0 0\n")

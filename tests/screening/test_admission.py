@@ -1,0 +1,157 @@
+"""One rule for every way in: what is refused as a SMILES string is refused with a geometry, whatever holds it."""
+
+import ase
+import numpy as np
+import pytest
+import torch
+from ase import build
+from rdkit import Chem
+from rdkit.Chem import rdDistGeom
+from torch_geometric.data import Batch, Data
+
+from molscore.molecules import Molecule
+from molscore.molecules.ase import from_ase
+from molscore.molecules.conformers import embed
+from molscore.molecules.files import read, write
+from molscore.screening.records import records_of
+from molscore.screening.triage import triage
+from tests import tiny
+
+BOHR, NM = 1 / 0.529177, 0.1
+REFUSED = [
+    ("[O-]C(=O)[O-]", "charged"),
+    ("[NH4+]", "charged"),
+    ("CC(=O)[O-].[NH4+]", "fragments"),
+    ("[O][O]", "radical"),
+    ("[CH2]", "radical"),
+]
+
+
+def status(item: object) -> str:
+    """Status of the one record of a file or of a molecule in any form."""
+    (record,) = records_of(item if isinstance(item, str) else [item])
+    found = triage(record, tiny.distribution())
+    return found.error.status if record.ok and found.error else record.status
+
+
+def with_geometry(smiles: str) -> Chem.Mol:
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    assert rdDistGeom.EmbedMolecule(mol, randomSeed=7) == 0
+    return mol
+
+
+@pytest.mark.parametrize(("smiles", "expected"), [*REFUSED, ("CC(=O)O", "ok"), ("[NH3+]CC(=O)[O-]", "ok")])
+def test_ions_salts_and_radicals_are_refused_whatever_holds_them(smiles, expected, tmp_path) -> None:
+    mol = with_geometry(smiles)
+    numbers, positions = [atom.GetAtomicNum() for atom in mol.GetAtoms()], mol.GetConformer().GetPositions()
+    charge, unpaired = Chem.GetFormalCharge(mol), sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
+    symbols = [atom.GetSymbol() for atom in mol.GetAtoms()]
+    lines = [" ".join(map(str, (symbol, *x))) + "\n" for symbol, x in zip(symbols, positions, strict=True)]
+    stated = f"charge={charge} multiplicity={unpaired + 1}"
+    (tmp_path / "a.xyz").write_text(f"{len(lines)}\n{stated}\n" + "".join(lines))
+    (tmp_path / "a.sdf").write_text(Chem.MolToMolBlock(mol) + "$$$$\n")
+    write(tmp_path / "a.parquet", [(Molecule(numbers, positions), {"smiles": smiles})])
+    assert triage(next(records_of([smiles])), tiny.distribution()).error is None or expected != "ok"
+    forms = [smiles, mol, *(str(tmp_path / f"a.{kind}") for kind in ("sdf", "parquet"))]
+    assert [status([form] if form == smiles else form) for form in forms[1:]] == [expected] * 3
+    if expected != "fragments":  # nothing states the pieces of what follows; real geometries show them
+        info = {"charge": charge, "spin": unpaired + 1}
+        atoms = ase.Atoms(numbers=numbers, positions=positions, info=info)
+        spins = ase.Atoms(numbers=numbers, positions=positions, charges=[charge] + [0] * (len(numbers) - 1))
+        spins.set_initial_magnetic_moments([unpaired] + [0] * (len(numbers) - 1))
+        data = Data(z=torch.tensor(numbers), pos=torch.tensor(positions), charge=torch.tensor([charge]), uhf=unpaired)
+        assert [status(form) for form in (str(tmp_path / "a.xyz"), atoms, spins, data)] == [expected] * 4
+
+
+@pytest.mark.parametrize(("smiles", "expected"), REFUSED)
+def test_the_model_itself_refuses_them(smiles, expected) -> None:
+    for form in (smiles, with_geometry(smiles)):
+        with pytest.raises(Exception, match="row 0") as found:
+            tiny.model().log_likelihood(form)
+        assert found.value.status == expected
+
+
+def test_partial_charges_are_no_charge() -> None:
+    water = embed("O")[0]
+    data = Data(z=torch.tensor(water.numbers), pos=torch.tensor(water.positions), charge=torch.tensor([-0.8, 0.4, 0.4]))
+    atoms = ase.Atoms(numbers=water.numbers, positions=water.positions, charges=[-0.8, 0.4, 0.4])
+    assert status(data) == status(atoms) == "ok"
+
+
+@pytest.mark.parametrize("name", ["CH3CH2OH", "HCN", "H2", "C2H4", "C6H6", "NH3", "CO2", "N2", "F2"])
+def test_positions_in_other_units_are_refused(name) -> None:
+    molecule = from_ase(build.molecule(name))
+    for unit in (BOHR, NM, 100.0):
+        assert status(Molecule(molecule.numbers, molecule.positions * unit)) == "bad_positions"
+    for unit in (1.0, 1.02, 0.98):
+        assert status(Molecule(molecule.numbers, molecule.positions * unit)) == "ok"
+
+
+@pytest.mark.parametrize("smiles", ["CCO", "CC(=O)O", "CCCO", "c1cnc[nH]1", "C1CC1C", "C12C3C4C1C5C2C3C45"])
+def test_heavy_atoms_alone_are_refused(smiles) -> None:
+    molecule = embed(smiles)[0]
+    heavy = molecule.numbers > 1
+    assert status(Molecule(molecule.numbers[heavy], molecule.positions[heavy])) == "bad_positions"
+
+
+@pytest.mark.parametrize("name", ["CF4", "C2F4", "CO2", "CO", "N2", "N2O", "NF3", "F2", "F2O", "O3"])
+def test_molecules_without_hydrogens_are_not_taken_for_heavy_atoms_alone(name) -> None:
+    assert status(build.molecule(name)) == "ok"
+
+
+def test_noise_is_not_refused(rng) -> None:
+    shaken = [
+        Molecule(m.numbers, m.positions + 0.1 * rng.normal(size=m.positions.shape)) for m in tiny.geometries() * 3
+    ]
+    assert [status(molecule) for molecule in shaken].count("ok") >= 0.98 * len(shaken)
+
+
+def test_pieces_are_seen_in_the_geometry() -> None:
+    water = embed("O")[0]
+    for gap, expected in ((2.5, "fragments"), (1e3, "fragments")):
+        positions = np.concatenate([water.positions, water.positions + [gap + 0.5, 0, 0]])
+        assert status(Molecule([*water.numbers] * 2, positions)) == expected
+
+
+@pytest.mark.parametrize("smiles", ["CCCO", "c1cnc[nH]1", "C1CC1"])
+def test_a_molecule_that_the_walls_of_a_box_cut_is_put_together(smiles, tmp_path) -> None:
+    molecule = embed(smiles)[0]
+    for cell in ([8.0, 9.0, 10.0], [[9.0, 0, 0], [2.0, 9.0, 0], [1.0, 2.0, 9.0]]):
+        atoms = ase.Atoms(numbers=molecule.numbers, positions=molecule.positions, cell=cell, pbc=True)
+        atoms.wrap()
+        torn = ase.Atoms(numbers=atoms.numbers, positions=atoms.positions)
+        assert status(torn) == "fragments"
+        atoms.write(tmp_path / "a.xyz", format="extxyz")
+        data = Data(
+            z=torch.tensor(atoms.numbers), pos=torch.tensor(atoms.positions), cell=torch.tensor(atoms.cell.array)
+        )
+        (written,) = read(tmp_path / "a.xyz")
+        for form in (atoms, data, written.molecule):
+            assert status(form) == "ok"
+        values = tiny.model().log_likelihood([molecule, atoms, data, written.molecule])
+        np.testing.assert_allclose(values, values[0], atol=2e-3)
+
+
+def test_a_crystal_and_a_box_of_two_are_refused() -> None:
+    diamond = ase.Atoms("C8", scaled_positions=[[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0],
+                                                [0.25, 0.25, 0.25], [0.25, 0.75, 0.75], [0.75, 0.25, 0.75],
+                                                [0.75, 0.75, 0.25]], cell=[3.57] * 3, pbc=True)  # fmt: skip
+    assert status(diamond) == "bad_positions"
+    water = embed("O")[0]
+    two = ase.Atoms(numbers=[*water.numbers] * 2, cell=[12.0] * 3, pbc=True,
+                    positions=np.concatenate([water.positions, water.positions + 5]))  # fmt: skip
+    assert status(two) == "fragments"
+
+
+def test_batches_of_pyg_are_taken_apart_however_they_were_made() -> None:
+    z, pos = torch.full((4,), 7), torch.tensor([[0.0, 0, 0], [1.1, 0, 0], [0, 5, 0], [1.1, 5, 0]])
+    nitrogen = tiny.model().log_likelihood(Molecule([7, 7], [[0, 0, 0], [1.1, 0, 0]]))
+    for batch in (torch.tensor([0, 0, 1, 1]), torch.tensor([3, 3, 8, 8])):
+        for made in (Data(z=z, pos=pos, batch=batch), Batch(z=z, pos=pos, batch=batch)):
+            np.testing.assert_allclose(tiny.model().log_likelihood(made), [nitrogen[0]] * 2, rtol=1e-6)
+            assert status(made) == "bad_input"  # a row is one molecule
+    mixed = Batch(z=z, pos=pos, batch=torch.tensor([0, 1, 0, 1]))
+    mixed.pos = pos[[0, 2, 1, 3]]
+    np.testing.assert_allclose(tiny.model().log_likelihood(mixed), [nitrogen[0]] * 2, rtol=1e-6)
+    assert status(Data(z=z, pos=pos, batch=torch.tensor([0, 0, 1]))) == "bad_input"
+    assert status(Data(z=z[:2], pos=pos[:2], batch=torch.tensor([0, 0]))) == "ok"
