@@ -5,16 +5,15 @@ from molscore.screening.generate import Request
 from molscore.screening.judgements import Judgements
 from molscore.screening.model import Model, load
 from molscore.screening.rank import Ranking, rank
-from molscore.screening.reference import Reference
-from molscore.screening.references import References, make_references
+from molscore.screening.reference import References
 from molscore.screening.scorer import Scored, Scorer
+from molscore.screening.tables import make_references
 
 __all__ = [
     "Candidate",
     "Judgements",
     "Model",
     "Ranking",
-    "Reference",
     "References",
     "Request",
     "Scored",

@@ -68,6 +68,7 @@ def rank(
     seed: int = 0,
     workers: int | None = None,
     progress: bool = False,
+    geometry: str = "auto",
 ) -> "pd.DataFrame":
     """Judge a library: one row of the DataFrame for each row of it, in order unless `sort`.
 
@@ -80,6 +81,7 @@ def rank(
         sort: best first, then duplicates, then rows that cannot be judged.
         seed: of geometries for rows that have none (ETKDGv3 and MMFF94s).
         workers: processes for those; None is one a core.
+        geometry: kind of those that are given, see `Scorer`.
 
     The columns of the input are kept, those of `molscore.screening.scorer.COLUMNS` added; ``attrs["by"]`` says which
     order was used. A bad row has a status and an error; one with a molecule seen before has the status ``duplicate``
@@ -88,7 +90,7 @@ def rank(
     import pandas as pd
 
     model = model if isinstance(model, Model) else load(model)
-    scorer = Scorer(model, resolution, choose_order(model, by, resolution), seed)
+    scorer = Scorer(model, resolution, choose_order(model, by, resolution), seed, geometry=geometry)
     judged: Iterable[Scored] = Ranking(scorer, source, smiles_column, workers, progress)
     frame = pd.DataFrame([columns_of(scored) for scored in (sort_scored(judged, scorer.by) if sort else judged)])
     frame.attrs["by"] = scorer.by
