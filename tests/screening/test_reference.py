@@ -110,7 +110,7 @@ def test_tables_survive_the_checkpoint_and_are_of_one_distribution(model, librar
     assert References.from_extras(extras, tiny.distribution("other")) is None
 
 
-@pytest.mark.parametrize("name", ["dft.size.quantiles", "dft.formula.formulas", "dft.atoms.mean", "support.rings"])
+@pytest.mark.parametrize("name", ["dft.size.quantiles", "dft.difference.expected", "dft.atoms.mean", "support.rings"])
 def test_tables_that_do_not_fit_are_refused(model, name) -> None:
     extras, name = model.references.to_extras(), f"reference.tiny.{name}"
     for spoilt in (extras[name][None], extras[name] * torch.nan):
