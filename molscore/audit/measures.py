@@ -10,7 +10,7 @@ from molscore.screening.admission import element_counts
 from molscore.screening.criteria import ORDERS, Case, criterion, has_tables
 from molscore.screening.likelihood import Terms, log_permutations
 from molscore.screening.model import Model
-from molscore.screening.references import COARSER
+from molscore.screening.reference import COARSER
 
 __all__ = ["available", "measures"]
 

@@ -39,8 +39,9 @@ def facts(name_or_folder: str | Path = "qm9", distribution: str | None = None) -
             raise DistributionError(f"model {name_of(folder)} holds {', '.join(named)}, not {distribution!r}")
         with safe_open(weights, framework="numpy") as tensors:
             shapes = {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}  # noqa: SIM118
-            percentiles_at = f"extras.reference.{chosen.name}.given.resolutions"
-            resolutions = tensors.get_tensor(percentiles_at).tolist() if percentiles_at in shapes else []
+            stem = f"extras.reference.{chosen.name}."
+            tables = [name for name in shapes if name.startswith(stem) and name.endswith(".resolutions")]
+            resolutions = tensors.get_tensor(tables[0]).tolist() if tables else []
         return {
             "model": name_of(folder),
             "weights": f"sha256:{sha256(weights.read_bytes()).hexdigest()}",
