@@ -23,11 +23,10 @@ from molscore.screening import passes
 from molscore.screening.admission import admit_all, element_counts
 from molscore.screening.bundled import bundled_names, folder_of, name_of
 from molscore.screening.candidate import Candidate
-from molscore.screening.criteria import Case, criterion
+from molscore.screening.criteria import Case, check_order, criterion
 from molscore.screening.generate import Request, generate
 from molscore.screening.likelihood import Terms, log_permutations
-from molscore.screening.reference import ETKDG, Reference
-from molscore.screening.references import References
+from molscore.screening.reference import References
 
 __all__ = ["Model", "load"]
 
@@ -70,7 +69,7 @@ class Model:
         return save_pretrained(folder, self.checkpoint, card)
 
     def with_extras(self, extras: Mapping[str, Tensor]) -> "Model":
-        """The same model with more tables, such as `Reference.to_extras` makes; unsaved."""
+        """The same model with more tables, such as `References.to_extras` makes; unsaved."""
         checkpoint = self.checkpoint._replace(extras={**self.checkpoint.extras, **extras})
         return Model(checkpoint, self.name, self.distribution.name)
 
@@ -87,7 +86,7 @@ class Model:
     @property
     def resolutions(self) -> list[float]:
         """Å: the resolutions that have percentiles, none where the checkpoint holds no reference."""
-        return [] if self.reference is None else self.reference.resolutions.tolist()
+        return [] if self.references is None else self.references.resolutions.tolist()
 
     @cached_property
     def composition(self) -> FormulaPmf:
@@ -95,19 +94,9 @@ class Model:
         return FormulaPmf(self.distribution)
 
     @cached_property
-    def references(self) -> References:
-        """Tables of held-out molecules in the geometries of their data set, those that the checkpoint has."""
+    def references(self) -> References | None:
+        """Tables of held-out molecules, where the checkpoint has them."""
         return References.from_extras(self.checkpoint.extras, self.distribution)
-
-    @cached_property
-    def references_etkdg(self) -> References:
-        """Tables of held-out molecules in geometries made as for SMILES; those of `references` where there are none."""
-        return References.from_extras(self.checkpoint.extras, self.distribution, ETKDG).over(self.references)
-
-    @property
-    def reference(self) -> Reference | None:
-        """Quantiles of the log-likelihood by size, where the checkpoint has them."""
-        return self.references.size
 
     @cached_property
     def known(self) -> Known | None:
@@ -153,16 +142,14 @@ class Model:
         return self.terms(molecules, resolution).log_likelihood
 
     def percentile(self, molecules: Any, resolution: float = DEFAULT_SIGMA) -> NDArray[np.float64]:
-        """Where each log-likelihood stands among reference molecules of like size, 0 to 100, (M,)."""
-        self.require_reference().index_of(resolution)
-        found = self.molecules(molecules)
-        return criterion(Case(self, found, self.terms(found, resolution), resolution), "percentile")
+        """Where each log-likelihood stands among reference molecules of like size and flexibility, 0 to 100, (M,).
 
-    def require_reference(self) -> Reference:
-        """The reference; raises `InputError` where there is none."""
-        if self.reference is None:
-            raise InputError(f"model {self.name} has no reference percentiles; order by log_likelihood instead")
-        return self.reference
+        NaN for a molecule outside what the model has learnt, see `References.outside`.
+        """
+        check_order(self, "percentile", resolution)
+        found = self.molecules(molecules)
+        values = criterion(Case(self, found, self.terms(found, resolution), resolution), "percentile")
+        return np.where([self.references.outside(molecule) != "" for molecule in found], np.nan, values)
 
     def atom_contributions(self, molecules: Any, resolution: float = DEFAULT_SIGMA) -> list[NDArray[np.float64]]:
         """What each atom adds to the log_density, (N_i,) nats; their sum is the log_density."""

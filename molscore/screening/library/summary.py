@@ -9,15 +9,18 @@ import pyarrow.compute as pc
 
 from molscore.screening.columns import given_name
 from molscore.screening.library.parts import HIDDEN
+from molscore.screening.scorer import GIVEN
 
 __all__ = ["Summary"]
 
 
 @dataclass
 class Summary:
-    """Rows by status, the input columns that have another name in the output, and rows with text that was lost."""
+    """Rows by status, given geometries by what they were compared with, input columns that have another name, and rows
+    with text that was lost."""
 
     statuses: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
     renamed: dict[str, str] = field(default_factory=dict)
     garbled: int = 0
     """Rows with U+FFFD, which stands for bytes that are not UTF-8."""
@@ -27,6 +30,9 @@ class Summary:
         for table in tables:
             for counted in table["status"].value_counts().to_pylist():
                 self.statuses[counted["values"]] += counted["counts"]
+            given = table.filter(pc.equal(table["geometry"], GIVEN))
+            for counted in given["reference"].drop_null().value_counts().to_pylist():
+                self.kinds[counted["values"]] += counted["counts"]
             names = [name for name in table.column_names if name not in HIDDEN and given_name(name) != name]
             self.renamed |= {given_name(name): name for name in names}
             self.garbled += _garbled(table)
