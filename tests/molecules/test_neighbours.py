@@ -6,7 +6,7 @@ import pytest
 from molscore.molecules import Molecule
 from molscore.molecules.chem import mol_from_molecule
 from molscore.molecules.conformers import embed
-from molscore.molecules.neighbours import topology, neighbour_counts
+from molscore.molecules.neighbours import neighbour_counts, topology
 from tests import tiny
 
 
