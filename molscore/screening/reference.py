@@ -60,9 +60,8 @@ def _ints(shape: str) -> Any:
 
 def _to_tensors(table: Any, stem: str) -> dict[str, Tensor]:
     """The arrays of a table by name, as a checkpoint keeps them."""
-    arrays = {f"{stem}.{part.name}": getattr(table, part.name) for part in fields(table)}
-    single = {name: value.astype(np.float32) for name, value in arrays.items() if value.dtype == float and value.ndim > 1}
-    return {name: torch.tensor(value) for name, value in (arrays | single).items()}
+    found = {f"{stem}.{part.name}": torch.tensor(getattr(table, part.name)) for part in fields(table)}
+    return {name: held.float() if held.is_floating_point() and held.ndim > 1 else held for name, held in found.items()}
 
 
 def _from_tensors(kind: type[Table], extras: Mapping[str, Tensor], stem: str) -> Table:
@@ -293,14 +292,6 @@ class Tables(NamedTuple):
     atoms: AtomShares
 
 
-_KINDS = {
-    "size": Percentiles,
-    "formula": FormulaPercentiles,
-    "difference": Percentiles,
-    "atoms": AtomShares,
-}
-
-
 @dataclass(frozen=True, eq=False)
 class Support:
     """How far the reference molecules of a distribution reach."""
@@ -361,7 +352,7 @@ class References:
     def outside(self, molecule: Molecule) -> str:
         """Why a molecule lies outside what the model has learnt, in words; empty where it does not.
 
-        It has fewer atoms, or more heavy atoms, atoms of an element or rings than any, or a formula that differs from all
+        It has fewer atoms than any, more heavy atoms, atoms of an element or rings, or a formula that differs from all
         by more than `BEYOND` heavy atoms.
         """
         name, found = self.distribution.name, topology(molecule)
@@ -404,7 +395,9 @@ class References:
         if not kinds:
             return None
         tables = {
-            kind: Tables(*(_from_tensors(_KINDS[name], extras, f"{stem}.{kind}.{name}") for name in Tables._fields))
+            kind: Tables(
+                *(_from_tensors(table, extras, f"{stem}.{kind}.{name}") for name, table in Tables.__annotations__.items())
+            )
             for kind in kinds
         }
         found = cls(distribution, tables, _from_tensors(Support, extras, f"{stem}.support"))
