@@ -394,10 +394,9 @@ class References:
         kinds = sorted({match[1] for name in extras if (match := re.match(rf"{re.escape(stem)}\.(\w+)\.size\.", name))})
         if not kinds:
             return None
+        types = Tables.__annotations__.items()
         tables = {
-            kind: Tables(
-                *(_from_tensors(table, extras, f"{stem}.{kind}.{name}") for name, table in Tables.__annotations__.items())
-            )
+            kind: Tables(*(_from_tensors(table, extras, f"{stem}.{kind}.{name}") for name, table in types))
             for kind in kinds
         }
         found = cls(distribution, tables, _from_tensors(Support, extras, f"{stem}.support"))
