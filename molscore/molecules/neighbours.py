@@ -28,7 +28,7 @@ class Topology(NamedTuple):
 
 def neighbour_counts(molecule: Molecule) -> NDArray[np.int64]:
     """Bonded neighbours of each atom, (N,)."""
-    return (_closeness(molecule) < REACH).sum(1)
+    return (_ratios(molecule) < REACH).sum(1)
 
 
 def topology(molecule: Molecule) -> Topology:
@@ -37,8 +37,8 @@ def topology(molecule: Molecule) -> Topology:
     A bond is in no ring where the resistance distance between its ends is one (Klein and Randić 1993,
     doi:10.1007/BF01164627), which the eigenvalues of the graph's Laplacian give; those that are zero count its pieces.
     """
-    heavy, closeness = molecule.numbers > 1, _closeness(molecule)
-    near = closeness < TAUT
+    heavy, ratio = molecule.numbers > 1, _ratios(molecule)
+    near = ratio < TAUT
     skeleton = near[np.ix_(heavy, heavy)]
     degree, bonds = skeleton.sum(1), int(skeleton.sum()) // 2
     values, vectors = np.linalg.eigh(np.diag(degree) - skeleton)
@@ -47,14 +47,14 @@ def topology(molecule: Molecule) -> Topology:
     resistance = np.diag(inverse)[:, None] + np.diag(inverse) - 2 * inverse
     linear = ((near.sum(1) == 2) & (molecule.numbers == 6))[heavy]
     inner = (degree > 1) & ~linear
-    single = skeleton & (closeness[np.ix_(heavy, heavy)] > DOUBLE)
+    single = skeleton & (ratio[np.ix_(heavy, heavy)] > DOUBLE)
     turning = single & (resistance > 1 - 1e-6) & inner[:, None] & inner
     return Topology(len(degree), bonds - int(rest.sum()), int(turning.sum()) // 2)
 
 
-def _closeness(molecule: Molecule) -> NDArray[np.float64]:
+def _ratios(molecule: Molecule) -> NDArray[np.float64]:
     """Distances in sums of covalent radii (Cordero 2008, doi:10.1039/B801115J), (N, N), infinite on the diagonal."""
     x, radii = molecule.positions, covalent_radii[molecule.numbers]
-    closeness = np.linalg.norm(x[:, None] - x[None], axis=-1) / (radii[:, None] + radii)
-    np.fill_diagonal(closeness, np.inf)
-    return closeness
+    ratio = np.linalg.norm(x[:, None] - x[None], axis=-1) / (radii[:, None] + radii)
+    np.fill_diagonal(ratio, np.inf)
+    return ratio

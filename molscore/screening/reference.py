@@ -136,6 +136,13 @@ class Percentiles:
         pairs = zip(self.standardised(values, n_atoms, rotatable, resolution), self._row(n_atoms), strict=True)
         return np.array([_standing(float(value), table[row]) for value, row in pairs])
 
+    def value_at(self, percentile: float, n_atoms: ArrayLike, rotatable: ArrayLike, resolution: float) -> Floats:
+        """The number that stands at a percentile for each size and flexibility, (M,): inverse of `percentile`."""
+        at, size = _place(self.resolutions, resolution), self._row(n_atoms)
+        turns = np.minimum(rotatable, self.expected.shape[-1] - 1)
+        standardised = np.array([np.interp(percentile, LEVELS, row) for row in self.quantiles[at, size]])
+        return self.expected[at, size, turns] + self.deviation[at, size, turns] * standardised
+
     def _row(self, n_atoms: ArrayLike) -> Ints:
         return np.clip(np.asarray(n_atoms) - self.sizes[0], 0, len(self.sizes) - 1)
 

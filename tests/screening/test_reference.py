@@ -47,6 +47,8 @@ def test_percentiles_are_uniform_within_size_and_flexibility(percentiles, rng, s
     found = percentiles.percentile(values, n_atoms, turns, 0.05)
     assert found.min() >= 0 and found.max() <= 100
     assert off_uniform(found) < 0.08
+    typical = percentiles.value_at(30.0, n_atoms[:1], turns[:1], 0.05)
+    assert percentiles.percentile(typical, n_atoms[:1], turns[:1], 0.05) == pytest.approx(30.0)
     # like is compared with like: of another size or flexibility they are not
     assert off_uniform(percentiles.percentile(values, n_atoms + (3 if size < 8 else -3), turns, 0.05)) > 0.5
     assert off_uniform(percentiles.percentile(values, n_atoms, 3 - turns, 0.05)) > 0.3
