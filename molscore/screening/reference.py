@@ -60,9 +60,8 @@ def _ints(shape: str) -> Any:
 
 def _to_tensors(table: Any, stem: str) -> dict[str, Tensor]:
     """The arrays of a table by name, as a checkpoint keeps them."""
-    arrays = {f"{stem}.{part.name}": getattr(table, part.name) for part in fields(table)}
-    single = {name: value.astype(np.float32) for name, value in arrays.items() if value.dtype == float and value.ndim > 1}
-    return {name: torch.tensor(value) for name, value in (arrays | single).items()}
+    found = {f"{stem}.{part.name}": torch.tensor(getattr(table, part.name)) for part in fields(table)}
+    return {name: held.float() if held.is_floating_point() and held.ndim > 1 else held for name, held in found.items()}
 
 
 def _from_tensors(kind: type[Table], extras: Mapping[str, Tensor], stem: str) -> Table:
@@ -136,6 +135,13 @@ class Percentiles:
         table = self.quantiles[_place(self.resolutions, resolution)]
         pairs = zip(self.standardised(values, n_atoms, rotatable, resolution), self._row(n_atoms), strict=True)
         return np.array([_standing(float(value), table[row]) for value, row in pairs])
+
+    def value_at(self, percentile: float, n_atoms: ArrayLike, rotatable: ArrayLike, resolution: float) -> Floats:
+        """The number that stands at a percentile for each size and flexibility, (M,): inverse of `percentile`."""
+        at, size = _place(self.resolutions, resolution), self._row(n_atoms)
+        turns = np.minimum(rotatable, self.expected.shape[-1] - 1)
+        standardised = np.array([np.interp(percentile, LEVELS, row) for row in self.quantiles[at, size]])
+        return self.expected[at, size, turns] + self.deviation[at, size, turns] * standardised
 
     def _row(self, n_atoms: ArrayLike) -> Ints:
         return np.clip(np.asarray(n_atoms) - self.sizes[0], 0, len(self.sizes) - 1)
@@ -293,14 +299,6 @@ class Tables(NamedTuple):
     atoms: AtomShares
 
 
-_KINDS = {
-    "size": Percentiles,
-    "formula": FormulaPercentiles,
-    "difference": Percentiles,
-    "atoms": AtomShares,
-}
-
-
 @dataclass(frozen=True, eq=False)
 class Support:
     """How far the reference molecules of a distribution reach."""
@@ -361,7 +359,7 @@ class References:
     def outside(self, molecule: Molecule) -> str:
         """Why a molecule lies outside what the model has learnt, in words; empty where it does not.
 
-        It has fewer atoms, or more heavy atoms, atoms of an element or rings than any, or a formula that differs from all
+        It has fewer atoms than any, more heavy atoms, atoms of an element or rings, or a formula that differs from all
         by more than `BEYOND` heavy atoms.
         """
         name, found = self.distribution.name, topology(molecule)
@@ -403,8 +401,9 @@ class References:
         kinds = sorted({match[1] for name in extras if (match := re.match(rf"{re.escape(stem)}\.(\w+)\.size\.", name))})
         if not kinds:
             return None
+        types = Tables.__annotations__.items()
         tables = {
-            kind: Tables(*(_from_tensors(_KINDS[name], extras, f"{stem}.{kind}.{name}") for name in Tables._fields))
+            kind: Tables(*(_from_tensors(table, extras, f"{stem}.{kind}.{name}") for name, table in types))
             for kind in kinds
         }
         found = cls(distribution, tables, _from_tensors(Support, extras, f"{stem}.support"))

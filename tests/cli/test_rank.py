@@ -10,7 +10,7 @@ from molscore.screening.criteria import DEFAULT
 from tests import tiny
 
 COLUMNS = [
-    "status", "log_likelihood", "log_density", "percentile", "n_atoms", "resolution", "geometry", "error",
+    "status", "log_likelihood", "log_density", "percentile", "n_atoms", "resolution", "geometry", "reference", "error",
     *({DEFAULT} - {"log_likelihood", "log_density", "percentile"}),
 ]  # fmt: skip
 BROKEN = {

@@ -25,8 +25,9 @@ def test_atoms_pulled_apart_have_none() -> None:
 @pytest.mark.parametrize(
     ("smiles", "expected"),
     {
-        "CCCCC": (5, 0, 2), "C=CC=C": (4, 0, 1), "CC=CC": (4, 0, 0), "CC#CCO": (5, 0, 0), "c1ccccc1-c1ccccc1": (12, 2, 1),
-        "C1CC2CCC1C2": (7, 2, 0), "C1CCC2(C1)CO2": (7, 2, 0), "COC(=O)C1CC1": (7, 1, 2), "[H][H]": (0, 0, 0), "N": (1, 0, 0),
+        "CCCCC": (5, 0, 2), "C=CC=C": (4, 0, 1), "CC=CC": (4, 0, 0), "CC#CCO": (5, 0, 0),
+        "c1ccccc1-c1ccccc1": (12, 2, 1), "[H][H]": (0, 0, 0), "N": (1, 0, 0),
+        "C1CC2CCC1C2": (7, 2, 0), "C1CCC2(C1)CO2": (7, 2, 0), "COC(=O)C1CC1": (7, 1, 2),
     }.items(),
 )  # fmt: skip
 def test_rings_and_rotatable_bonds(smiles, expected, rng) -> None:

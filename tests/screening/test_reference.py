@@ -10,9 +10,11 @@ from molscore import rank
 from molscore.errors import CheckpointError, InputError
 from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
+from molscore.molecules.files import Record
 from molscore.molecules.neighbours import topology
 from molscore.screening import References, Scorer, make_references
 from molscore.screening.reference import LEAST_OF_FORMULA, MMFF, PRIOR, AtomShares, FormulaPercentiles, Percentiles
+from molscore.screening.report import ranking_summary
 from molscore.screening.tables import with_tables
 from tests import tiny
 
@@ -46,6 +48,8 @@ def test_percentiles_are_uniform_within_size_and_flexibility(percentiles, rng, s
     found = percentiles.percentile(values, n_atoms, turns, 0.05)
     assert found.min() >= 0 and found.max() <= 100
     assert off_uniform(found) < 0.08
+    typical = percentiles.value_at(30.0, n_atoms[:1], turns[:1], 0.05)
+    assert percentiles.percentile(typical, n_atoms[:1], turns[:1], 0.05) == pytest.approx(30.0)
     # like is compared with like: of another size or flexibility they are not
     assert off_uniform(percentiles.percentile(values, n_atoms + (3 if size < 8 else -3), turns, 0.05)) > 0.5
     assert off_uniform(percentiles.percentile(values, n_atoms, 3 - turns, 0.05)) > 0.3
@@ -69,7 +73,8 @@ def test_percentiles_within_a_formula_lean_on_the_size_where_little_is_known(rng
     common = np.array([COMMON] * 2000)
     assert off_uniform(table.percentile(rng.standard_normal(2000), common, np.full(2000, 50.0), 0.05)) < 0.05
     assert table.percentile(rng.standard_normal(2000) - 2, common, np.full(2000, 50.0), 0.05).mean() < 15
-    assert table.percentile(np.array([-9.0, 9.0]), np.array([RARE] * 2), np.array([3.0, 97.0]), 0.05).tolist() == [3, 97]
+    rare, sizes = np.array([RARE] * 2), np.array([3.0, 97.0])
+    assert table.percentile(np.array([-9.0, 9.0]), rare, sizes, 0.05).tolist() == sizes.tolist()
     small = FormulaPercentiles.of(rng.standard_normal((1, LEAST_OF_FORMULA)), common[:LEAST_OF_FORMULA], [0.05])
     found = small.percentile(np.array([100.0]), common[:1], np.array([0.0]), 0.05)
     assert found[0] == pytest.approx(100 * LEAST_OF_FORMULA / (LEAST_OF_FORMULA + PRIOR))
@@ -152,6 +157,8 @@ def test_like_is_compared_with_like(both, model, library) -> None:
     told = rank(both, [*minima, "CCO"], geometry="dft")
     assert told["reference"].tolist() == ["dft"] * n + [MMFF]
     assert rank(both, longer, geometry=MMFF)["percentile"].tolist() == [100.0] * n
+    tagged = Scorer(both)([Record(0, longer[0], None, {"geometry": "etkdg"})])[0]  # as `rank` writes it
+    assert tagged.columns["reference"] == MMFF
     for kind, of in (("pm7", both), (MMFF, model)):
         with pytest.raises(InputError, match=f"dft.*, not of {kind}"):
             Scorer(of, geometry=kind)
@@ -176,3 +183,10 @@ def test_what_lies_outside_the_data_is_told_and_has_no_percentile(model) -> None
     outside = frame[frame["status"] == "outside"]
     assert outside["percentile"].isna().all() and outside["log_likelihood"].notna().all()
     assert np.isnan(model.percentile(["CCO", "FC(F)F"])).tolist() == [False, True]
+
+
+def test_the_summary_tells_of_what_matters() -> None:
+    lines = ranking_summary({"ok": 3, "outside": 1}, {MMFF: 2, "dft": 1}, {}, "percentile", 0.05)
+    assert "1 outside the data" in lines[0] and "not judged" not in lines[0]
+    assert lines[1].startswith("2 given geometries") and "--geometry" in lines[1]
+    assert len(ranking_summary({"ok": 3}, {"dft": 3}, {}, "percentile", 0.05)) == 2
