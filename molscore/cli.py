@@ -189,7 +189,7 @@ def rank(
     job = Job(scorer, library, options["smiles_column"], plan.keeps_shapes)
     found = run(job, plan, report.provenance(loaded, _command(context), seed, resolution))
     for line in report.ranking_summary(
-        found.statuses, found.kinds, found.renamed, scorer.by, resolution, found.garbled
+        found.statuses, found.kinds, found.renamed, scorer.by, resolution
     ):
         _say(line)
 
@@ -272,7 +272,7 @@ def train(config: str, resume: bool) -> None:
     held_out = held_out.select(range(0, len(held_out), max(1, len(held_out) // 4096)))
     if settings.density_start < settings.steps:
         checkpoint = with_noise_offset(checkpoint, trained, (settings.sigma_min, settings.sigma_max))
-    known = qm9.load(settings.data).columns["smiles"]
+    known = load_data(settings.data).columns["smiles"]
     model = with_tables(Model(checkpoint), held_out, held_out.columns["smiles"], known)
     _say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
 

@@ -76,7 +76,6 @@ def ranking_summary(
     renamed: Mapping[str, str],
     by: str,
     resolution: float,
-    garbled: int = 0,
 ) -> list[str]:
     """Lines: how many rows, how many of each status, and of each kind of geometry that was given and compared with
     made ones; what the order is; which input columns have another name; in how many rows bytes were not UTF-8."""
@@ -95,6 +94,4 @@ def ranking_summary(
     lines.append(f"order: {by}")
     if renamed:
         lines.append("input columns renamed: " + ", ".join(f"{old} -> {new}" for old, new in renamed.items()))
-    if garbled:
-        lines.append(f"{garbled} rows hold bytes that are not UTF-8, written as U+FFFD: convert the file to keep them")
     return lines
