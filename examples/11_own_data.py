@@ -1,4 +1,4 @@
-"""A model of one's own: a library becomes a data set, the data set trains a model, and the model ranks the library."""
+"""A model of one's own: a library becomes a data set, and the data set trains a model."""
 
 from pathlib import Path
 
@@ -19,5 +19,4 @@ def molscore(*arguments: object) -> None:
 library = HERE.parent / "data" / "sample.sdf"
 molscore("data", library, "-o", "own.parquet")
 molscore("train", HERE / "own_data.toml")  # reads own.parquet, writes own/model
-molscore("rank", library, "--model", "own/model", "-o", "ranked.csv")
-print(Path("ranked.csv").read_text().partition("\n")[0])
+molscore("info", "--model", "own/model")

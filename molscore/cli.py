@@ -154,6 +154,11 @@ def generate(
 @click.option("--seed", type=int, default=0, help="Of geometries for rows that have none.")
 @click.option("--workers", type=int, default=None, help="Processes for such geometries; one a core by default.")
 @click.option("--conformers", type=int, default=1, help="Of each such row, put together by log-mean-exp.")
+@click.option(
+    "--geometry",
+    default="auto",
+    help="Kind of given geometries, dft or mmff: percentiles compare like with like. auto: as tags, else forces, say.",
+)
 @click.option("--resume", is_flag=True, help="Carry on with a run that was cut short.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="ray: on a cluster, or all cores.")
 @click.option("--shard", default="1/1", help="i/n: judge the i-th of n shares, into the folder of -o; see merge, top.")
@@ -180,10 +185,12 @@ def rank(
     plan = Plan(output, shard=Shard.parse(options["shard"]), progress=True, **plan)
     loaded, resolution, seed = load(model, distribution), options["resolution"], options["seed"]
     order = choose_order(loaded, options["by"], resolution)
-    scorer = Scorer(loaded, resolution, order, seed, conformers=options["conformers"])
+    scorer = Scorer(loaded, resolution, order, seed, conformers=options["conformers"], geometry=options["geometry"])
     job = Job(scorer, library, options["smiles_column"], plan.keeps_shapes)
     found = run(job, plan, report.provenance(loaded, _command(context), seed, resolution))
-    for line in report.ranking_summary(found.statuses, found.renamed, scorer.by, resolution, found.garbled):
+    for line in report.ranking_summary(
+        found.statuses, found.kinds, found.renamed, scorer.by, resolution
+    ):
         _say(line)
 
 
@@ -261,12 +268,16 @@ def train(config: str, resume: bool) -> None:
     checkpoint = run(settings, resume, _stability_of)
     if os.environ.get("RANK", "0") != "0":
         return  # of the processes of torchrun, one finishes the job
-    held_out, trained = load_data(settings.data, "valid"), load_data(settings.data, "train")
-    held_out = held_out.select(range(0, len(held_out), max(1, len(held_out) // 4096)))
-    if settings.density_start < settings.steps:
+    if settings.density_start < 1:
+        trained = [load_data(part.path, "train") for part in settings.data]
         checkpoint = with_noise_offset(checkpoint, trained, (settings.sigma_min, settings.sigma_max))
-    known = qm9.load(settings.data).columns["smiles"]
-    model = with_tables(Model(checkpoint), held_out, held_out.columns["smiles"], known)
+    model = Model(checkpoint)
+    for part in settings.data:
+        held_out = load_data(part.path, "valid")
+        held_out = held_out.select(range(0, len(held_out), max(1, len(held_out) // 4096)))
+        known = load_data(part.path).columns["smiles"]
+        own = Model(model.checkpoint, distribution=part.name)
+        model = with_tables(own, held_out, held_out.columns["smiles"], known)
     _say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
 
 

@@ -38,17 +38,17 @@ class ModelDensity:
         # exp(-u^2) of distant atoms underflows, and a CPU takes 100 times longer over denormal numbers
         torch.set_flush_denormal(True)
         self.network, self.elements, self.mask = model.network, batch.elements, batch.mask
-        self.token = torch.full((len(batch.mask),), model.token, device=batch.mask.device)
-        self.prior = self.network.sigma_N[self.token, batch.sizes]
+        self.context = model.context.at(batch.sizes)
+        self.prior = self.context.sigma_N
 
     def estimate(self, y: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """One pass, both heads."""
-        score, log_density = self.network(y, self.elements, self.mask, sigma, self.token)
+        score, log_density = self.network(y, self.elements, self.mask, sigma, self.context)
         return score, -log_density
 
     def score(self, y: Tensor, sigma: Tensor) -> Tensor:
         """The score head alone, (B, N, 3) in 1/Å."""
-        found = self.network.denoise(y, self.elements, self.mask, sigma, self.token)
+        found = self.network.denoise(y, self.elements, self.mask, sigma, self.context)
         return (found.fine - y) / sigma.square()[:, None, None]
 
 

@@ -34,7 +34,7 @@ from molscore.screening.model import Model
 __all__ = ["Errors", "errors_of", "time_score", "time_score_part"]
 
 MOLECULES, BINS, DRAWS, STANDARD_ERRORS = 1000, 10, 2, 3.0
-MATTERS = 1.0  # nats per e-fold of sigma: a bin that may be off by more has not passed
+MATTERS = 1.0  # nats per e-fold: a bin that may be off by more has not passed
 
 
 class Errors(NamedTuple):

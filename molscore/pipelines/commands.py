@@ -52,7 +52,7 @@ def reinvent(
         from molscore.screening.scorer import Scorer
 
         loaded = load(model, distribution)
-        wanted = by or ("log_likelihood" if loaded.reference is None else "percentile")
+        wanted = by or ("log_likelihood" if loaded.references is None else "percentile")
         check_order(loaded, wanted, resolution)
         scorer = Scorer(loaded, resolution, "log_likelihood", seed, time_limit, conformers)
         text = sys.stdin.buffer.read().decode("utf-8", "replace")

@@ -35,6 +35,7 @@ class Row(BaseModel):
     n_atoms: int | None
     resolution: float = Field(description="Å")
     geometry: str | None = Field(description="given, or etkdg where it was made from SMILES")
+    reference: str | None = Field(description="kind of geometries that the percentile is among, such as dft or mmff")
     error: str
 
 

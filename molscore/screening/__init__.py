@@ -7,14 +7,13 @@ _HOMES = {
     "Judgements": "molscore.screening.judgements",
     "Model": "molscore.screening.model",
     "Ranking": "molscore.screening.rank",
-    "Reference": "molscore.screening.reference",
-    "References": "molscore.screening.references",
+    "References": "molscore.screening.reference",
     "Request": "molscore.screening.generate",
     "Scored": "molscore.screening.scorer",
     "Scorer": "molscore.screening.scorer",
     "Verdict": "molscore.screening.candidate",
     "load": "molscore.screening.model",
-    "make_references": "molscore.screening.references",
+    "make_references": "molscore.screening.tables",
 }
 
 __all__ = list(_HOMES)

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from molscore.errors import InputError
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.neighbours import topology
 from molscore.screening.admission import element_counts
-from molscore.screening.likelihood import Terms
+from molscore.screening.likelihood import Terms, degrees_of_freedom
 from molscore.screening.passes import check_sigma
-from molscore.screening.reference import Reference
-from molscore.screening.references import COARSER, References, degrees_of_freedom
+from molscore.screening.reference import COARSER, Tables
 
 if TYPE_CHECKING:
     from molscore.screening.model import Model
@@ -35,6 +35,9 @@ __all__ = ["DEFAULT", "DIGITS", "DRAWN", "ORDERS", "Case", "check_order", "choos
 DEFAULT = "percentile"  # of `rank`, for a model that has the tables
 DRAWN = "codimension"  # of `generate`
 BONDS = (0.4, 0.5)  # Å: where molecules take shape, and draws that will be stable part from others
+
+
+Rows = NDArray[np.intp]
 
 
 class Case(NamedTuple):
@@ -47,22 +50,38 @@ class Case(NamedTuple):
     coarse: NDArray[np.float64] | None = None
     """Log-densities at a resolution `COARSER` times coarser, (M,), where they are known already."""
 
-    def standing(self, percentile: Callable[[References], NDArray[np.float64]]) -> NDArray[np.float64]:
-        """Percentiles by the tables of each molecule's kind of geometry: like is compared with like."""
-        given = percentile(self.model.references)
-        made = np.array(["force_field" in molecule.properties for molecule in self.molecules], dtype=bool)
-        return np.where(made, percentile(self.model.references_etkdg), given) if made.any() else given
+    kinds: Sequence[str] | None = None
+    """Of each molecule's geometry; told by the geometry itself unless given. See `References.kind_of`."""
+
+    def by_kind(self, percentile: Callable[[Tables, Rows], NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Percentiles by the tables of each molecule's kind of geometry, (M,): like is compared with like."""
+        references, found = self.model.references, np.zeros(len(self.molecules))
+        kinds = np.array(self.kinds or [references.kind_of(molecule) for molecule in self.molecules])
+        for kind in np.unique(kinds):
+            rows = np.flatnonzero(kinds == kind)
+            found[rows] = percentile(references.of(str(kind)), rows)
+        return found
+
+    def like(self, rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """What decides which reference molecules some are compared with: atoms and rotatable bonds, (len(rows),)."""
+        members = [self.molecules[row] for row in rows]
+        return np.array([m.n_atoms for m in members]), np.array([topology(m).rotatable for m in members])
 
 
 def _percentile(case: Case) -> NDArray[np.float64]:
-    sizes = [molecule.n_atoms for molecule in case.molecules]
-    return case.standing(lambda tables: tables.size.percentile(case.terms.log_likelihood, sizes, case.resolution))
+    values = case.terms.log_likelihood
+    return case.by_kind(lambda tables, rows: tables.size.percentile(values[rows], *case.like(rows), case.resolution))
 
 
 def _formula_percentile(case: Case) -> NDArray[np.float64]:
-    counts, within_size = element_counts(case.molecules, case.model.distribution.elements), _percentile(case)
-    density = case.terms.log_density
-    return case.standing(lambda tables: tables.formula.percentile(density, counts, within_size, case.resolution))
+    counts = element_counts(case.molecules, case.model.distribution.elements)
+    values, within_size = case.terms.log_likelihood, _percentile(case)
+
+    def within_formula(tables: Tables, rows: Rows) -> NDArray[np.float64]:
+        standardised = tables.size.standardised(values[rows], *case.like(rows), case.resolution)
+        return tables.formula.percentile(standardised, counts[rows], within_size[rows], case.resolution)
+
+    return case.by_kind(within_formula)
 
 
 def _difference(case: Case) -> NDArray[np.float64]:
@@ -73,8 +92,10 @@ def _difference(case: Case) -> NDArray[np.float64]:
 
 
 def _difference_percentile(case: Case) -> NDArray[np.float64]:
-    sizes, values = [molecule.n_atoms for molecule in case.molecules], _difference(case)
-    return case.standing(lambda tables: tables.difference.percentile(values, sizes, case.resolution))
+    values = _difference(case)
+    return case.by_kind(
+        lambda tables, rows: tables.difference.percentile(values[rows], *case.like(rows), case.resolution)
+    )
 
 
 def _codimension(case: Case) -> NDArray[np.float64]:
@@ -95,7 +116,7 @@ _CRITERIA: dict[str, Callable[[Case], NDArray[np.float64]]] = {
 }
 ORDERS = tuple(_CRITERIA)
 DIGITS = {"codimension": 5, "difference": 5, "per_degree": 5, "log_likelihood": 4, "log_density": 4}  # others: two
-_TABLES = {"percentile": "size", "formula_percentile": "formula", "difference_percentile": "difference"}
+_FROM_TABLES = ("percentile", "formula_percentile", "difference_percentile")
 
 
 def criterion(case: Case, by: str) -> NDArray[np.float64]:
@@ -107,11 +128,10 @@ def check_order(model: "Model", by: str, resolution: float) -> None:
     """Raise `InputError` for an order that there is not, or that this model has no tables for at this resolution."""
     if by not in _CRITERIA:
         raise InputError(f"molecules are ordered by {', '.join(ORDERS)}, not by {by!r}")
-    if by in _TABLES:
-        table: Reference | None = getattr(model.references, _TABLES[by])
-        if table is None:
+    if by in _FROM_TABLES:
+        if model.references is None:
             raise InputError(f"model {model.name} has no reference for {by}; order by log_likelihood instead")
-        table.index_of(resolution)
+        model.references.index_of(resolution)
     if by.startswith("difference"):
         check_sigma(COARSER * resolution)
 
@@ -131,9 +151,6 @@ def choose_order(model: "Model", by: str | None, resolution: float) -> str:
     Raises `InputError` as `check_order` does.
     """
     if by is None:
-        tables = model.references
-        by = "log_likelihood" if tables.size is None else DEFAULT
-        if by in _TABLES and getattr(tables, _TABLES[by]) is None:
-            by = "percentile"  # of a checkpoint made before there were more tables
+        by = "log_likelihood" if model.references is None else DEFAULT
     check_order(model, by, resolution)
     return by

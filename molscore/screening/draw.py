@@ -135,11 +135,11 @@ def _sample(
     elements = torch.zeros(mask.shape, dtype=torch.long, device=device)
     flat = [int(table[atomic_number(symbol)]) for symbols in members for symbol in symbols]
     elements[mask] = torch.tensor(flat, device=device)
-    token = torch.full_like(sizes, model.token)
+    context = model.context.at(sizes)
 
     def score_fn(y: Tensor, sigma: Tensor) -> Tensor:
         tick()
-        denoised = network.denoise(y, elements, mask, sigma, token).guided(guidance)
+        denoised = network.denoise(y, elements, mask, sigma, context).guided(guidance)
         return (denoised - y) / sigma.square()[:, None, None]
 
     def density_fn(y: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
@@ -147,10 +147,10 @@ def _sample(
         tick()  # the derivative
         with torch.enable_grad():
             y = y.detach().requires_grad_()
-            U = network.energy(y, network.denoise(y, elements, mask, sigma, token), mask)
+            U = network.energy(y, network.denoise(y, elements, mask, sigma, context), mask)
             (gradient,) = torch.autograd.grad(U.sum(), y)
         return -U.detach(), -centre(gradient, mask)
 
-    prior = network.sigma_N[token, sizes]
+    prior = context.sigma_N
     y = SAMPLERS[sampler].run(Fields(score_fn, density_fn), mask, steps, prior, generator, temperature)
     return y.cpu().double().numpy()

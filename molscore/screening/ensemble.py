@@ -19,7 +19,7 @@ from molscore.molecules.molecule import Molecule
 from molscore.screening.criteria import Case
 from molscore.screening.likelihood import Terms
 from molscore.screening.model import Model
-from molscore.screening.references import COARSER
+from molscore.screening.reference import COARSER
 
 __all__ = ["log_mean_exp", "together"]
 

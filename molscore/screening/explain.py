@@ -86,10 +86,9 @@ def explain(model: Model | str | Path, molecule: Any, resolution: float = DEFAUL
     found = model.molecules(molecule)
     if len(found) != 1:
         raise InputError(f"one molecule is explained at a time, not {len(found)}")
-    tables = model.references_etkdg if "force_field" in found[0].properties else model.references
-    if tables.atoms is None:
+    if (references := model.references) is None:
         raise InputError(f"model {model.name} does not hold what is usual for an atom; make its tables again")
-    usual, deviation = tables.atoms.at(found[0], resolution)
+    usual, deviation = references.of(references.kind_of(found[0])).atoms.at(found[0], resolution)
     return Explanation(found[0], resolution, model.atom_contributions(found, resolution)[0], usual, deviation)
 
 

@@ -5,11 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from molscore.errors import InputError, PositionError
 from molscore.molecules.molecule import Molecule
 from molscore.screening.admission import check_extent
 from molscore.screening.candidate import Candidate, Verdict, inspect, mark_duplicates, ranked, standing
-from molscore.screening.criteria import DIGITS, DRAWN, Case, choose_order, criterion
+from molscore.screening.criteria import DIGITS, DRAWN, Case, check_order, choose_order, criterion
 from molscore.screening.draw import draw_formulas, draw_positions
 from molscore.screening.passes import check_sigma
 from molscore.screening.samplers import SAMPLERS
@@ -62,8 +65,8 @@ def generate(
 
     `tick` is called now and then, at least once each evaluation of the network; what it raises ends the job.
     """
-    if model.reference is not None:
-        model.reference.index_of(request.resolution)
+    if model.references is not None:
+        check_order(model, "percentile", request.resolution)
     by = choose_order(model, request.by or DRAWN, request.resolution)
     if request.novel and model.known is None:
         raise InputError(f"model {model.name} holds no list of known molecules to tell novel ones by")
@@ -91,10 +94,12 @@ def judge(
     if not rows:
         return judged
     members = [candidates[row] for row in rows]
-    case = Case(model, members, model.terms(members, resolution), resolution)
-    known = model.reference is not None
-    percentiles: Sequence[float | None] = criterion(case, "percentile").tolist() if known else [None] * len(rows)
-    measures = percentiles if by == "percentile" else criterion(case, by).tolist()
+    known = model.references is not None
+    kinds = [model.references.own] * len(rows) if known else None  # what the model draws is like its data
+    case = Case(model, members, model.terms(members, resolution), resolution, kinds=kinds)
+    outside = [known and bool(model.references.outside(member)) for member in members]
+    percentiles = _within(criterion(case, "percentile"), outside) if known else [None] * len(rows)
+    measures = _within(criterion(case, by), outside) if by.endswith("percentile") else criterion(case, by).tolist()
     numbers = (case.terms.log_likelihood.tolist(), case.terms.log_density.tolist(), percentiles, measures)
     for row, log_likelihood, log_density, percentile, measure in zip(rows, *numbers, strict=True):
         judged[row] = replace(
@@ -104,9 +109,14 @@ def judge(
             percentile=percentile,
             resolution=resolution,
             by=by,
-            measure=measure,
+            measure=float("nan") if measure is None else measure,
         )
     return judged
+
+
+def _within(percentiles: NDArray[np.float64], outside: Sequence[bool]) -> list[float | None]:
+    """Percentiles of what lies within the data; None for the others, which are like none of the reference molecules."""
+    return [None if beyond else value for value, beyond in zip(percentiles.tolist(), outside, strict=True)]
 
 
 def _has_extent(molecule: Molecule) -> bool:

@@ -5,13 +5,16 @@
 The last term makes it the density of an unordered molecule: the n_k! orders of the atoms of element k are one.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["Terms", "log_permutations"]
+from molscore.molecules.molecule import Molecule
+
+__all__ = ["Terms", "degrees_of_freedom", "log_permutations"]
 
 
 class Terms(NamedTuple):
@@ -33,3 +36,8 @@ class Terms(NamedTuple):
 def log_permutations(counts: NDArray[np.integer]) -> NDArray[np.float64]:
     """sum_k ln n_k! of element counts (M, E): (M,)."""
     return torch.lgamma(torch.from_numpy(np.asarray(counts) + 1.0)).numpy().sum(-1)
+
+
+def degrees_of_freedom(molecules: Sequence[Molecule]) -> NDArray[np.int64]:
+    """d = 3(N - 1) of each molecule, (M,)."""
+    return 3 * (np.array([molecule.n_atoms for molecule in molecules]) - 1)

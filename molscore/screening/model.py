@@ -13,21 +13,20 @@ from torch import Tensor
 
 from molscore.errors import CheckpointError, DistributionError, InputError
 from molscore.molecules.convert import as_molecules
-from molscore.molecules.distribution import Distribution
 from molscore.molecules.known import Known
 from molscore.molecules.molecule import Molecule
 from molscore.nn.checkpoint import Checkpoint, from_pretrained, save_pretrained
 from molscore.nn.composition import FormulaPmf
+from molscore.nn.context import DistributionContext
 from molscore.nn.heads import Estimate
 from molscore.screening import passes
 from molscore.screening.admission import admit_all, element_counts
 from molscore.screening.bundled import bundled_names, folder_of, name_of
 from molscore.screening.candidate import Candidate
-from molscore.screening.criteria import Case, criterion
+from molscore.screening.criteria import Case, check_order, criterion
 from molscore.screening.generate import Request, generate
 from molscore.screening.likelihood import Terms, log_permutations
-from molscore.screening.reference import ETKDG, Reference
-from molscore.screening.references import References
+from molscore.screening.reference import References
 
 __all__ = ["Model", "load"]
 
@@ -51,7 +50,10 @@ class Model:
         names = [known.name for known in checkpoint.distributions]
         if distribution is not None and distribution not in names:
             raise DistributionError(f"model {name} holds no distribution {distribution!r}; it holds {', '.join(names)}")
-        self.token = 0 if distribution is None else names.index(distribution)
+        index = 0 if distribution is None else names.index(distribution)
+        self.distribution = checkpoint.distributions[index]
+        weight = self.network.distribution_token.weight
+        self.context = DistributionContext(weight[index].detach(), self.network.sigma_N[index])
 
     @classmethod
     def from_pretrained(cls, name_or_folder: str | Path = "qm9", distribution: str | None = None) -> "Model":
@@ -70,14 +72,9 @@ class Model:
         return save_pretrained(folder, self.checkpoint, card)
 
     def with_extras(self, extras: Mapping[str, Tensor]) -> "Model":
-        """The same model with more tables, such as `Reference.to_extras` makes; unsaved."""
+        """The same model with more tables, such as `References.to_extras` makes; unsaved."""
         checkpoint = self.checkpoint._replace(extras={**self.checkpoint.extras, **extras})
         return Model(checkpoint, self.name, self.distribution.name)
-
-    @property
-    def distribution(self) -> Distribution:
-        """The distribution that densities and samples are of."""
-        return self.checkpoint.distributions[self.token]
 
     @property
     def max_atoms(self) -> int:
@@ -87,7 +84,7 @@ class Model:
     @property
     def resolutions(self) -> list[float]:
         """Å: the resolutions that have percentiles, none where the checkpoint holds no reference."""
-        return [] if self.reference is None else self.reference.resolutions.tolist()
+        return [] if self.references is None else self.references.resolutions.tolist()
 
     @cached_property
     def composition(self) -> FormulaPmf:
@@ -95,19 +92,9 @@ class Model:
         return FormulaPmf(self.distribution)
 
     @cached_property
-    def references(self) -> References:
-        """Tables of held-out molecules in the geometries of their data set, those that the checkpoint has."""
+    def references(self) -> References | None:
+        """Tables of held-out molecules, where the checkpoint has them."""
         return References.from_extras(self.checkpoint.extras, self.distribution)
-
-    @cached_property
-    def references_etkdg(self) -> References:
-        """Tables of held-out molecules in geometries made as for SMILES; those of `references` where there are none."""
-        return References.from_extras(self.checkpoint.extras, self.distribution, ETKDG).over(self.references)
-
-    @property
-    def reference(self) -> Reference | None:
-        """Quantiles of the log-likelihood by size, where the checkpoint has them."""
-        return self.references.size
 
     @cached_property
     def known(self) -> Known | None:
@@ -129,23 +116,23 @@ class Model:
 
     def estimate(self, molecules: Any, sigma: float = DEFAULT_SIGMA) -> Estimate:
         """One pass, both heads: score (M, N, 3) in 1/Å, zero at padding, and log_density (M,) in nats."""
-        return passes.estimate(self.network, self.molecules(molecules), passes.check_sigma(sigma), self.token)
+        return passes.estimate(self.network, self.molecules(molecules), passes.check_sigma(sigma), self.context)
 
     def scores(self, molecules: Any, sigma: float = DEFAULT_SIGMA) -> list[NDArray[np.float32]]:
         """The score of each molecule by itself, (N_i, 3) in 1/Å."""
         found = self.molecules(molecules)
-        score = passes.estimate(self.network, found, passes.check_sigma(sigma), self.token).score.numpy()
+        score = passes.estimate(self.network, found, passes.check_sigma(sigma), self.context).score.numpy()
         return [rows[: molecule.n_atoms].copy() for rows, molecule in zip(score, found, strict=True)]
 
     def log_density(self, molecules: Any, resolution: float = DEFAULT_SIGMA) -> NDArray[np.float64]:
         """log p_resolution(positions | elements, N) in nats, (M,)."""
-        return passes.log_densities(self.network, self.molecules(molecules), passes.check_sigma(resolution), self.token)
+        return passes.log_densities(self.network, self.molecules(molecules), passes.check_sigma(resolution), self.context)
 
     def terms(self, molecules: Any, resolution: float = DEFAULT_SIGMA) -> Terms:
         """The terms of the log-likelihood, each (M,) nats."""
         found = self.molecules(molecules)
         counts = element_counts(found, self.distribution.elements)
-        density = passes.log_densities(self.network, found, passes.check_sigma(resolution), self.token)
+        density = passes.log_densities(self.network, found, passes.check_sigma(resolution), self.context)
         return Terms(self.composition.log_prob(counts), density, log_permutations(counts))
 
     def log_likelihood(self, molecules: Any, resolution: float = DEFAULT_SIGMA) -> NDArray[np.float64]:
@@ -153,21 +140,19 @@ class Model:
         return self.terms(molecules, resolution).log_likelihood
 
     def percentile(self, molecules: Any, resolution: float = DEFAULT_SIGMA) -> NDArray[np.float64]:
-        """Where each log-likelihood stands among reference molecules of like size, 0 to 100, (M,)."""
-        self.require_reference().index_of(resolution)
-        found = self.molecules(molecules)
-        return criterion(Case(self, found, self.terms(found, resolution), resolution), "percentile")
+        """Where each log-likelihood stands among reference molecules of like size and flexibility, 0 to 100, (M,).
 
-    def require_reference(self) -> Reference:
-        """The reference; raises `InputError` where there is none."""
-        if self.reference is None:
-            raise InputError(f"model {self.name} has no reference percentiles; order by log_likelihood instead")
-        return self.reference
+        NaN for a molecule outside what the model has learnt, see `References.outside`.
+        """
+        check_order(self, "percentile", resolution)
+        found = self.molecules(molecules)
+        values = criterion(Case(self, found, self.terms(found, resolution), resolution), "percentile")
+        return np.where([self.references.outside(molecule) != "" for molecule in found], np.nan, values)
 
     def atom_contributions(self, molecules: Any, resolution: float = DEFAULT_SIGMA) -> list[NDArray[np.float64]]:
         """What each atom adds to the log_density, (N_i,) nats; their sum is the log_density."""
         sigma = passes.check_sigma(resolution)
-        return passes.atom_log_densities(self.network, self.molecules(molecules), sigma, self.token)
+        return passes.atom_log_densities(self.network, self.molecules(molecules), sigma, self.context)
 
     def generate(self, n: int, seed: int = 0, progress: bool = False, **options: Any) -> list[Candidate]:
         """Draw n molecules and judge them: those that pass first, best first. The same seed draws the same ones.

@@ -11,6 +11,7 @@ from torch import Tensor
 from molscore.errors import InputError
 from molscore.molecules.batch import Batch, collate, size_groups
 from molscore.molecules.molecule import Molecule
+from molscore.nn.context import Context, DistributionContext
 from molscore.nn.discoformer import DiScoFormer
 from molscore.nn.heads import Estimate
 from molscore.nn.noise import LN_SIGMA_RANGE
@@ -29,13 +30,12 @@ class Inputs(NamedTuple):
     batch: Batch
     sigma: Tensor
     """(B,) Å."""
-    token: Tensor
-    """(B,) index of the distribution."""
+    context: Context
 
     @property
-    def arguments(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def arguments(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Context]:
         """What the network is called with."""
-        return (*self.batch, self.sigma, self.token)
+        return (*self.batch, self.sigma, self.context)
 
 
 def check_sigma(sigma: float) -> float:
@@ -46,20 +46,19 @@ def check_sigma(sigma: float) -> float:
     return float(sigma)
 
 
-def inputs_of(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, token: int) -> Iterator[Inputs]:
+def inputs_of(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, context: DistributionContext) -> Iterator[Inputs]:
     """Batches of molecules of nearly equal size, small ones first."""
     device = network.sigma_N.device
     for rows in size_groups([molecule.n_atoms for molecule in molecules], BATCH):
         batch = collate([molecules[row] for row in rows], network.elements).to(device)
-        n = len(rows)
-        yield Inputs(rows, batch, torch.full((n,), sigma, device=device), torch.full((n,), token, device=device))
+        yield Inputs(rows, batch, torch.full((len(rows),), sigma, device=device), context.at(batch.sizes))
 
 
-def estimate(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, token: int) -> Estimate:
+def estimate(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, context: DistributionContext) -> Estimate:
     """Score (M, N, 3) in 1/Å, zero at padding, and log_density (M,) in nats."""
     largest = max((molecule.n_atoms for molecule in molecules), default=0)
     score, log_density = torch.zeros(len(molecules), largest, 3), torch.zeros(len(molecules))
-    batches = inputs_of(network, molecules, sigma, token)
+    batches = inputs_of(network, molecules, sigma, context)
     for inputs, found in side_by_side(lambda inputs: network(*inputs.arguments), batches, network.sigma_N.device):
         rows = torch.from_numpy(inputs.rows)
         score[rows, : found.score.shape[1]] = found.score.cpu()
@@ -67,17 +66,17 @@ def estimate(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, 
     return Estimate(score, log_density)
 
 
-def log_densities(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, token: int) -> NDArray[np.float64]:
+def log_densities(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, context: DistributionContext) -> NDArray[np.float64]:
     """log p_sigma(positions | elements, N) in nats, (M,)."""
     found = np.zeros(len(molecules))
-    batches = inputs_of(network, molecules, sigma, token)
+    batches = inputs_of(network, molecules, sigma, context)
     for inputs, known in side_by_side(lambda inputs: network(*inputs.arguments), batches, network.sigma_N.device):
         found[inputs.rows] = known.log_density.cpu().double().numpy()
     return found
 
 
 def atom_log_densities(
-    network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, token: int
+    network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, context: DistributionContext
 ) -> list[NDArray[np.float64]]:
     """The share of each atom in the log_density, (N_i,) nats; their sum is the log_density."""
     shares: list[NDArray[np.float64]] = [np.zeros(0)] * len(molecules)
@@ -86,7 +85,7 @@ def atom_log_densities(
         y, _, mask = inputs.batch
         return network.atom_energies(y, network.denoise(*inputs.arguments), mask)
 
-    batches = inputs_of(network, molecules, sigma, token)
+    batches = inputs_of(network, molecules, sigma, context)
     for inputs, energy in side_by_side(energies, batches, network.sigma_N.device):
         real_atoms = inputs.batch.mask.cpu().numpy()
         for row, values, real in zip(inputs.rows, -energy.cpu().double().numpy(), real_atoms, strict=True):

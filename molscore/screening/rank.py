@@ -69,6 +69,7 @@ def rank(
     seed: int = 0,
     workers: int | None = None,
     progress: bool = False,
+    geometry: str = "auto",
 ) -> "pd.DataFrame":
     """Judge a library: one row of the DataFrame for each row of it, in order unless `sort`.
 
@@ -81,6 +82,7 @@ def rank(
         sort: best first, then duplicates, then rows that cannot be judged.
         seed: of geometries for rows that have none (ETKDGv3 and MMFF94s).
         workers: processes for those; None is one a core.
+        geometry: kind of those that are given, see `Scorer`.
 
     The columns of the input are kept, and the index of a DataFrame or Series: each row has its own label. Those of
     `molscore.screening.scorer.COLUMNS` are added; ``attrs["by"]`` says which order was used. A bad row has a status and
@@ -88,7 +90,7 @@ def rank(
     source, resolution or order that cannot be used.
     """
     model = load(model)
-    scorer = Scorer(model, resolution, choose_order(model, by, resolution), seed)
+    scorer = Scorer(model, resolution, choose_order(model, by, resolution), seed, geometry=geometry)
     judged: Iterable[Scored] = Ranking(scorer, source, smiles_column, workers, progress)
     frame = _frame_of(sort_scored(judged, scorer.by) if sort else list(judged), source)
     frame.attrs["by"] = scorer.by

@@ -11,6 +11,8 @@ from molscore.screening.candidate import Candidate
 from molscore.screening.duplicates import DUPLICATE
 from molscore.screening.generate import Request, generate
 from molscore.screening.model import Model
+from molscore.screening.reference import MMFF
+from molscore.screening.scorer import OUTSIDE
 
 __all__ = [
     "Draws",
@@ -69,17 +71,27 @@ def candidate_summary(candidates: Sequence[Candidate], listed: Known | None = No
 
 
 def ranking_summary(
-    statuses: Mapping[str, int], renamed: Mapping[str, str], by: str, resolution: float, garbled: int = 0
+    statuses: Mapping[str, int],
+    kinds: Mapping[str, int],
+    renamed: Mapping[str, str],
+    by: str,
+    resolution: float,
 ) -> list[str]:
-    """Lines: how many rows, how many of each status; what the order is; which input columns have another name; in how
-    many rows bytes were no UTF-8."""
+    """Lines: how many rows, how many of each status, and of each kind of geometry that was given and compared with
+    made ones; what the order is; which input columns have another name; in how many rows bytes were not UTF-8."""
     total, ok, again = sum(statuses.values()), statuses.get("ok", 0), statuses.get(DUPLICATE, 0)
-    bad = ", ".join(f"{status} {n}" for status, n in sorted(statuses.items()) if status not in ("ok", DUPLICATE))
+    judged = ("ok", DUPLICATE, OUTSIDE)
+    bad = ", ".join(f"{status} {n}" for status, n in sorted(statuses.items()) if status not in judged)
     lines = [f"{total} rows, {ok} judged at a resolution of {resolution:g} Å"]
-    lines[0] += (f", {again} more of the same molecules" if again else "") + (f"; not judged: {bad}" if bad else "")
+    lines[0] += f", {again} more of the same molecules" if again else ""
+    lines[0] += f", {statuses[OUTSIDE]} outside the data, without a percentile" if OUTSIDE in statuses else ""
+    lines[0] += f"; not judged: {bad}" if bad else ""
+    if n := kinds.get(MMFF, 0):
+        lines.append(
+            f"{n} given geometries are compared with those of a force field ({MMFF}), whose minima they are; "
+            "--geometry compares them with others"
+        )
     lines.append(f"order: {by}")
     if renamed:
         lines.append("input columns renamed: " + ", ".join(f"{old} -> {new}" for old, new in renamed.items()))
-    if garbled:
-        lines.append(f"{garbled} rows hold bytes that are not UTF-8, written as U+FFFD: convert the file to keep them")
     return lines

@@ -16,16 +16,21 @@ from molscore.molecules.conformers import embed
 from molscore.molecules.convert import as_list
 from molscore.molecules.files.record import Record
 from molscore.molecules.molecule import Molecule
-from molscore.screening.criteria import DIGITS, ORDERS, check_order, criterion
+from molscore.screening.criteria import DIGITS, ORDERS, check_order, criterion, has_tables
 from molscore.screening.ensemble import together
 from molscore.screening.frames import is_frame
 from molscore.screening.judgements import Judgements
 from molscore.screening.model import Model, load
 from molscore.screening.passes import check_sigma
 from molscore.screening.records import records_of
+from molscore.screening.reference import MMFF
 from molscore.screening.triage import Triage, triage
 
-__all__ = ["COLUMNS", "Embed", "Scored", "Scorer"]
+__all__ = ["COLUMNS", "ETKDG", "GIVEN", "OUTSIDE", "Embed", "Scored", "Scorer"]
+
+GIVEN, ETKDG = "given", "etkdg"  # where a geometry comes from
+OUTSIDE = "outside"  # status of a molecule beyond what the model has learnt: numbers without a percentile
+AUTO = "auto"
 
 ALWAYS = ("log_likelihood", "log_density", "percentile")
 COLUMNS = (
@@ -34,6 +39,7 @@ COLUMNS = (
     "n_atoms",
     "resolution",
     "geometry",
+    "reference",
     "error",
     *(by for by in ORDERS if by not in ALWAYS),
 )
@@ -64,6 +70,9 @@ class Scorer:
     """Judges records. A record that cannot be judged gets a status and an error; none is ever dropped or moved.
 
     `model` is a `Model`, or what `molscore.load` takes, such as ``"qm9"``, and then holds the `Model` of that name.
+    Geometries that are given are compared with reference molecules in geometries of the kind `geometry`, such as
+    ``dft`` or ``mmff``; with ``auto`` with those of the kind that they are, which a tag that `rank` wrote says, else
+    the forces on their atoms.
     With several `conformers` the log-density of a molecule without geometry is that of `molscore.screening.ensemble`.
     Raises `InputError` for a resolution or an order that the model does not have, and for numbers out of range.
     """
@@ -74,6 +83,7 @@ class Scorer:
     seed: int = 0  # of geometries for records that have none
     time_limit: float = 30.0  # seconds for those of one molecule
     conformers: int = 1  # of such a molecule
+    geometry: str = AUTO  # kind of those that are given
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "model", load(self.model))
@@ -83,6 +93,10 @@ class Scorer:
             raise InputError(f"the time limit of a molecule must be above zero, not {self.time_limit}")
         if not 1 <= self.conformers <= _MOST_CONFORMERS:
             raise InputError(f"a molecule is judged in 1 to {_MOST_CONFORMERS} conformers, not {self.conformers}")
+        if self.geometry != AUTO:
+            if self.model.references is None:
+                raise InputError(f"model {self.model.name} has no references of {self.geometry} geometries")
+            self.model.references.check_kind(self.geometry)
 
     def __call__(self, records: Sequence[Record], embed_all: Embed | None = None) -> list[Scored]:
         """One judgement a record, in order; `embed_all` makes the geometries, here and now unless given."""
@@ -93,7 +107,7 @@ class Scorer:
         found: dict[int, Sequence[Molecule] | MolscoreError] = {row: [records[row].molecule] for row in fine}
         found |= dict(zip(flat, geometries, strict=True))
         late = {row: held for row, held in found.items() if isinstance(held, MolscoreError)}
-        judged = self._judged({row: held for row, held in found.items() if row not in late})
+        judged = self._judged(records, {row: held for row, held in found.items() if row not in late})
         return [
             self._scored(record, known[row], known[row].error or late.get(row), *judged.get(row, (None, {})))
             for row, record in enumerate(records)
@@ -125,18 +139,36 @@ class Scorer:
         """Processes that make the geometries which `embed_here` makes; their ``embed`` is for `judge` and the rest."""
         return ConformerPool(workers, self.seed, self.time_limit, self.conformers)
 
-    def _judged(self, molecules: dict[int, Sequence[Molecule]]) -> dict[int, tuple[Molecule, dict[str, Any]]]:
+    def _judged(
+        self, records: Sequence[Record], molecules: dict[int, Sequence[Molecule]]
+    ) -> dict[int, tuple[Molecule, dict[str, Any]]]:
         """Geometry and numbers of the molecules that can be judged, by row."""
         if not molecules:
             return {}
         case = together(self.model, list(molecules.values()), self.resolution, self.by.startswith("difference"))
-        reference = self.model.reference
-        known = reference is not None and np.isclose(reference.resolutions, self.resolution, rtol=1e-4).any()
-        names = [name for name in dict.fromkeys((*ALWAYS, self.by)) if known or name != "percentile"]
+        references, names = self.model.references, list(dict.fromkeys((*ALWAYS, self.by)))
+        if references is not None:
+            pairs = zip(molecules, case.molecules, strict=True)
+            case = case._replace(kinds=[self._kind(records[row], molecule) for row, molecule in pairs])
+        if not has_tables(self.model, "percentile", self.resolution):
+            names.remove("percentile")
         numbers = {name: criterion(case, name).round(DIGITS.get(name, 2)).tolist() for name in names}
-        rows = zip(*numbers.values(), strict=True)
-        values = [dict(zip(names, row, strict=True)) for row in rows]
-        return dict(zip(molecules, zip(case.molecules, values, strict=True), strict=True))
+        found: dict[int, tuple[Molecule, dict[str, Any]]] = {}
+        for place, (row, molecule) in enumerate(zip(molecules, case.molecules, strict=True)):
+            values: dict[str, Any] = {name: column[place] for name, column in numbers.items()}
+            if references is not None:
+                values["reference"] = references.nearest(case.kinds[place])
+                values["outside"] = references.outside(molecule)
+            found[row] = molecule, values
+        return found
+
+    def _kind(self, record: Record, molecule: Molecule) -> str:
+        """Kind of geometry that a molecule is compared with."""
+        if record.molecule is None:
+            return MMFF
+        if self.geometry != AUTO:
+            return self.geometry
+        return MMFF if record.columns.get("geometry") == ETKDG else self.model.references.kind_of(molecule)
 
     def _scored(
         self,
@@ -151,13 +183,17 @@ class Scorer:
             status, error = problem.status, str(problem)
         elif values and not np.isfinite(values["log_density"]):
             status, error, values = PositionError.status, "the log-density of this geometry is not finite", {}
-        geometry = None if molecule is None else "etkdg" if record.molecule is None else "given"
+        elif values.get("outside"):
+            status, error = OUTSIDE, values["outside"]
+            values = {name: None if name.endswith("percentile") else value for name, value in values.items()}
+        geometry = None if molecule is None else ETKDG if record.molecule is None else GIVEN
         columns = {
             "status": status,
             **{name: values.get(name) for name in ALWAYS},
             "n_atoms": known.n_atoms,
             "resolution": self.resolution,
             "geometry": geometry,
+            "reference": values.get("reference"),
             "error": " ".join(error.split()),
         }
         if self.by not in columns:

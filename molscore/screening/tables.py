@@ -1,18 +1,34 @@
-"""The tables that a trained model carries beside its weights: percentiles, usual atoms, known molecules."""
+"""Making what a trained model carries beside its weights: tables of held-out molecules, the list of known molecules."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from molscore.errors import InputError
 from molscore.molecules.conformer_pool import ConformerPool
 from molscore.molecules.known import Known
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.neighbours import topology
+from molscore.screening.admission import admissible, element_counts
+from molscore.screening.likelihood import degrees_of_freedom, log_permutations
 from molscore.screening.model import Model
 from molscore.screening.pooled import cores
-from molscore.screening.reference import ETKDG
-from molscore.screening.references import RESOLUTIONS, make_references
+from molscore.screening.reference import (
+    COARSER,
+    MMFF,
+    AtomShares,
+    FormulaPercentiles,
+    Percentiles,
+    References,
+    Support,
+    Tables,
+)
 
-__all__ = ["with_tables"]
+__all__ = ["RESOLUTIONS", "make_references", "with_tables"]
+
+RESOLUTIONS = (0.02, 0.05, 0.1, 0.2)  # Å
 
 
 def with_tables(
@@ -21,19 +37,73 @@ def with_tables(
     held_out_smiles: Iterable[str] = (),
     known_smiles: Iterable[str] = (),
     resolutions: Sequence[float] = RESOLUTIONS,
+    kind: str = "dft",
 ) -> Model:
-    """The model with percentiles for molecules like those held out, and the list of those that are not novel.
+    """The model with tables of molecules like those held out, and the list of those that are not novel; unsaved.
 
-    `held_out` gives the percentiles of geometries of the data set's own kind, `held_out_smiles` those of geometries
-    made from SMILES; molecules that are not among `known_smiles`, all of the data set, are novel. What is not given
-    is left out.
+    Args:
+        model: of the distribution that the tables are of.
+        held_out: in geometries of the data set's own `kind`; a few thousand, none of them trained on.
+        held_out_smiles: to make geometries of, as for SMILES that are judged, unless the data set's are of that kind.
+        known_smiles: all of the data set; what is not among them is novel.
     """
-    name = model.distribution.name
-    extras = make_references(model, held_out, resolutions).to_extras(name)
+    geometries = {kind: held_out}
     if smiles := list(held_out_smiles):
         with ConformerPool(cores()) as pool:
-            made = [found[0] for found in pool.embed(smiles) if isinstance(found, list)]
-        extras |= make_references(model, made, resolutions).to_extras(name, ETKDG)
+            geometries[MMFF] = [found[0] for found in pool.embed(smiles) if isinstance(found, list)]
+    extras = make_references(model, geometries, resolutions).to_extras()
     if known := list(known_smiles):
-        extras[f"known.{name}"] = torch.from_numpy(Known.make(known).pack())
+        extras[f"known.{model.distribution.name}"] = torch.from_numpy(Known.make(known).pack())
     return model.with_extras(extras)
+
+
+def make_references(
+    model: Model, geometries: Mapping[str, Iterable[Molecule]], resolutions: Sequence[float] = RESOLUTIONS
+) -> References:
+    """Tables of held-out molecules of the model's distribution, by kind of geometry, that of the data set first.
+
+    Seven passes a molecule for four resolutions. Those that the model cannot judge are left out; raises `InputError`
+    where there are no others.
+    """
+    held = {
+        kind: [molecule for molecule in molecules if admissible(molecule, model.distribution)]
+        for kind, molecules in geometries.items()
+    }
+    for kind, molecules in held.items():
+        if not molecules:
+            raise InputError(f"there are no molecules in {kind} geometries to make reference tables from")
+    tables = {kind: _tables(model, molecules, resolutions) for kind, molecules in held.items()}
+    return References(model.distribution, tables, Support.of([topology(m) for group in held.values() for m in group]))
+
+
+def _tables(model: Model, molecules: Sequence[Molecule], resolutions: Sequence[float]) -> Tables:
+    sizes = np.arange(2, model.max_atoms + 1)
+    n_atoms = np.array([molecule.n_atoms for molecule in molecules])
+    rotatable = np.array([topology(molecule).rotatable for molecule in molecules])
+    counts = element_counts(molecules, model.distribution.elements)
+    shares = {resolution: model.atom_contributions(molecules, resolution) for resolution in resolutions}
+    densities = {resolution: np.array([share.sum() for share in held]) for resolution, held in shares.items()}
+    fine = np.stack(list(densities.values()))
+    coarse = np.stack([_at(model, molecules, COARSER * resolution, densities) for resolution in resolutions])
+    likelihoods = fine + model.composition.log_prob(counts) + log_permutations(counts)
+    size = Percentiles.of(likelihoods, n_atoms, rotatable, resolutions, sizes)
+    difference = (fine - coarse) / degrees_of_freedom(molecules)
+    standardised = [
+        size.standardised(row, n_atoms, rotatable, resolution)
+        for row, resolution in zip(likelihoods, resolutions, strict=True)
+    ]
+    return Tables(
+        size,
+        FormulaPercentiles.of(np.stack(standardised), counts, resolutions),
+        Percentiles.of(difference, n_atoms, rotatable, resolutions, sizes),
+        AtomShares.of(list(shares.values()), molecules, resolutions),
+    )
+
+
+def _at(
+    model: Model, molecules: Sequence[Molecule], resolution: float, known: Mapping[float, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Log-densities at a resolution, (M,), which may be one of those `known` already."""
+    near = (values for value, values in known.items() if np.isclose(value, resolution, rtol=1e-4))
+    found = next(near, None)
+    return model.log_density(molecules, resolution) if found is None else found

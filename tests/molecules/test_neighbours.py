@@ -1,10 +1,12 @@
 """Neighbours by distance agree with the bonds of a graph."""
 
 import numpy as np
+import pytest
 
 from molscore.molecules import Molecule
 from molscore.molecules.chem import mol_from_molecule
-from molscore.molecules.neighbours import neighbour_counts
+from molscore.molecules.conformers import embed
+from molscore.molecules.neighbours import neighbour_counts, topology
 from tests import tiny
 
 
@@ -18,3 +20,18 @@ def test_atoms_pulled_apart_have_none() -> None:
     molecule = tiny.geometries()[8]
     assert not neighbour_counts(Molecule(molecule.numbers, 10 * molecule.positions)).any()
     assert neighbour_counts(Molecule([6, 1], np.array([[0.0, 0, 0], [1.1, 0, 0]]))).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("smiles", "expected"),
+    {
+        "CCCCC": (5, 0, 2), "C=CC=C": (4, 0, 1), "CC=CC": (4, 0, 0), "CC#CCO": (5, 0, 0),
+        "c1ccccc1-c1ccccc1": (12, 2, 1), "[H][H]": (0, 0, 0), "N": (1, 0, 0),
+        "C1CC2CCC1C2": (7, 2, 0), "C1CCC2(C1)CO2": (7, 2, 0), "COC(=O)C1CC1": (7, 1, 2),
+    }.items(),
+)  # fmt: skip
+def test_rings_and_rotatable_bonds(smiles, expected, rng) -> None:
+    made = embed(smiles)[0]
+    assert topology(made) == expected
+    order = rng.permutation(made.n_atoms)
+    assert topology(Molecule(made.numbers[order], made.positions[order] + 3.0)) == expected

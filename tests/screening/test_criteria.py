@@ -1,20 +1,16 @@
 """One place says what molecules are ordered by, and every order there works wherever molecules are ordered."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from molscore import cli, rank
 from molscore.errors import InputError
 from molscore.molecules import Molecule
-from molscore.molecules.conformers import embed
 from molscore.screening import Scorer, criteria
 from molscore.screening.candidate import inspect
 from molscore.screening.criteria import DEFAULT, DRAWN, ORDERS, Case, choose_order, criterion, has_tables
 from molscore.screening.generate import density_filter, judge
-from molscore.screening.reference import DIFFERENCE, ETKDG
-from molscore.screening.references import References, degrees_of_freedom, make_references
+from molscore.screening.likelihood import degrees_of_freedom
 
 
 def test_the_command_line_has_the_orders_there_are() -> None:
@@ -67,38 +63,19 @@ def test_what_cannot_be_judged_has_the_column_and_no_number(model) -> None:
     assert columns["per_degree"] is None and columns["percentile"] is None
 
 
-def test_a_checkpoint_with_fewer_tables_falls_back(model, monkeypatch) -> None:
-    monkeypatch.setattr(criteria, "DEFAULT", "difference_percentile")
-    extras = {name: table for name, table in model.checkpoint.extras.items() if ".difference." not in name}
-    older = type(model)(model.checkpoint._replace(extras=extras), "older")
-    assert choose_order(older, None, 0.05) == "percentile"
-    assert not has_tables(older, "difference_percentile", 0.05)
-    with pytest.raises(InputError, match="older has no reference"):
-        Scorer(older, by="difference_percentile")
+def test_orders_that_a_model_does_not_have_are_refused(model) -> None:
+    bare = type(model)(model.checkpoint._replace(extras={}), "bare")
+    assert choose_order(bare, None, 0.05) == "log_likelihood"
+    assert not has_tables(bare, "difference_percentile", 0.05)
+    with pytest.raises(InputError, match="bare has no reference"):
+        Scorer(bare, by="difference_percentile")
     with pytest.raises(InputError, match="0.07"):
         Scorer(model, resolution=0.07, by="formula_percentile")
     with pytest.raises(InputError, match="not by 'beauty'"):
         Scorer(model, by="beauty")
 
 
-def test_difference_percentiles_of_the_reference_are_spread(model, library) -> None:
-    tables = make_references(model, library, (0.05,))
-    case = Case(model, library, model.terms(library), 0.05)
-    found = tables.difference.percentile(criterion(case, "difference"), [m.n_atoms for m in library], 0.05)
-    assert np.ptp(found) > 50
-    stored = References.from_extras(tables.to_extras("tiny"), model.distribution)
-    assert np.allclose(stored.difference.quantiles, tables.difference.quantiles, atol=1e-5)
-    assert stored.atoms is not None and stored.formula is not None
-
-
-def test_made_geometries_have_tables_of_their_own(model) -> None:
-    """The difference table of made geometries lies far above: their percentile falls to zero, that of others stays."""
-    table = model.references.difference
-    moved = replace(table, quantiles=table.quantiles + 100.0)
-    both = model.with_extras(moved.to_extras("tiny", ETKDG, DIFFERENCE))
-    made = embed("CCO")
-    given = [replace(molecule, properties={}) for molecule in made]
-    for molecules, expected in ((made, 0.0), (given, None)):
-        value = criterion(Case(both, molecules, both.terms(molecules), 0.05), "difference_percentile")[0]
-        own = criterion(Case(model, molecules, model.terms(molecules), 0.05), "difference_percentile")[0]
-        assert value == (own if expected is None else expected)
+def test_percentiles_of_the_reference_are_spread(model, library) -> None:
+    case = Case(model, library, model.terms(library), 0.05, kinds=["dft"] * len(library))
+    for by in ("percentile", "formula_percentile", "difference_percentile"):
+        assert np.ptp(criterion(case, by)) > 50

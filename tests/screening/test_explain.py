@@ -8,11 +8,10 @@ from click.testing import CliRunner
 
 import molscore
 from molscore.cli import main
-from molscore.errors import CheckpointError, InputError
+from molscore.errors import InputError
 from molscore.molecules import Molecule
 from molscore.molecules.files import write
 from molscore.screening.explain import explain, first_of
-from molscore.screening.usual_atoms import UsualAtoms
 
 
 def test_shares_add_up_and_usual_atoms_lack_nothing_on_average(model, library) -> None:
@@ -23,27 +22,6 @@ def test_shares_add_up_and_usual_atoms_lack_nothing_on_average(model, library) -
         missing = [x for one in found for x, s in zip(one.missing, one.molecule.symbols, strict=True) if s == symbol]
         assert abs(np.mean(missing)) < 0.02 * np.std([one.shares.sum() for one in found]) + 1e-3
     assert max(np.abs(one.missing).max() for one in found) > 0.01
-
-
-def test_a_kind_of_its_own_has_its_own_mean(rng) -> None:
-    """Hydrogens differ from carbons, carbons with four neighbours from others, where there are enough of them."""
-    methane = Molecule([6, 1, 1, 1, 1], [[0.0, 0, 0], [0.63, 0.63, 0.63], [-0.63, -0.63, 0.63], [-0.63, 0.63, -0.63],
-                                         [0.63, -0.63, -0.63]])  # fmt: skip
-    carbon = Molecule([6, 6], [[0.0, 0, 0], [1.2, 0, 0]])
-    molecules = [methane] * 60 + [carbon] * 60
-    shares = [np.array([5.0, 1, 1, 1, 1])] * 60 + [np.array([-3.0, -3.0])] * 60
-    table = UsualAtoms.of([shares], molecules, ("H", "C"), [0.05])
-    assert table.at(methane, 0.05)[0].tolist() == [5.0, 1, 1, 1, 1]
-    assert table.at(carbon, 0.05)[0].tolist() == [-3.0, -3.0]
-    with pytest.raises(InputError, match="0.07"):
-        table.at(carbon, 0.07)
-    extras = table.to_extras("tiny")
-    assert np.allclose(UsualAtoms.from_extras(extras, "tiny", ("H", "C")).mean, table.mean)
-    with pytest.raises(CheckpointError, match="usual atoms"):
-        UsualAtoms.from_extras(extras, "tiny", ("H", "C", "N"))
-    del extras["reference.tiny.given.atoms.mean"]
-    with pytest.raises(CheckpointError, match="mean"):
-        UsualAtoms.from_extras(extras, "tiny", ("H", "C"))
 
 
 def test_a_model_without_the_table_says_so(model) -> None:

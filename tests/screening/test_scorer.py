@@ -163,7 +163,10 @@ def test_batches_come_in_many_forms(scorer, library) -> None:
         assert np.array_equal(scorer.judge(batch).log_likelihood, expected)
 
 
-@pytest.mark.parametrize("one", ["CO", tiny.geometries()[4], ase.Atoms("CO", [[0, 0, 0], [0, 0, 1.1]])])
+WATER = ase.Atoms("OHH", [[0, 0, 0.1], [0.76, 0, -0.48], [-0.76, 0, -0.48]])
+
+
+@pytest.mark.parametrize("one", ["CO", tiny.geometries()[4], WATER])
 def test_one_molecule_is_a_batch_of_one(scorer, one) -> None:
     assert scorer.judge(one).status.tolist() == ["ok"]
 

@@ -59,7 +59,8 @@ def test_geometries_have_statuses_too() -> None:
     assert status(Record(0, replace(water, pieces=2))) == "fragments"
     cases = {(8,): "too_small", (6,) * 40: "too_large", (17, 1): "unknown_element", (8, 1): "bad_formula"}
     for numbers, expected in cases.items():
-        assert status(Record(0, Molecule(numbers, np.arange(3.0 * len(numbers)).reshape(-1, 3)))) == expected
+        line = np.outer(np.arange(len(numbers)), [1.1, 0, 0])
+        assert status(Record(0, Molecule(numbers, line))) == expected
     assert status(Record(0, Molecule([8, 1, 1], np.zeros((3, 3))))) == "bad_positions"
 
 

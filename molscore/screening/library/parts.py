@@ -21,7 +21,7 @@ __all__ = ["HIDDEN", "KEY", "ROW", "is_whole", "read_part", "rows_of", "table_of
 ROW, KEY = "molscore_row", "molscore_key"
 NUMBERS, POSITIONS = "molscore_numbers", "molscore_positions"
 HIDDEN = (ROW, KEY, NUMBERS, POSITIONS)
-_TYPES = {"status": pa.string(), "geometry": pa.string(), "error": pa.string(), "n_atoms": pa.int64()}
+_TYPES = dict.fromkeys(("status", "geometry", "reference", "error"), pa.string()) | {"n_atoms": pa.int64()}
 _NOTE = b"molscore_part"
 
 

@@ -38,7 +38,7 @@ def merged(
         count = write(output, rows, manifest["provenance"], merge.types)
     if n is not None:
         return [f"the best {count} of {merge.n_rows} rows by {by}, at a resolution of {resolution:g} Å"]
-    return ranking_summary(summary.statuses, summary.renamed, by, resolution, summary.garbled)
+    return ranking_summary(summary.statuses, summary.kinds, summary.renamed, by, resolution)
 
 
 def shows_shapes(output: str) -> bool:
