@@ -13,12 +13,11 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from molscore.errors import CheckpointError, DistributionError, InputError
-from molscore.molecules.distribution import Distribution
-from molscore.screening.bundled import bundled_names, folder_of, name_of
+from molscore.screening.bundled import bundled_names, name_of, resolved
 
 __all__ = ["facts", "to_text"]
 
-_NO_PARAMETERS = ("extras.", "sigma_N")  # tensors of a checkpoint that are not learnt
+_NO_PARAMETERS = ("extras.", "formulas.", "counts.", "sigma_N")  # tensors of a checkpoint that are not learnt
 
 
 def facts(name_or_folder: str | Path = "qm9", distribution: str | None = None) -> dict[str, Any]:
@@ -26,20 +25,19 @@ def facts(name_or_folder: str | Path = "qm9", distribution: str | None = None) -
 
     Raises `CheckpointError` or `DistributionError`, as `molscore.load` does.
     """
-    folder = folder_of(name_or_folder)
+    folder, distribution = resolved(name_or_folder, distribution)
     weights = folder / "model.safetensors"
     if not weights.is_file():
         raise CheckpointError(f"no model folder {str(name_or_folder)!r}: {weights} is missing{bundled_names()}")
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        distributions = [Distribution.from_dict(values) for values in config["distributions"]]
-        named = {known.name: known for known in distributions}
-        chosen = named.get(distribution) if distribution is not None else distributions[0]
+        named = {values["name"]: values for values in config["distributions"]}
+        chosen = named.get(distribution or next(iter(named)))
         if chosen is None:
             raise DistributionError(f"model {name_of(folder)} holds {', '.join(named)}, not {distribution!r}")
         with safe_open(weights, framework="numpy") as tensors:
             shapes = {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}  # noqa: SIM118
-            stem = f"extras.reference.{chosen.name}."
+            stem = f"extras.reference.{chosen['name']}."
             tables = [name for name in shapes if name.startswith(stem) and name.endswith(".resolutions")]
             resolutions = tensors.get_tensor(tables[0]).tolist() if tables else []
         return {
@@ -47,14 +45,14 @@ def facts(name_or_folder: str | Path = "qm9", distribution: str | None = None) -
             "weights": f"sha256:{sha256(weights.read_bytes()).hexdigest()}",
             "parameters": sum(prod(shape) for name, shape in shapes.items() if not name.startswith(_NO_PARAMETERS)),
             "network": dict(config["model"]),
-            "distribution": chosen.name,
+            "distribution": chosen["name"],
             "distributions": list(named),
-            "elements": list(chosen.elements),
-            "atoms": [2, chosen.max_atoms],
-            "training_molecules": chosen.n_molecules,
-            "training_formulas": len(chosen.formula_counts),
+            "elements": chosen["elements"],
+            "atoms": [2, max(map(int, chosen["sigma_N"]))],
+            "training_molecules": chosen["molecules"],
+            "training_formulas": chosen["formulas"],
             "percentiles_at": resolutions,
-            **_known(shapes, chosen.name),
+            **_known(shapes, chosen["name"]),
             "info": dict(config.get("info", {})),
         }
     except (OSError, ValueError, LookupError, TypeError, AttributeError, SafetensorError, InputError) as error:

@@ -21,7 +21,7 @@ from molscore.nn.context import DistributionContext
 from molscore.nn.heads import Estimate
 from molscore.screening import passes
 from molscore.screening.admission import admit_all, element_counts
-from molscore.screening.bundled import bundled_names, folder_of, name_of
+from molscore.screening.bundled import bundled_names, name_of, resolved
 from molscore.screening.candidate import Candidate
 from molscore.screening.criteria import Case, check_order, criterion
 from molscore.screening.generate import Request, generate
@@ -57,8 +57,11 @@ class Model:
 
     @classmethod
     def from_pretrained(cls, name_or_folder: str | Path = "qm9", distribution: str | None = None) -> "Model":
-        """A bundled model by its name, else a folder; raises `CheckpointError` for what is neither."""
-        folder = folder_of(name_or_folder)
+        """A bundled model by its name or that of one of its distributions, else a folder.
+
+        Raises `CheckpointError` for what is neither.
+        """
+        folder, distribution = resolved(name_or_folder, distribution)
         try:
             checkpoint = from_pretrained(folder)
         except CheckpointError as error:

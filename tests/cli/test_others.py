@@ -52,8 +52,8 @@ def test_train_makes_a_model_that_ranks_and_generates(run, tmp_path) -> None:
     MoleculeSet.from_molecules(tiny.geometries(), columns).save(tmp_path / "data.parquet")
     sizes = ", ".join(f"{name} = {value}" for name, value in tiny.CONFIG.to_dict().items())
     Path("run.toml").write_text(
-        f'data = "data.parquet"\nout = "run"\nmodel = {{ {sizes} }}\nsteps = 3\nbatch = 8\ndensity_batch = 4\n'
-        "density_start = 1\nevaluate_every = 100\n"
+        f'out = "run"\nmodel = {{ {sizes} }}\nsteps = 3\nbatch = 4\ndensity_start = 0.3\nreferences_start = 0.3\n'
+        'evaluate_every = 100\n[[data]]\npath = "data.parquet"\ndistribution = "qm9"\n'
     )
     done = run("train", "run.toml")
     assert done.exit_code == 0, done.output

@@ -34,7 +34,7 @@ def test_one_pass_gives_what_the_network_gives(model, library) -> None:
     for row, molecule in enumerate(library[:6]):
         batch = collate([molecule], model.network.elements)
         with torch.no_grad():
-            alone = model.network(*batch, torch.tensor([0.1]), torch.tensor([0]))
+            alone = model.network(*batch, torch.tensor([0.1]), model.context.at(batch.sizes))
         n = molecule.n_atoms
         assert close(estimate.score[row, :n], alone.score[0])
         assert close(estimate.log_density[row], alone.log_density[0])

@@ -1,0 +1,63 @@
+"""The shipped model: one number for one molecule, whatever its orientation, company and padding."""
+
+import numpy as np
+import pytest
+import torch
+
+from molscore.diffusion.rotations import random_rotations
+from molscore.errors import MolscoreError
+from molscore.molecules import Molecule
+from molscore.molecules.conformers import embed
+from molscore.screening import Model, load
+
+SYMMETRIC = ("C=C=C", "FC(F)(F)F", "O=C=O", "C", "C1CC12CC2", "C#C", "c1ccccc1", "C12C3C4C1C5C2C3C45")
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Model:
+    return load("qm9")
+
+
+def orientations(molecule: Molecule) -> list[Molecule]:
+    """The molecule turned forty ways, and moved by a ten-millionth of an Å."""
+    rng = np.random.default_rng(0)
+    turns = random_rotations(40, torch.Generator().manual_seed(0)).numpy()
+    return [
+        Molecule(molecule.numbers, molecule.positions @ R.T + 1e-7 * rng.standard_normal((molecule.n_atoms, 3)))
+        for R in turns
+    ]
+
+
+def spread(model: Model, molecule: Molecule) -> float:
+    """Nats between the largest and the smallest log-density, alone and beside larger molecules."""
+    turned = orientations(molecule)
+    together = model.log_density([*turned, embed("CCCCCCCC")[0]])[:-1]
+    alone = [model.log_density(each)[0] for each in turned[:3]]
+    return float(np.ptp([*together, *alone]))
+
+
+@pytest.mark.parametrize("smiles", SYMMETRIC)
+def test_symmetric_molecules_have_one_number(shipped: Model, smiles: str) -> None:
+    assert spread(shipped, embed(smiles)[0]) < 1e-3
+
+
+def test_a_normalisation_that_lifts_what_symmetry_makes_zero_has_many(
+    shipped: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lifting(v: torch.Tensor) -> torch.Tensor:
+        return v * torch.rsqrt(v.square().sum(-2, keepdim=True).mean(-1, keepdim=True) + 1e-8)
+
+    monkeypatch.setattr("molscore.nn.attention.shrink", lifting)
+    monkeypatch.setattr("molscore.nn.backbone.shrink", lifting)
+    assert max(spread(shipped, embed(smiles)[0]) for smiles in SYMMETRIC[:4]) > 0.1
+
+
+def test_every_distribution_judges_what_it_learnt() -> None:
+    """A drug-like molecule is beyond QM9 and within leads; each name stands for the one model and that distribution."""
+    drug = "CC(=O)Nc1ccc(S(=O)(=O)N2CCOCC2)cc1"
+    for name in ("leads", "ligands"):
+        model = load(name)
+        assert model.name == load("qm9").name and model.distribution.name == name
+        assert np.isfinite(model.log_likelihood(drug)).all()
+    with pytest.raises(MolscoreError, match="29"):
+        load("qm9").log_likelihood(drug)
