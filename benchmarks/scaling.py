@@ -19,10 +19,11 @@ from molscore.diffusion.gaussian import centred_noise
 from molscore.molecules.atomic import replacing, write_text
 from molscore.molecules.batch import Batch
 from molscore.nn.config import PRESETS
+from molscore.nn.context import Context
 from molscore.nn.discoformer import DiScoFormer
-from molscore.training.config import TrainConfig
-from molscore.training.optimiser import Optimiser
-from molscore.training.step import add_gradients
+from molscore.training.config import DataConfig, TrainConfig
+from molscore.training.losses import denoising_loss, dual_loss, noise_levels, noised
+from molscore.training.optim import Optimiser
 
 __all__ = ["exponent", "molecules", "one_pass", "point", "result_of", "training_step"]
 
@@ -46,14 +47,29 @@ def molecules(batch: int, atoms: int, generator: torch.Generator) -> Batch:
 @torch.no_grad()
 def one_pass(network: DiScoFormer, given: Batch) -> None:
     """Score and log-density of a batch."""
-    sigma = torch.full((len(given.mask),), 0.05)
-    network(*given, sigma, torch.zeros(len(given.mask), dtype=torch.long))
+    network(*given, torch.full((len(given.mask),), 0.05), context_of(network, given))
 
 
 def training_step(network: DiScoFormer, optimiser: Optimiser, config: TrainConfig, given: Batch) -> None:
     """Denoising on half of the batch, the density terms on the other, as `molscore train` does by default."""
-    add_gradients(network, given, config, max(1, len(given.mask) // 2), torch.Generator().manual_seed(0))
-    optimiser.step(config.warmup)
+    generator, half = torch.Generator().manual_seed(0), max(1, len(given.mask) // 2)
+    for rows, terms in ((slice(half, None), "denoising"), (slice(half), "density")):
+        x = Batch(*(part[rows] for part in given))
+        if len(x.mask):
+            noisy = noised(x, noise_levels(len(x.mask), config, config.log_normal, 0.3, generator), generator)
+            context = context_of(network, x)
+            loss = (
+                denoising_loss(network.denoise, noisy, context, None, config)
+                if terms == "denoising"
+                else dual_loss(network, noisy, context, config)
+            )[0]
+            loss.backward()
+    optimiser.step(1.0)
+
+
+def context_of(network: DiScoFormer, given: Batch) -> Context:
+    """That of the first distribution."""
+    return network.context(torch.zeros(len(given.mask), dtype=torch.long), given.sizes)
 
 
 def peak_mib() -> float:
@@ -68,7 +84,7 @@ def point(what: str, atoms: int, batch: int, preset: str, repeats: int) -> dict[
     torch.manual_seed(0)
     network = DiScoFormer(PRESETS[preset], ELEMENTS, torch.full((1, atoms + 1), 1.5))
     given = molecules(batch, atoms, torch.Generator().manual_seed(0))
-    config = TrainConfig(data="", out="")
+    config = TrainConfig((DataConfig("none.parquet"),), "")
     if what == "pass":
         network.eval()
         run = lambda: one_pass(network, given)  # noqa: E731

@@ -129,7 +129,9 @@ class Model:
 
     def log_density(self, molecules: Any, resolution: float = DEFAULT_SIGMA) -> NDArray[np.float64]:
         """log p_resolution(positions | elements, N) in nats, (M,)."""
-        return passes.log_densities(self.network, self.molecules(molecules), passes.check_sigma(resolution), self.context)
+        return passes.log_densities(
+            self.network, self.molecules(molecules), passes.check_sigma(resolution), self.context
+        )
 
     def terms(self, molecules: Any, resolution: float = DEFAULT_SIGMA) -> Terms:
         """The terms of the log-likelihood, each (M,) nats."""

@@ -46,7 +46,9 @@ def check_sigma(sigma: float) -> float:
     return float(sigma)
 
 
-def inputs_of(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, context: DistributionContext) -> Iterator[Inputs]:
+def inputs_of(
+    network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, context: DistributionContext
+) -> Iterator[Inputs]:
     """Batches of molecules of nearly equal size, small ones first."""
     device = network.sigma_N.device
     for rows in size_groups([molecule.n_atoms for molecule in molecules], BATCH):
@@ -54,7 +56,9 @@ def inputs_of(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float,
         yield Inputs(rows, batch, torch.full((len(rows),), sigma, device=device), context.at(batch.sizes))
 
 
-def estimate(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, context: DistributionContext) -> Estimate:
+def estimate(
+    network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, context: DistributionContext
+) -> Estimate:
     """Score (M, N, 3) in 1/Å, zero at padding, and log_density (M,) in nats."""
     largest = max((molecule.n_atoms for molecule in molecules), default=0)
     score, log_density = torch.zeros(len(molecules), largest, 3), torch.zeros(len(molecules))
@@ -66,7 +70,9 @@ def estimate(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, 
     return Estimate(score, log_density)
 
 
-def log_densities(network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, context: DistributionContext) -> NDArray[np.float64]:
+def log_densities(
+    network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, context: DistributionContext
+) -> NDArray[np.float64]:
     """log p_sigma(positions | elements, N) in nats, (M,)."""
     found = np.zeros(len(molecules))
     batches = inputs_of(network, molecules, sigma, context)

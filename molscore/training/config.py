@@ -81,7 +81,7 @@ class TrainConfig:
 
     @classmethod
     def from_toml(cls, path: str | Path) -> "TrainConfig":
-        """Read TOML: `data` is a list of tables, `model` a preset's name or a table. Raises InputError naming the field."""
+        """Read TOML: `data` is a list of tables, `model` a preset's name or a table; InputError names a wrong field."""
         try:
             values = tomllib.loads(Path(path).read_text())
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -79,7 +79,9 @@ class Trainer:
         for part, molecules in zip(config.data, data, strict=True):
             if not len(molecules) or molecules.sizes.min() < 2:
                 raise InputError(f"{part.path}: training needs molecules, of two atoms or more each")
-        self.distributions = tuple(distribution_of(p.name, molecules) for p, molecules in zip(config.data, data, strict=True))
+        self.distributions = tuple(
+            distribution_of(p.name, molecules) for p, molecules in zip(config.data, data, strict=True)
+        )
         torch.manual_seed(config.seed)
         if config.init:
             self.network = started_from(from_pretrained(config.init), self.distributions).train()
@@ -126,7 +128,9 @@ class Trainer:
         self.molecules += len(chosen.rows) * self.processes.world
         return parts
 
-    def _add_gradients(self, chosen: Chosen, generator: torch.Generator, terms: Callable[..., Any]) -> dict[str, Tensor]:
+    def _add_gradients(
+        self, chosen: Chosen, generator: torch.Generator, terms: Callable[..., Any]
+    ) -> dict[str, Tensor]:
         """Add the gradients of some terms for some molecules to those of the parameters."""
         if not len(chosen.rows):
             return {}
@@ -136,7 +140,9 @@ class Trainer:
         loss.backward(inputs=self.parameters)
         return parts
 
-    def _denoising_terms(self, x: Batch, chosen: Chosen, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+    def _denoising_terms(
+        self, x: Batch, chosen: Chosen, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         config, B = self.config, len(chosen.rows)
         noisy = noised(x, noise_levels(B, config, config.log_normal, config.uniform_share, generator), generator)
         bonds = self.sets[chosen.dataset].bond_orders(chosen.rows, chosen.width) if config.weight_bonds else None
@@ -232,7 +238,8 @@ class Log:
     """Rows of figures in a CSV file; on resume, rows after the step resumed from are dropped."""
 
     FIELDS = (
-        "step", "seconds", "molecules", "denoising", "distance", "bonds", "space", "time", "consistency", "slope", "figures"
+        "step", "seconds", "molecules",
+        "denoising", "distance", "bonds", "space", "time", "consistency", "slope", "figures",
     )  # fmt: skip
 
     def __init__(self, path: Path, step: int) -> None:

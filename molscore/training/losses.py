@@ -70,7 +70,7 @@ class Noised(NamedTuple):
 def noise_levels(
     B: int, config: TrainConfig, log_normal: tuple[float, float], uniform_share: float, generator: torch.Generator
 ) -> Tensor:
-    """ln sigma of a batch, (B,): a share log-uniform over the whole range, the rest log-normal; one in each B-quantile."""
+    """ln sigma (B,): a share log-uniform over the whole range, the rest log-normal; one in each B-quantile."""
     device = generator.device
     low, high = math.log(config.sigma_min), math.log(config.sigma_max)
     u = (torch.randperm(B, generator=generator, device=device) + torch.rand(B, generator=generator, device=device)) / B
@@ -118,9 +118,7 @@ def _per_degree(squares: Tensor, d: Tensor) -> Tensor:
 def _halves(denoised: Denoised, x_mean: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
     """lambda |D - x'|^2 / d of the fine half and of the coarse half, means over molecules."""
     weight = denoised.c.c_out.detach().pow(-2)
-    fine, coarse = (
-        (weight * _per_degree((D - x_mean).square(), d)).mean() for D in (denoised.fine, denoised.coarse)
-    )
+    fine, coarse = ((weight * _per_degree((D - x_mean).square(), d)).mean() for D in (denoised.fine, denoised.coarse))
     return fine, coarse
 
 

@@ -24,9 +24,7 @@ def folder(checkpoint: Checkpoint, tmp_path: Path) -> Path:
     return save_pretrained(tmp_path / "runs" / "model", checkpoint, "# A card")
 
 
-def test_saved_and_loaded_is_the_same(
-    checkpoint: Checkpoint, folder: Path, inputs: Callable[..., Inputs]
-) -> None:
+def test_saved_and_loaded_is_the_same(checkpoint: Checkpoint, folder: Path, inputs: Callable[..., Inputs]) -> None:
     loaded, x = from_pretrained(folder), inputs()
     with torch.no_grad():
         for estimate, expected in zip(loaded.network(*x), checkpoint.network(*x), strict=True):

@@ -103,7 +103,13 @@ def test_padding_and_company_change_nothing(randomised: Callable, inputs: Callab
         together = network(x.y, elements, *x[2:])
         for i, n in enumerate(x.mask.sum(1).tolist()):
             row = slice(i, i + 1)
-            alone = network(x.y[row, :n], x.elements[row, :n], x.mask[row, :n], x.sigma[row], Context(*(part[row] for part in x.context)))
+            alone = network(
+                x.y[row, :n],
+                x.elements[row, :n],
+                x.mask[row, :n],
+                x.sigma[row],
+                Context(*(part[row] for part in x.context)),
+            )
             assert relative(together.score[row, :n], alone.score) < 1e-4
             assert float(together.log_density[i]) == pytest.approx(float(alone.log_density[0]), rel=1e-4, abs=1e-3)
     assert (together.score[~x.mask] == 0).all()
@@ -248,9 +254,7 @@ def test_weights_are_a_function_of_the_seed(randomised: Callable, inputs: Callab
     assert (first != other).all()
 
 
-def test_guidance_extends_the_step_from_the_coarse_guess(
-    randomised: Callable, inputs: Callable[..., Inputs]
-) -> None:
+def test_guidance_extends_the_step_from_the_coarse_guess(randomised: Callable, inputs: Callable[..., Inputs]) -> None:
     y, elements, mask, sigma, token = inputs()
     network = randomised()
     found = network.denoise(y, elements, mask, sigma.clamp(min=GUIDED_FROM), token)

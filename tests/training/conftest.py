@@ -34,9 +34,18 @@ def config(data: Path, tmp_path: Path) -> Callable[..., TrainConfig]:
 
     def make(**changes: object) -> TrainConfig:
         values = {
-            "data": (DataConfig(str(data), "tiny"),), "out": str(tmp_path / "run"), "model": TINY, "steps": 12,
-            "batch": 2, "warmup": 2, "density_start": 0.5, "references_start": 0.3, "references_every": 3,
-            "references": 3, "save_minutes": 0.0, "evaluate_every": 100,
+            "data": (DataConfig(str(data), "tiny"),),
+            "out": str(tmp_path / "run"),
+            "model": TINY,
+            "steps": 12,
+            "batch": 2,
+            "warmup": 2,
+            "density_start": 0.5,
+            "references_start": 0.3,
+            "references_every": 3,
+            "references": 3,
+            "save_minutes": 0.0,
+            "evaluate_every": 100,
         }
         return TrainConfig(**(values | changes))
 

@@ -62,9 +62,15 @@ def test_it_travels_as_json(config: Callable[..., TrainConfig]) -> None:
         *(
             (f"{line}\n{GOOD.replace('lr = 1', '')}{DATA}", named)
             for line, named in (
-                ("colour = 3", "'colour'"), ("sigma_min = 60.0", "sigma_min"), ("steps = 0", "steps"),
-                ('steps = "many"', "'steps'"), ("steps = 1.5", "'steps'"), ("steps = true", "'steps'"),
-                ('ema = "0.9"', "'ema'"), ("bf16 = 1", "'bf16'"), ("init = 3", "'init'"),
+                ("colour = 3", "'colour'"),
+                ("sigma_min = 60.0", "sigma_min"),
+                ("steps = 0", "steps"),
+                ('steps = "many"', "'steps'"),
+                ("steps = 1.5", "'steps'"),
+                ("steps = true", "'steps'"),
+                ('ema = "0.9"', "'ema'"),
+                ("bf16 = 1", "'bf16'"),
+                ("init = 3", "'init'"),
             )
         ),
         ('out = "o"\nlog_normal = 3' + DATA, "'log_normal'"),

@@ -95,4 +95,6 @@ def test_clusters_go_by_size_formula_and_what_the_file_says(bonded: MoleculeSet)
 def test_a_set_survives_its_file(bonded: MoleculeSet, tmp_path: Path) -> None:
     bonded.save(tmp_path / "set.parquet")
     again = DeviceSet(MoleculeSet.load(tmp_path / "set.parquet"), ("C", "O"), CPU)
-    torch.testing.assert_close(again.bond_orders(torch.tensor([0]), 3), DeviceSet(bonded, ("C", "O"), CPU).bond_orders(torch.tensor([0]), 3))
+    torch.testing.assert_close(
+        again.bond_orders(torch.tensor([0]), 3), DeviceSet(bonded, ("C", "O"), CPU).bond_orders(torch.tensor([0]), 3)
+    )

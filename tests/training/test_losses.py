@@ -209,4 +209,6 @@ def test_noise_levels_are_stratified_within_their_range() -> None:
     normal = levels(0.0, B=4_000)
     assert float(normal.mean()) == pytest.approx(-1.0, abs=0.01)
     assert float(normal.std()) == pytest.approx(0.5, abs=0.01)
-    assert float((levels(0.5, B=4_000) > 0.5).float().mean()) > 0.1  # the uniform half reaches where the normal does not
+    assert (
+        float((levels(0.5, B=4_000) > 0.5).float().mean()) > 0.1
+    )  # the uniform half reaches where the normal does not
