@@ -1,7 +1,7 @@
 """Numbers that chemists read off a molecular graph, and patterns that they look for in it."""
 
 from rdkit import Chem, rdBase
-from rdkit.Chem import Crippen, Descriptors, rdMolDescriptors
+from rdkit.Chem import rdMolDescriptors
 
 from molscore.errors import InputError
 from molscore.molecules.depiction import without_hydrogens
@@ -18,12 +18,14 @@ def descriptors(mol: Chem.Mol) -> dict[str, str | float | int]:
         Wildman and Crippen 1999, https://doi.org/10.1021/ci990307l (logP)
         Ertl, Rohde, Selzer 2000, https://doi.org/10.1021/jm000942e (TPSA)
     """
+    from rdkit.Chem.Descriptors import MolWt  # a slow import
+
     with rdBase.BlockLogs():
         flat = without_hydrogens(mol)
         return {
             "inchikey": Chem.MolToInchiKey(flat),
-            "mol_weight": round(Descriptors.MolWt(flat), 3),
-            "logp": round(Crippen.MolLogP(flat), 3),
+            "mol_weight": round(MolWt(flat), 3),
+            "logp": round(rdMolDescriptors.CalcCrippenDescriptors(flat)[0], 3),
             "tpsa": round(rdMolDescriptors.CalcTPSA(flat), 2),
             "rotatable_bonds": rdMolDescriptors.CalcNumRotatableBonds(flat),
             "rings": rdMolDescriptors.CalcNumRings(flat),

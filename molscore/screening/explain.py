@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molscore.errors import InputError
-from molscore.molecules.drawing import draw_weights
+from molscore.molecules.drawing import draw_weights, weights_picture
 from molscore.molecules.files import read
 from molscore.molecules.files.source import format_of
 from molscore.molecules.molecule import Molecule
 from molscore.screening.model import DEFAULT_SIGMA, Model
 
-__all__ = ["FULL_COLOUR", "Explanation", "explain", "first_of"]
+__all__ = ["FULL_COLOUR", "Explanation", "explain", "explain_all", "first_of"]
 
 FULL_COLOUR = 5.0  # nats less likely than usual: full red, so that pictures compare
 
@@ -66,10 +66,22 @@ class Explanation:
     def draw(self, path: str | Path) -> None:
         """SVG or PNG by suffix: red atoms make the molecule unlikely, blue ones fit better than usual.
 
-        The colour is full at `FULL_COLOUR` nats; hydrogens count with the atom that they are bonded to.
+        Atoms have the numbers of `rows`. The colour is full at `FULL_COLOUR` nats; hydrogens count with the atom that
+        they are bonded to.
         """
-        legend = f"red: less likely than usual for such an atom, full at {FULL_COLOUR:g} nats; at {self.resolution:g} Å"
-        draw_weights(self.molecule, self.missing, path, legend, full=FULL_COLOUR)
+        draw_weights(self.molecule, self.missing, path, self._legend, full=FULL_COLOUR)
+
+    @property
+    def _legend(self) -> str:
+        return (
+            f"red: less likely than usual for such an atom, full at {FULL_COLOUR:g} nats\n"
+            f"blue: likelier than usual; hydrogens count with their neighbour; at {self.resolution:g} Å"
+        )
+
+    def _repr_html_(self) -> str:
+        """The picture and the table, for notebooks."""
+        picture = weights_picture(self.molecule, self.missing, "svg", self._legend, full=FULL_COLOUR).decode()
+        return f"{picture[picture.index('<svg') :]}<pre>{self.to_text()}</pre>"
 
 
 def explain(model: Model, molecule: Any, resolution: float = DEFAULT_SIGMA) -> Explanation:
@@ -80,11 +92,19 @@ def explain(model: Model, molecule: Any, resolution: float = DEFAULT_SIGMA) -> E
     found = model.molecules(molecule)
     if len(found) != 1:
         raise InputError(f"one molecule is explained at a time, not {len(found)}")
-    tables = model.references_etkdg if "force_field" in found[0].properties else model.references
-    if tables.atoms is None:
-        raise InputError(f"model {model.name} does not hold what is usual for an atom; make its tables again")
-    usual, deviation = tables.atoms.at(found[0], resolution)
-    return Explanation(found[0], resolution, model.atom_contributions(found, resolution)[0], usual, deviation)
+    return explain_all(model, found, resolution)[0]
+
+
+def explain_all(model: Model, molecules: Any, resolution: float = DEFAULT_SIGMA) -> list[Explanation]:
+    """`explain` for many molecules in one go."""
+    found = model.molecules(molecules)
+    explanations = []
+    for molecule, shares in zip(found, model.atom_contributions(found, resolution), strict=True):
+        tables = model.references_etkdg if "force_field" in molecule.properties else model.references
+        if tables.atoms is None:
+            raise InputError(f"model {model.name} does not hold what is usual for an atom; make its tables again")
+        explanations.append(Explanation(molecule, resolution, shares, *tables.atoms.at(molecule, resolution)))
+    return explanations
 
 
 def first_of(text: str) -> Molecule | str:
