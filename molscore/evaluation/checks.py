@@ -6,7 +6,7 @@ import math
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from molscore.molecules.molecule import Molecule
 
 __all__ = ["check_all", "strain", "summary"]
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
 _STRAINS = {"strain": "MMFF94s", "strain_xtb": "GFN2-xTB"}
 
 
@@ -44,8 +43,10 @@ def check_all(
     late |= ({"strain_xtb": None} if xtb else {}) | ({"poses": "out of time"} if poses else {})
     if not late:
         return ({} for _ in molecules)
-    found = _limited(partial(_checks, mmff=mmff, xtb=xtb, poses=poses), molecules, time_limit, workers)
-    return (late if columns is None else columns for columns in found)
+    check = partial(_checks, mmff=mmff, xtb=xtb, poses=poses)
+    if not xtb and not poses:  # the force field does not hang
+        return map(check, molecules)
+    return (late if columns is None else columns for columns in _limited(check, molecules, time_limit, workers))
 
 
 def strain(molecule: Molecule, relax: Callable[[Molecule], Relaxation] = relax_mmff) -> float | None:
@@ -90,16 +91,15 @@ def _checks(molecule: Molecule, mmff: bool, xtb: bool, poses: bool) -> dict[str,
 
 
 def _limited(
-    function: Callable[[Item], Result], items: Sequence[Item], seconds: float, workers: int
-) -> Iterator[Result | None]:
-    """Results in order, None for an item that one waits for longer than `seconds`; what hangs ends with its pool."""
-    done = 0
-    while done < len(items):
-        with multiprocessing.get_context("spawn").Pool(min(workers, len(items) - done)) as pool:
-            for result in [pool.apply_async(function, (item,)) for item in items[done:]]:
-                done += 1
-                try:
-                    yield result.get(seconds)
-                except multiprocessing.TimeoutError:
-                    yield None
-                    break
+    function: Callable[[Molecule], dict[str, Any]], molecules: Sequence[Molecule], seconds: float, workers: int
+) -> Iterator[dict[str, Any] | None]:
+    """Results in order, None for a molecule whose process had to be ended after `seconds` of work."""
+    from pebble import ProcessPool
+
+    with ProcessPool(workers, context=multiprocessing.get_context("spawn")) as pool:
+        results = pool.map(function, molecules, timeout=seconds).result()
+        for _ in molecules:
+            try:
+                yield next(results)
+            except (TimeoutError, OSError):  # late, or crashed
+                yield None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from molscore.datasets.store import MoleculeSet
-from molscore.errors import MolscoreError
+from molscore.errors import InputError, MolscoreError
 from molscore.evaluation.checks import check_all, summary
 from molscore.evaluation.fidelity import Fidelity, fidelity
 from molscore.evaluation.library import judgeable, reference_of
@@ -46,9 +47,10 @@ class Evaluation:
         return "\n".join([*lines, "", self.fidelity.to_text()] if self.fidelity is not None else lines)
 
     def rows(self) -> Iterator[Row]:
-        """Each molecule with the columns of its file, then ours."""
+        """Each molecule with the columns of its file (``input_``, where they have a name of ours), then ours."""
         for number, (record, checks) in enumerate(zip(self.records, self.checks, strict=True)):
-            columns = dict(record.columns)
+            ours = self.judged.columns(number) | checks
+            columns = {f"input_{name}" if name in ours else name: value for name, value in record.columns.items()}
             try:
                 mol = mol_from_molecule(record.molecule)
                 if not any(is_smiles_name(name) for name in columns):
@@ -56,7 +58,7 @@ class Evaluation:
                 columns |= {"formula": record.molecule.formula, **descriptors(mol)}
             except MolscoreError:
                 mol = None
-            yield Row(record.molecule, columns | self.judged.columns(number) | checks, mol)
+            yield Row(record.molecule, columns | ours, mol)
 
 
 def evaluate_file(path: str, reference: str | None = None, workers: int = 1, **checks: bool) -> Evaluation:
@@ -68,5 +70,7 @@ def evaluate_file(path: str, reference: str | None = None, workers: int = 1, **c
     known = None if reference is None else reference_of(reference)
     found = MoleculeSet.from_molecules(record.molecule for record in records)
     checked = list(check_all([record.molecule for record in records], workers=workers, **checks))
-    table = None if known is None else fidelity(found, known)
+    table = None
+    with suppress(InputError):  # of a reference too small to compare with
+        table = None if known is None else fidelity(found, known)
     return Evaluation(records, left_out, judge(found, known), table, checked)
