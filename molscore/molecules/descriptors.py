@@ -12,7 +12,8 @@ __all__ = ["descriptors", "pattern_of"]
 def descriptors(mol: Chem.Mol) -> dict[str, str | float | int]:
     """InChIKey, weight (g/mol), Crippen logP, TPSA (Å²), rotatable bonds (RDKit's strict rule) and rings of a graph.
 
-    The InChIKey is of the stereochemistry that the graph has, and empty where InChI finds no name.
+    The InChIKey is that of the SMILES string, as databases have it: in a geometry InChI would see stereocentres that
+    invert, such as nitrogen's. It is empty where there is none.
 
     References:
         Wildman and Crippen 1999, https://doi.org/10.1021/ci990307l (logP)
@@ -22,8 +23,9 @@ def descriptors(mol: Chem.Mol) -> dict[str, str | float | int]:
 
     with rdBase.BlockLogs():
         flat = without_hydrogens(mol)
+        named = Chem.MolFromSmiles(Chem.MolToSmiles(Chem.RemoveHs(mol)))
         return {
-            "inchikey": Chem.MolToInchiKey(flat),
+            "inchikey": "" if named is None else Chem.MolToInchiKey(named),
             "mol_weight": round(MolWt(flat), 3),
             "logp": round(rdMolDescriptors.CalcCrippenDescriptors(flat)[0], 3),
             "tpsa": round(rdMolDescriptors.CalcTPSA(flat), 2),
