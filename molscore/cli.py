@@ -102,6 +102,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option("--keep", type=float, default=1.0, help="Share, best first, of those that pass the checks.")
 @click.option("--by", type=click.Choice(_ORDERS), default=None, help="What best means; codimension unless given.")
 @click.option("--novel", is_flag=True, help="Turn down molecules of the training data.")
+@click.option("--smarts", default=None, help="Turn down molecules without this pattern.")
 @click.option("--all", "rejected", is_flag=True, help="Write the molecules turned down as well, with the reason.")
 @click.option("--seed", type=int, default=0)
 @_resolution
