@@ -75,7 +75,7 @@ class Explanation:
     def _legend(self) -> str:
         return (
             f"red: less likely than usual for such an atom, full at {FULL_COLOUR:g} nats\n"
-            f"blue: likelier than usual; hydrogens count with their neighbour; at {self.resolution:g} Å"
+            f"blue: likelier; hydrogens count with their neighbour; at {self.resolution:g} angstrom"
         )
 
     def _repr_html_(self) -> str:
