@@ -96,10 +96,15 @@ def _limited(
     """Results in order, None for a molecule whose process had to be ended after `seconds` of work."""
     from pebble import ProcessPool
 
-    with ProcessPool(workers, context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPool(workers, initializer=_imported, context=context) as pool:
         results = pool.map(function, molecules, timeout=seconds).result()
         for _ in molecules:
             try:
                 yield next(results)
             except (TimeoutError, OSError):  # late, or crashed
                 yield None
+
+
+def _imported() -> None:
+    """Do nothing, in a process that has loaded this module for it: no molecule's time is spent on that."""

@@ -304,7 +304,7 @@ async function main() {
   const numbers = columns.map((_, c) => c).filter((c) => numeric[c]);
   const find = (names, otherwise) => names.map((name) => columns.findIndex((column) => column.name === name)).find((c) => c >= 0 && numeric[c]) ?? otherwise;
   for (const axis of [axes.x, axes.y]) axis.append(...numbers.map(option));
-  const few = (c) => kinds(c).length <= HUES.length;
+  const few = (c) => kinds(c).length <= 12; // those beyond the hues share the last
   axes.tint.append(option(-1), ...columns.map((_, c) => c).filter((c) => numeric[c] || few(c)).map(option));
   axes.x.value = find(["percentile", "log_likelihood"], numbers[0]);
   axes.y.value = find(["codimension", "log_likelihood", "logp"], numbers[1] ?? numbers[0]);
