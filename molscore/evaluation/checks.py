@@ -98,10 +98,9 @@ def _limited(
 
     context = multiprocessing.get_context("spawn")
     with ProcessPool(workers, initializer=_imported, context=context) as pool:
-        results = pool.map(function, molecules, timeout=seconds).result()
-        for _ in molecules:
+        for future in [pool.schedule(function, (molecule,), timeout=seconds) for molecule in molecules]:
             try:
-                yield next(results)
+                yield future.result()
             except (TimeoutError, OSError):  # late, or crashed
                 yield None
 

@@ -35,7 +35,7 @@ def test_strain_is_the_energy_above_the_minimum() -> None:
 
 def test_a_molecule_that_hangs_costs_itself_alone() -> None:
     molecules = [embed(smiles)[0] for smiles in ("CO", "O", "CN")]
-    assert list(checks._limited(hangs_on_water, molecules, 8.0, 1)) == [{"poses": "CH4O"}, None, {"poses": "CH5N"}]
+    assert list(checks._limited(hangs_on_water, molecules, 20.0, 1)) == [{"poses": "CH4O"}, None, {"poses": "CH5N"}]
 
 
 @pytest.mark.skipif(find_spec("posebusters") is None, reason="PoseBusters is not installed")
