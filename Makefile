@@ -17,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 help:  ## show this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "make %-10s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.installed  ## generate 96 molecules with the shipped model into demo/
+demo: $(VENV)/.installed  ## generate 96 molecules with the shipped model into demo/, with a report to look at
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.installed-test  ## run the tests but the slow ones

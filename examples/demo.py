@@ -1,6 +1,6 @@
 """The whole product in one script: draw molecules, check, filter and rank them, write them and show them.
 
-`make demo` runs it. It writes `candidates.sdf`, `candidates.csv` and `grid.png`.
+`make demo` runs it. It writes `report.html`, a page to look at, and `candidates.sdf`, `candidates.csv` and `grid.png`.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import molscore
-from molscore.molecules.drawing import draw_grid
+from molscore.reporting.outputs import write_all
 from molscore.screening.candidate import Candidate, standing
 from molscore.screening.report import candidate_rows, candidate_summary, provenance
 
@@ -47,15 +47,12 @@ def main() -> None:
 
     options.out.mkdir(parents=True, exist_ok=True)
     source = provenance(model, "examples/demo.py", seed=0, sigma=0.05)
-    for name in ("candidates.sdf", "candidates.csv"):
-        molscore.write(options.out / name, candidate_rows(drawn), source)
+    names = ("candidates.sdf", "candidates.csv", "grid.png", "report.html")
+    write_all([str(options.out / name) for name in names], candidate_rows(drawn), source, model)
+    written = sorted(path.name for path in options.out.iterdir() if path.name != "report.html")
+    print(f"\nwritten to {options.out}: {', '.join(written)}")
     if kept:
-        legends = [f"{c.formula}  log p {c.log_likelihood:.1f}" for c in kept[:SHOWN]]
-        try:
-            draw_grid([c.mol for c in kept[:SHOWN]], legends, options.out / "grid.png")
-        except molscore.OutputError as error:
-            print(f"no picture: {error}", file=sys.stderr)
-    print(f"\nwritten to {options.out}: {', '.join(sorted(path.name for path in options.out.iterdir()))}")
+        print(f"to look at, in any browser, without a network: {(options.out / 'report.html').resolve().as_uri()}")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from molscore.nn.heads import Estimate
     from molscore.pipelines.estimator import DensityEstimator
     from molscore.pipelines.transform import AddLogLikelihood
+    from molscore.reporting.report import Report, report
     from molscore.screening.candidate import Candidate
     from molscore.screening.explain import explain
     from molscore.screening.model import Model, load
@@ -42,12 +43,14 @@ _HOMES = {
     "Estimate": "molscore.nn.heads",
     "Model": "molscore.screening.model",
     "Molecule": "molscore.molecules.molecule",
+    "Report": "molscore.reporting.report",
     "Scorer": "molscore.screening.scorer",
     "evaluate": "molscore.evaluation.metrics",
     "explain": "molscore.screening.explain",
     "load": "molscore.screening.model",
     "rank": "molscore.screening.rank",
     "read": "molscore.molecules.files",
+    "report": "molscore.reporting.report",
     "write": "molscore.molecules.files",
 }
 _ERRORS = (
@@ -84,6 +87,7 @@ __all__ = [
     "OutputError",
     "ParseError",
     "PositionError",
+    "Report",
     "Scorer",
     "SizeError",
     "__version__",
@@ -92,6 +96,7 @@ __all__ = [
     "load",
     "rank",
     "read",
+    "report",
     "write",
 ]
 

@@ -25,7 +25,7 @@ _ORDERS = (  # those of `molscore.screening.criteria`, which is not loaded for a
     "log_likelihood", "log_density", "per_degree",
 )  # fmt: skip
 # options that leave the rows of a result as they are
-_WITHOUT_EFFECT = ("output", "workers", "as_json", "resume", "engine", "shard")
+_WITHOUT_EFFECT = ("outputs", "workers", "as_json", "resume", "engine", "shard")
 
 
 class Program(click.Group):
@@ -100,6 +100,12 @@ _distribution = click.option("--distribution", default=None, help="One of the mo
 _output = click.option(
     "-o", "--output", default="-", help="File, by suffix .sdf .csv .parquet .xyz .smi; - is CSV to stdout."
 )
+_outputs = click.option(
+    "-o", "--output", "outputs", multiple=True, default=("-",), show_default=False,
+    help="File, by suffix .sdf .csv .parquet .xyz .smi, .html (a report), .png or .svg (pictures); may be repeated. "
+    "CSV to stdout unless given.",
+)  # fmt: skip
+_smarts = click.option("--smarts", default=None, help="Show only molecules with this pattern.")
 _resolution = click.option(
     "--resolution", type=float, default=0.05, help="Noise width in Å at which densities are read."
 )
@@ -117,28 +123,35 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option("--keep", type=float, default=1.0, help="Share, best first, of those that pass the checks.")
 @click.option("--by", type=click.Choice(_ORDERS), default=None, help="What best means; codimension unless given.")
 @click.option("--novel", is_flag=True, help="Turn down known molecules: for qm9, all of QM9.")
+@click.option("--smarts", default=None, help="Turn down molecules without this pattern.")
 @click.option("--all", "rejected", is_flag=True, help="Write the molecules turned down as well, with the reason.")
 @click.option("--seed", type=int, default=0)
 @_resolution
 @_model
 @_distribution
-@_output
+@_outputs
 @click.pass_context
 def generate(
-    context: click.Context, model: str, distribution: str | None, output: str, rejected: bool, **fields: Any
+    context: click.Context,
+    model: str,
+    distribution: str | None,
+    outputs: tuple[str, ...],
+    rejected: bool,
+    **fields: Any,
 ) -> None:
     """Draw molecules, check, filter and rank them, and write those that pass, best first."""
-    from molscore.molecules.files import write
+    from molscore.reporting.outputs import check_outputs, write_all
     from molscore.screening import report
     from molscore.screening.generate import Request
     from molscore.screening.model import load
 
+    check_outputs(outputs)
     request = Request(**fields)
     loaded = load(model, distribution)
     source = report.provenance(loaded, _command(context), request.seed, request.resolution)
     draws = report.Draws(loaded, request, rejected)
-    written = write(output, draws, source)
-    _say(f"{draws.summary()}; {written} written to {output}")
+    written = write_all(outputs, draws, source, loaded)
+    _say(f"{draws.summary()}; {written} written to {', '.join(outputs)}")
 
 
 @main.command()
@@ -159,22 +172,24 @@ def generate(
     default="auto",
     help="Kind of given geometries, dft or mmff: percentiles compare like with like. auto: as tags, else forces, say.",
 )
+@click.option("--smarts", default=None, help="Judge only molecules with this pattern; the others say so.")
 @click.option("--resume", is_flag=True, help="Carry on with a run that was cut short.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="ray: on a cluster, or all cores.")
 @click.option("--shard", default="1/1", help="i/n: judge the i-th of n shares, into the folder of -o; see merge, top.")
 @_resolution
 @_model
 @_distribution
-@_output
+@_outputs
 @click.pass_context
 def rank(
-    context: click.Context, library: str, model: str, distribution: str | None, output: str, **options: Any
+    context: click.Context, library: str, model: str, distribution: str | None, outputs: tuple[str, ...], **options: Any
 ) -> None:
     """Judge each row of LIBRARY (.smi .csv[.gz] .sdf[.gz] .xyz .parquet, - for stdin) and write all of them.
 
     Memory stays bounded: rows are judged part by part, kept in OUTPUT.parts until OUTPUT is written. OUTPUT may be a
     folder, with a slash at its end, which then keeps the parts.
     """
+    from molscore.reporting.outputs import streamed
     from molscore.screening import report
     from molscore.screening.criteria import choose_order
     from molscore.screening.library import Job, Plan, Shard, run
@@ -182,34 +197,88 @@ def rank(
     from molscore.screening.scorer import Scorer
 
     plan = {name: options[name] for name in ("sort", "resume", "engine", "workers")}
-    plan = Plan(output, shard=Shard.parse(options["shard"]), progress=True, **plan)
-    loaded, resolution, seed = load(model, distribution), options["resolution"], options["seed"]
-    order = choose_order(loaded, options["by"], resolution)
-    scorer = Scorer(loaded, resolution, order, seed, conformers=options["conformers"], geometry=options["geometry"])
-    job = Job(scorer, library, options["smiles_column"], plan.keeps_shapes)
-    found = run(job, plan, report.provenance(loaded, _command(context), seed, resolution))
-    for line in report.ranking_summary(
-        found.statuses, found.kinds, found.renamed, scorer.by, resolution
-    ):
+    shard, resolution, seed = Shard.parse(options["shard"]), options["resolution"], options["seed"]
+    with streamed(outputs) as output:
+        plan = Plan(output.path, shard=shard, progress=True, **plan)
+        loaded = load(model, distribution)
+        order = choose_order(loaded, options["by"], resolution)
+        scorer = Scorer(
+            loaded, resolution, order, seed, conformers=options["conformers"],
+            geometry=options["geometry"], smarts=options["smarts"],
+        )  # fmt: skip
+        job = Job(scorer, library, options["smiles_column"], plan.keeps_shapes)
+        source = report.provenance(loaded, _command(context), seed, resolution)
+        found = run(job, plan, source)
+        output.finish(source, loaded)
+    for line in report.ranking_summary(found.statuses, found.kinds, found.renamed, scorer.by, resolution):
         _say(line)
 
 
 @main.command()
 @click.argument("molecules")
 @click.option(
-    "--reference", default=None, help="Molecules that are not novel: a data set (its training split), a file."
+    "--reference",
+    default=None,
+    help="Real molecules, a data set (its training split) or a file: what is novel, and what is faithful to them.",
 )
+@click.option("--strain", "mmff", is_flag=True, help="Also the strain of each molecule by MMFF94s, kcal/mol.")
+@click.option("--xtb", is_flag=True, help="Also by GFN2-xTB, seconds each, where tblite is installed.")
+@click.option("--poses", is_flag=True, help="Also PoseBusters' tests of each molecule, where that is installed.")
+@click.option("--workers", type=int, default=1, help="Processes for these.")
+@click.option(
+    "-o", "--output", "outputs", multiple=True,
+    help="Each molecule with its numbers: .sdf .csv .parquet, .html for a report, .png or .svg; may be repeated.",
+)  # fmt: skip
 @_json
-def evaluate(molecules: str, reference: str | None, as_json: bool) -> None:
-    """Stability, validity, uniqueness, novelty and connectivity of MOLECULES with geometries, as EDM defines them."""
-    from molscore.evaluation.library import geometries_of, reference_of
-    from molscore.evaluation.metrics import evaluate as judge
+def evaluate(
+    molecules: str, reference: str | None, workers: int, outputs: tuple[str, ...], as_json: bool, **checks: bool
+) -> None:
+    """Stability, validity, uniqueness, novelty and connectivity of MOLECULES with geometries, as EDM defines them.
 
-    found, left_out = geometries_of(molecules)
-    for status, count in sorted(left_out.items()):
+    With --reference also whether they look like real ones: aromatic rings, cages, bonds that need charges, beside what
+    two random halves of the reference differ by.
+    """
+    from molscore.evaluation.run import evaluate_file
+    from molscore.reporting.outputs import check_outputs, write_all
+
+    check_outputs(outputs)
+    found = evaluate_file(molecules, reference, workers, **checks)
+    for status, count in sorted(found.left_out.items()):
         _say(f"left out: {status} {count}")
-    metrics = judge(found, None if reference is None else reference_of(reference))
-    click.echo(json.dumps(metrics.to_dict(), indent=1) if as_json else metrics.to_text())
+    click.echo(json.dumps(found.to_dict(), indent=1) if as_json else found.to_text())
+    if outputs:
+        _say(f"{write_all(outputs, found.rows())} written to {', '.join(outputs)}")
+
+
+@main.command()
+@click.argument("file")
+@click.option(
+    "-o", "--output", "outputs", multiple=True, default=("report.html",),
+    help="Page (.html), pictures (.png, .svg) or the same rows as .sdf .csv .parquet; may be repeated.",
+)  # fmt: skip
+@click.option("-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default.")
+@_smarts
+@click.option("-n", "most", type=int, default=2000, help="Rows that are shown at most, the first ones.")
+@click.option("--title", default=None, help="Of the page; the name of FILE unless given.")
+@_resolution
+@_model
+@_distribution
+def report(
+    file: str, outputs: tuple[str, ...], model: str, distribution: str | None, resolution: float, **options: Any
+) -> None:
+    """A page to look at the molecules of FILE, anything that generate, rank and evaluate write, any SDF, any library.
+
+    A table that sorts and filters, a map by any two numbers, and each molecule in 3D, its atoms coloured by what they
+    contribute to the likelihood. One file that needs no network.
+    """
+    from molscore.reporting.outputs import check_outputs, write_report
+    from molscore.reporting.report import report as make
+    from molscore.screening.model import load
+
+    check_outputs(outputs)
+    found = make(file, load(model, distribution), resolution=resolution, **options)
+    write_report(outputs, found)
+    _say(f"{len(found)} molecules in {', '.join(outputs)}")
 
 
 @main.command()

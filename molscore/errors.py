@@ -13,6 +13,7 @@ __all__ = [
     "FragmentError",
     "InputError",
     "LimitError",
+    "MismatchError",
     "MolscoreError",
     "OutputError",
     "OvertimeError",
@@ -57,6 +58,12 @@ class PatternError(ParseError):
     """Dummy atoms, R-groups or queries: a pattern that many molecules fit, and not one molecule."""
 
     status = "pattern"
+
+
+class MismatchError(MolscoreError):
+    """A molecule without the SMARTS pattern that is asked for."""
+
+    status = "no_match"
 
 
 class PositionError(MolscoreError):

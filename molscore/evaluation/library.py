@@ -8,20 +8,20 @@ from collections import Counter
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import ElementError, InputError, MolscoreError, PositionError
 from molscore.evaluation.thresholds import allowed_valences
-from molscore.molecules.files import read
+from molscore.molecules.files import Record, read
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import check_geometry
 
-__all__ = ["geometries_of", "reference_of"]
+__all__ = ["geometries_of", "judgeable", "reference_of"]
 
 
-def geometries_of(path: str | os.PathLike[str]) -> tuple[MoleculeSet, Counter[str]]:
-    """Molecules of a file with a geometry and elements that the metrics know; rows left out, counted by status.
+def judgeable(path: str | os.PathLike[str]) -> tuple[list[Record], Counter[str]]:
+    """Records of a file with a geometry and elements that the metrics know; rows left out, counted by status.
 
     Raises `InputError` for a file that cannot be read or that has no such molecule.
     """
     known = allowed_valences().any(axis=1)
-    molecules, left_out = [], Counter()
+    records, left_out = [], Counter()
     for record in read(path):
         if not record.ok:
             left_out[record.status] += 1
@@ -32,11 +32,17 @@ def geometries_of(path: str | os.PathLike[str]) -> tuple[MoleculeSet, Counter[st
         elif _lacks_hydrogens(record.molecule):
             left_out[PositionError.status] += 1
         else:
-            molecules.append(record.molecule)
-    if not molecules:
+            records.append(record)
+    if not records:
         reasons = ", ".join(f"{status} {n}" for status, n in sorted(left_out.items())) or "no rows"
         raise InputError(f"{path}: no molecule has a geometry that can be judged ({reasons})")
-    return MoleculeSet.from_molecules(molecules), left_out
+    return records, left_out
+
+
+def geometries_of(path: str | os.PathLike[str]) -> tuple[MoleculeSet, Counter[str]]:
+    """The molecules of `judgeable` as one set."""
+    records, left_out = judgeable(path)
+    return MoleculeSet.from_molecules(record.molecule for record in records), left_out
 
 
 def _lacks_hydrogens(molecule: Molecule) -> bool:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
 from molscore.evaluation.bonds import as_set, bonds_of, piece_counts
 from molscore.evaluation.intervals import clustered_interval, wilson_interval
-from molscore.evaluation.stability import stability
+from molscore.evaluation.stability import Stability, stability
 from molscore.evaluation.validity import edm_smiles, fraction_novel, fraction_unique
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["Metrics", "evaluate"]
+__all__ = ["Metrics", "PerMolecule", "evaluate", "judge"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,49 @@ class Metrics:
         return "\n".join([f"{'molecules':<20}{self.n:7d}", *lines])
 
 
+class PerMolecule(NamedTuple):
+    """What `Metrics` counts, molecule by molecule."""
+
+    stability: Stability
+    smiles: list[str | None]
+    """As `edm_smiles` makes them; None where RDKit does not accept the bonds."""
+    connected: np.ndarray
+    """``(M,)`` bool."""
+    known: set[str | None] | None
+    """SMILES of the reference."""
+
+    def columns(self, row: int) -> dict[str, bool | None]:
+        """The facts of one molecule by name, as files show them."""
+        smiles = self.smiles[row]
+        return {
+            "stable": bool(self.stability.molecules[row]),
+            "valid": smiles is not None,
+            "connected": bool(self.connected[row]),
+            "novel": None if self.known is None or smiles is None else smiles not in self.known,
+        }
+
+    @property
+    def metrics(self) -> Metrics:
+        """The figures of all."""
+        n, valid = len(self.smiles), sum(text is not None for text in self.smiles)
+        unique = fraction_unique(self.smiles)
+        different = 0 if unique is None else round(unique * valid)
+        fractions = {
+            "molecule_stability": (float(self.stability.molecules.mean()), n),
+            "validity": (valid / n, n),
+            "uniqueness": (unique, valid),
+            "valid_unique": (different / n, n),
+            "novelty": (None if self.known is None else fraction_novel(self.smiles, self.known), different),
+            "connectivity": (float(self.connected.mean()), n),
+            "stable_connected": (float((self.stability.molecules & self.connected).mean()), n),
+        }
+        known = {name: pair for name, pair in fractions.items() if pair[0] is not None}
+        intervals = {"atom_stability": clustered_interval(self.stability.stable, self.stability.sizes)}
+        intervals.update({name: wilson_interval(fraction, trials) for name, (fraction, trials) in known.items()})
+        percent = {name: 100 * known[name][0] if name in known else None for name in fractions}
+        return Metrics(n=n, atom_stability=self.stability.atom_stability, intervals=intervals, **percent)
+
+
 def evaluate(
     molecules: MoleculeSet | Iterable[Molecule],
     reference: MoleculeSet | Iterable[Molecule] | Iterable[str] | None = None,
@@ -66,29 +111,23 @@ def evaluate(
     `progress` shows bars on stderr, for large sets.
     Raises `InputError` without molecules and `ElementError` for an element that the metric does not know.
     """
+    return judge(molecules, reference, progress).metrics
+
+
+def judge(
+    molecules: MoleculeSet | Iterable[Molecule],
+    reference: MoleculeSet | Iterable[Molecule] | Iterable[str] | None = None,
+    progress: bool = False,
+) -> PerMolecule:
+    """`evaluate`, molecule by molecule."""
     molecules = as_set(molecules)
     bonds = bonds_of(molecules)
-    counts = stability(molecules, bonds)
-    whole = piece_counts(molecules, bonds) == 1
-    smiles = edm_smiles(molecules, bonds, progress)
-    n, valid = len(molecules), sum(text is not None for text in smiles)
-    unique = fraction_unique(smiles)
-    novel = None if reference is None else fraction_novel(smiles, _reference_smiles(reference, progress))
-    different = 0 if unique is None else round(unique * valid)
-    fractions = {
-        "molecule_stability": (float(counts.molecules.mean()), n),
-        "validity": (valid / n, n),
-        "uniqueness": (unique, valid),
-        "valid_unique": (different / n, n),
-        "novelty": (novel, different),
-        "connectivity": (float(whole.mean()), n),
-        "stable_connected": (float((counts.molecules & whole).mean()), n),
-    }
-    known = {name: pair for name, pair in fractions.items() if pair[0] is not None}
-    intervals = {"atom_stability": clustered_interval(counts.stable, counts.sizes)}
-    intervals.update({name: wilson_interval(fraction, trials) for name, (fraction, trials) in known.items()})
-    percent = {name: 100 * known[name][0] if name in known else None for name in fractions}
-    return Metrics(n=n, atom_stability=counts.atom_stability, intervals=intervals, **percent)
+    return PerMolecule(
+        stability(molecules, bonds),
+        edm_smiles(molecules, bonds, progress),
+        piece_counts(molecules, bonds) == 1,
+        None if reference is None else _reference_smiles(reference, progress),
+    )
 
 
 def _reference_smiles(reference: MoleculeSet | Iterable[Molecule] | Iterable[str], progress: bool) -> set[str | None]:

@@ -1,4 +1,4 @@
-"""Pictures of molecules, SVG by suffix, else PNG: a grid, and one molecule with a weight on every atom."""
+"""Pictures of molecules, SVG or PNG: one, a grid, and one with a weight on every atom."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from rdkit import Chem, rdBase
-from rdkit.Chem import rdDepictor
 
 from molscore.errors import InputError, MolscoreError, OutputError
 from molscore.molecules.atomic import replacing
 from molscore.molecules.chem import from_smiles, mol_from_molecule
+from molscore.molecules.depiction import depict
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["draw_grid", "draw_weights"]
+__all__ = ["draw_grid", "draw_weights", "svg_of", "weights_picture"]
 
 _RED, _BLUE = np.array([0.85, 0.25, 0.2]), np.array([0.2, 0.4, 0.85])
+_LEGEND_LINE = 22  # pixels
 
 
 def draw_grid(
@@ -26,7 +27,8 @@ def draw_grid(
     per_row: int = 5,
     cell: tuple[int, int] = (240, 220),
 ) -> None:
-    """Molecules (or RDKit molecules, or SMILES) side by side, `cell` pixels each, a legend under each.
+    """Molecules (or RDKit molecules, or SMILES) side by side, `cell` pixels each, a legend of one or more lines under
+    each; SVG by suffix, else PNG.
 
     A molecule without readable bonds is shown as a note that says so. Raises `OutputError` when the picture
     cannot be drawn or written.
@@ -36,10 +38,21 @@ def draw_grid(
     graphs = [_flat(mol) for mol in mols]
     columns = min(per_row, len(graphs))
     rows = -(-len(graphs) // columns)
-    canvas = _canvas(path, columns * cell[0], rows * cell[1], cell)
+    texts = ["\n".join(" ".join(line.split()) for line in str(legend).splitlines()) for legend in legends]
+    canvas = _canvas(_kind(path), columns * cell[0], rows * cell[1], cell)
+    canvas.drawOptions().legendFraction = max(1 + text.count("\n") for text in texts) * _LEGEND_LINE / cell[1]
     with rdBase.BlockLogs():
-        canvas.DrawMolecules(graphs, legends=[" ".join(str(legend).split()) for legend in legends])
-    _save(canvas, path)
+        canvas.DrawMolecules(graphs, legends=texts)
+    _save(_finished(canvas), path)
+
+
+def svg_of(mol: Molecule | Chem.Mol | str, size: tuple[int, int] = (240, 180)) -> str:
+    """One molecule as an SVG element to put into a page, on no background, `size` pixels."""
+    canvas = _canvas("svg", *size, size)
+    canvas.drawOptions().clearBackground = False
+    with rdBase.BlockLogs():
+        canvas.DrawMolecule(_flat(mol))
+    return _element(_finished(canvas))
 
 
 def draw_weights(
@@ -50,28 +63,42 @@ def draw_weights(
     size: tuple[int, int] = (480, 400),
     full: float | None = None,
 ) -> None:
-    """One molecule with atoms coloured by weight: red above zero, blue below, white at zero.
+    """Write `weights_picture`, SVG by suffix, else PNG; raises as it does, and `OutputError`."""
+    _save(weights_picture(mol, weights, _kind(path), legend, size, full), path)
 
-    `weights` has one value an atom, in the order of `mol`; those of hydrogens that are not drawn are added to their
-    neighbour. `full` is the weight from which on a colour is full; None takes the largest of this molecule.
-    Raises `InputError` for another number of weights, `ParseError` when no bonds can be read.
+
+def weights_picture(
+    mol: Molecule | Chem.Mol | str,
+    weights: ArrayLike,
+    kind: str = "svg",
+    legend: str = "",
+    size: tuple[int, int] = (480, 400),
+    full: float | None = None,
+) -> bytes:
+    """One molecule, atoms numbered and coloured by weight: red above zero, blue below, white at zero.
+
+    `weights` has one value an atom, in the order of `mol`, which the numbers are of; those of hydrogens that are not
+    drawn are added to their neighbour. `full` is the weight from which on a colour is full; None takes the largest of
+    this molecule. Raises `InputError` for another number of weights, `ParseError` when no bonds can be read.
     """
     graph = _graph(mol)
     values = np.array(weights, dtype=np.float64)
     if values.shape != (graph.GetNumAtoms(),) or not np.isfinite(values).all():
         raise InputError(f"weights of shape {values.shape} are not {graph.GetNumAtoms()} finite numbers, one an atom")
     for atom in graph.GetAtoms():
-        atom.SetIntProp("index", atom.GetIdx())
+        atom.SetProp("atomNote", str(atom.GetIdx()))
     flat = _flat(graph)
-    drawn = [atom.GetIntProp("index") for atom in flat.GetAtoms()]
+    drawn = [int(atom.GetProp("atomNote")) for atom in flat.GetAtoms()]
     for hidden in set(range(len(values))) - set(drawn):
         values[graph.GetAtomWithIdx(hidden).GetNeighbors()[0].GetIdx()] += values[hidden]
     kept = values[drawn]
     shades = np.clip(kept / (full or max(np.abs(kept).max(initial=0.0), 1e-12)), -1.0, 1.0)
     colours = {i: tuple((1 + abs(s) * ((_RED if s > 0 else _BLUE) - 1)).tolist()) for i, s in enumerate(shades)}
-    canvas = _canvas(path, *size, size)
-    canvas.drawOptions().continuousHighlight = False
-    canvas.drawOptions().fillHighlights = True
+    canvas = _canvas(kind, *size, size)
+    options = canvas.drawOptions()
+    options.continuousHighlight = False
+    options.fillHighlights = True
+    options.legendFraction = (1 + legend.count("\n")) * _LEGEND_LINE / size[1]
     canvas.DrawMolecule(
         flat,
         legend=legend,
@@ -80,42 +107,55 @@ def draw_weights(
         highlightAtomRadii=dict.fromkeys(colours, 0.45),
         highlightBonds=[],
     )
-    _save(canvas, path)
+    return _finished(canvas)
 
 
 def _graph(mol: Molecule | Chem.Mol | str) -> Chem.Mol:
-    """A graph of our own to draw on."""
+    """A graph of our own to draw on; a molecule that knows its bonds (`mol`) lends them."""
     if isinstance(mol, Molecule):
-        return mol_from_molecule(mol)
+        known = getattr(mol, "mol", None)
+        return mol_from_molecule(mol) if known is None else Chem.Mol(known)
     return from_smiles(mol) if isinstance(mol, str) else Chem.Mol(mol)
 
 
 def _flat(mol: Molecule | Chem.Mol | str) -> Chem.Mol:
-    """Graph with hydrogens implicit and positions in the plane; a note in its place when there is no such graph."""
-    with rdBase.BlockLogs():
-        try:
-            flat = Chem.RemoveHs(_graph(mol))
-        except (MolscoreError, RuntimeError, ValueError):
-            flat = Chem.MolFromSmiles("*")
-            flat.GetAtomWithIdx(0).SetProp("atomLabel", "no bonds")
-        rdDepictor.Compute2DCoords(flat)
-    return flat
+    """Layout in the plane; a note in its place when there is no graph."""
+    try:
+        return depict(_graph(mol))
+    except (MolscoreError, RuntimeError, ValueError):
+        note = Chem.MolFromSmiles("*")
+        note.GetAtomWithIdx(0).SetProp("atomLabel", "no bonds")
+        return depict(note)
 
 
-def _canvas(path: str | Path, width: int, height: int, cell: tuple[int, int]) -> Any:
-    """RDKit's canvas for a file, which needs the system's X11 client libraries though no display."""
+def _kind(path: str | Path) -> str:
+    return "svg" if Path(path).suffix.lower() == ".svg" else "png"
+
+
+def _canvas(kind: str, width: int, height: int, cell: tuple[int, int]) -> Any:
+    """RDKit's canvas, which needs the system's X11 client libraries though no display."""
     try:
         from rdkit.Chem.Draw import rdMolDraw2D
     except ImportError as error:
         raise OutputError(f"no pictures without the system libraries libX11 and libXrender ({error})") from None
-    kind = rdMolDraw2D.MolDraw2DSVG if Path(path).suffix.lower() == ".svg" else rdMolDraw2D.MolDraw2DCairo
-    canvas = kind(width, height, *cell)
+    canvas = {"svg": rdMolDraw2D.MolDraw2DSVG, "png": rdMolDraw2D.MolDraw2DCairo}[kind](width, height, *cell)
     canvas.drawOptions().legendFontSize = 14
+    canvas.drawOptions().prepareMolsBeforeDrawing = False  # `depict` has done it, and hydrogens stay where it put them
     return canvas
 
 
-def _save(canvas: Any, path: str | Path) -> None:
+def _finished(canvas: Any) -> bytes:
     canvas.FinishDrawing()
     drawn = canvas.GetDrawingText()
+    return drawn.encode() if isinstance(drawn, str) else drawn
+
+
+def _element(svg: bytes) -> str:
+    """The element alone, without the XML declaration."""
+    text = svg.decode()
+    return text[text.index("<svg") :]
+
+
+def _save(picture: bytes, path: str | Path) -> None:
     with replacing(path) as fresh:
-        fresh.write_bytes(drawn.encode() if isinstance(drawn, str) else drawn)
+        fresh.write_bytes(picture)

@@ -25,7 +25,8 @@ class Known:
 
     SMILES are made canonical first: implicit hydrogens, no stereo, no labels, by this RDKit; a file made with an RDKit
     of other canonical rules misses some molecules, so make it again with a new one. Nothing that is in the set is ever
-    reported absent; a molecule that is not in a set of n is reported present with probability n / 2^40 (1e-7 for 100,000).
+    reported absent; a molecule that is not in a set of n is reported present with probability n / 2^40
+    (1e-7 for 100,000).
     """
 
     hashes: np.ndarray

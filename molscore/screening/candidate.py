@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any, NamedTuple
 
 from molscore.errors import ParseError
@@ -86,6 +87,11 @@ class Candidate(Molecule):
             "novel": self.novel,
             "verdict": str(self.verdict),
         }
+
+    def _repr_html_(self) -> str:
+        """A picture beside the numbers, for notebooks."""
+        rows = "".join(f"<tr><td>{escape(name)}<td>{escape(str(value))}" for name, value in self.columns().items())
+        return f'<div style="display: flex">{self._repr_svg_()}<table>{rows}</table></div>'
 
 
 def inspect(molecule: Molecule, index: int, known: Known | None = None) -> Candidate:

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molscore.errors import InputError
-from molscore.molecules.drawing import draw_weights
+from molscore.molecules.drawing import draw_weights, weights_picture
 from molscore.molecules.files import read
 from molscore.molecules.files.source import format_of
 from molscore.molecules.molecule import Molecule
 from molscore.screening.model import DEFAULT_SIGMA, Model, load
 
-__all__ = ["FULL_COLOUR", "Explanation", "check_picture", "explain", "first_of"]
+__all__ = ["FULL_COLOUR", "Explanation", "check_picture", "explain", "explain_all", "first_of"]
 
 FULL_COLOUR = 5.0  # nats less likely than usual: full red, so that pictures compare
 
@@ -66,14 +66,23 @@ class Explanation:
     def draw(self, path: str | Path) -> None:
         """SVG or PNG by suffix: red atoms make the molecule unlikely, blue ones fit better than usual.
 
-        The colour is full at `FULL_COLOUR` nats; hydrogens count with the atom that they are bonded to. Raises
-        `InputError` for another suffix.
+        Atoms have the numbers of `rows`. The colour is full at `FULL_COLOUR` nats; hydrogens count with the atom that
+        they are bonded to.
         """
-        # RDKit's fonts leave an Å out
-        at = f"at {self.resolution:g} angstrom"
-        legend = f"red: less likely than usual for such an atom, full at {FULL_COLOUR:g} nats; {at}"
         check_picture(path)
-        draw_weights(self.molecule, self.missing, path, legend, full=FULL_COLOUR)
+        draw_weights(self.molecule, self.missing, path, self._legend, full=FULL_COLOUR)
+
+    @property
+    def _legend(self) -> str:
+        return (
+            f"red: less likely than usual for such an atom, full at {FULL_COLOUR:g} nats\n"
+            f"blue: likelier; hydrogens count with their neighbour; at {self.resolution:g} angstrom"
+        )
+
+    def _repr_html_(self) -> str:
+        """The picture and the table, for notebooks."""
+        picture = weights_picture(self.molecule, self.missing, "svg", self._legend, full=FULL_COLOUR).decode()
+        return f"{picture[picture.index('<svg') :]}<pre>{self.to_text()}</pre>"
 
 
 def explain(model: Model | str | Path, molecule: Any, resolution: float = DEFAULT_SIGMA) -> Explanation:
@@ -86,10 +95,20 @@ def explain(model: Model | str | Path, molecule: Any, resolution: float = DEFAUL
     found = model.molecules(molecule)
     if len(found) != 1:
         raise InputError(f"one molecule is explained at a time, not {len(found)}")
+    return explain_all(model, found, resolution)[0]
+
+
+def explain_all(model: Model, molecules: Any, resolution: float = DEFAULT_SIGMA) -> list[Explanation]:
+    """`explain` for many molecules in one go."""
+    found = model.molecules(molecules)
     if (references := model.references) is None:
         raise InputError(f"model {model.name} does not hold what is usual for an atom; make its tables again")
-    usual, deviation = references.of(references.kind_of(found[0])).atoms.at(found[0], resolution)
-    return Explanation(found[0], resolution, model.atom_contributions(found, resolution)[0], usual, deviation)
+    return [
+        Explanation(
+            molecule, resolution, shares, *references.of(references.kind_of(molecule)).atoms.at(molecule, resolution)
+        )
+        for molecule, shares in zip(found, model.atom_contributions(found, resolution), strict=True)
+    ]
 
 
 def check_picture(path: str | Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molscore.errors import InputError, PositionError
+from molscore.molecules.descriptors import pattern_of
 from molscore.molecules.molecule import Molecule
 from molscore.screening.admission import check_extent
 from molscore.screening.candidate import Candidate, Verdict, inspect, mark_duplicates, ranked, standing
@@ -39,8 +40,11 @@ class Request:
     by: str | None = None  # what best means: one of `criteria.ORDERS`; None is `criteria.DRAWN`
     novel: bool = False  # turn down molecules of the training data
     resolution: float = 0.05  # Å, at which densities are read
+    smarts: str | None = None  # turn down molecules without this pattern
 
     def __post_init__(self) -> None:
+        if self.smarts is not None:
+            pattern_of(self.smarts)
         if self.n < 1:
             raise InputError(f"n must be at least 1, not {self.n}")
         if self.steps < 1:
@@ -80,6 +84,8 @@ def generate(
     candidates = judge(model, mark_duplicates(candidates), request.resolution, by)
     if request.novel:
         candidates = [_known_turned_down(candidate, model.known.name) for candidate in candidates]
+    if request.smarts is not None:
+        candidates = [_mismatch_turned_down(candidate, request.smarts) for candidate in candidates]
     if request.keep < 1:
         candidates = density_filter(candidates, request.keep)
     return ranked(candidates)
@@ -130,6 +136,12 @@ def _has_extent(molecule: Molecule) -> bool:
 def _known_turned_down(candidate: Candidate, known: str) -> Candidate:
     if candidate.passed and not candidate.novel:
         return replace(candidate, verdict=Verdict("novel", f"in {known}", f"not in {known}"))
+    return candidate
+
+
+def _mismatch_turned_down(candidate: Candidate, smarts: str) -> Candidate:
+    if candidate.passed and not candidate.mol.HasSubstructMatch(pattern_of(smarts)):
+        return replace(candidate, verdict=Verdict("smarts", "no match", smarts))
     return candidate
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from molscore import __version__
+from molscore.molecules.descriptors import descriptors
 from molscore.molecules.known import Known
 from molscore.molecules.molecule import Molecule
 from molscore.screening.candidate import Candidate
@@ -55,8 +56,10 @@ class Draws:
 
 
 def candidate_rows(candidates: Iterable[Candidate], rejected: bool = False) -> Iterator[FileRow]:
-    """Rows to write: the candidates that passed, or all of them."""
-    return ((c, c.columns(), c.mol) for c in candidates if c.passed or rejected)
+    """Rows to write: the candidates that passed, or all of them, with what chemists read off their graphs."""
+    for c in candidates:
+        if c.passed or rejected:
+            yield c, c.columns() | ({} if c.mol is None else descriptors(c.mol)), c.mol
 
 
 def candidate_summary(candidates: Sequence[Candidate], listed: Known | None = None) -> str:

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from molscore.errors import InputError, MolscoreError, PositionError
+from molscore.errors import InputError, MismatchError, MolscoreError, PositionError
+from molscore.molecules.chem import from_smiles, mol_from_molecule
 from molscore.molecules.conformer_pool import ConformerPool
 from molscore.molecules.conformers import embed
 from molscore.molecules.convert import as_list
+from molscore.molecules.descriptors import pattern_of
 from molscore.molecules.files.record import Record
 from molscore.molecules.molecule import Molecule
 from molscore.screening.criteria import DIGITS, ORDERS, check_order, criterion, has_tables
@@ -84,6 +86,7 @@ class Scorer:
     time_limit: float = 30.0  # seconds for those of one molecule
     conformers: int = 1  # of such a molecule
     geometry: str = AUTO  # kind of those that are given
+    smarts: str | None = None  # only molecules with this pattern are judged
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "model", load(self.model))
@@ -97,10 +100,12 @@ class Scorer:
             if self.model.references is None:
                 raise InputError(f"model {self.model.name} has no references of {self.geometry} geometries")
             self.model.references.check_kind(self.geometry)
+        if self.smarts is not None:
+            pattern_of(self.smarts)
 
     def __call__(self, records: Sequence[Record], embed_all: Embed | None = None) -> list[Scored]:
         """One judgement a record, in order; `embed_all` makes the geometries, here and now unless given."""
-        known = [triage(record, self.model.distribution) if record.ok else Triage() for record in records]
+        known = [self._triaged(record) if record.ok else Triage() for record in records]
         fine = [row for row, record in enumerate(records) if record.ok and known[row].error is None]
         flat = [row for row in fine if records[row].molecule is None]
         geometries = (embed_all or self.embed_here)([records[row].smiles for row in flat])
@@ -138,6 +143,19 @@ class Scorer:
     def pool(self, workers: int) -> ConformerPool:
         """Processes that make the geometries which `embed_here` makes; their ``embed`` is for `judge` and the rest."""
         return ConformerPool(workers, self.seed, self.time_limit, self.conformers)
+
+    def _triaged(self, record: Record) -> Triage:
+        """Whether the model can judge a record, and is asked to."""
+        found = triage(record, self.model.distribution)
+        if self.smarts is None or found.error is not None:
+            return found
+        try:
+            graph = from_smiles(record.smiles) if record.smiles else mol_from_molecule(record.molecule)
+            if not graph.HasSubstructMatch(pattern_of(self.smarts)):
+                raise MismatchError(f"the molecule does not have the pattern {self.smarts}")
+        except MolscoreError as error:
+            return found._replace(error=error)
+        return found
 
     def _judged(
         self, records: Sequence[Record], molecules: dict[int, Sequence[Molecule]]

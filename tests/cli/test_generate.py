@@ -97,3 +97,15 @@ def test_a_formula_is_kept_to(run, folder, tmp_path) -> None:
     assert {row["formula"] for row in csv.DictReader((tmp_path / "out.csv").open())} == {"C2H6O"}
     assert run("generate", "-n", 5, "--n-atoms", 9, *options).exit_code == 0
     assert {row["n_atoms"] for row in csv.DictReader((tmp_path / "out.csv").open())} == {"9"}
+
+
+@pytest.mark.usefixtures("likely")
+def test_a_pattern_chooses_and_several_outputs_hold_the_same(run, folder, tmp_path) -> None:
+    outputs = ("-o", "a.csv", "-o", "a.sdf", "-o", "a.html", "-o", "a.png")
+    done = run("generate", "-n", 20, "--smarts", "[#8]", "--model", folder, *outputs)
+    assert done.exit_code == 0, done.stderr
+    rows = list(csv.DictReader((tmp_path / "a.csv").open()))
+    assert rows and all("O" in row["formula"] and len(row["inchikey"]) == 27 for row in rows)
+    assert [record.columns["smiles"] for record in read(tmp_path / "a.sdf")] == [row["smiles"] for row in rows]
+    assert "<!DOCTYPE html>" in (tmp_path / "a.html").read_text() and (tmp_path / "a.png").exists()
+    assert run("generate", "-n", 2, "--smarts", "[", "--model", folder, "-o", "b.sdf").exit_code == 2

@@ -1,5 +1,6 @@
 """`info`, `evaluate` and `train` do what they say."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -44,6 +45,32 @@ def test_novelty_is_against_the_training_split(run, tmp_path) -> None:
         MoleculeSet.from_molecules(tiny.geometries(), columns).save(tmp_path / f"{split}.parquet")
         done = run("evaluate", "in.sdf", "--reference", f"{split}.parquet", "--json")
         assert abs(json.loads(done.stdout)["novelty"] - novelty) < 10
+
+
+def test_evaluate_writes_each_molecule_and_says_how_faithful_all_are(run, tmp_path) -> None:
+    rows = [(molecule, {"novel": "hearsay"}) for molecule in tiny.geometries()]
+    write(tmp_path / "in.sdf", rows)
+    done = run("evaluate", "in.sdf", "--reference", "in.sdf", "--strain", "--json", "-o", "out.csv", "-o", "out.html")
+    assert done.exit_code == 0, done.stderr
+    table = json.loads(done.stdout)["fidelity"]["figures"]
+    assert all(figure["value"] == figure["reference"] for figure in table.values())
+    with open("out.csv") as stream:
+        found = list(csv.DictReader(stream))
+    assert len(found) == len(rows) and {row["novel"] for row in found} == {"False"}
+    assert {row["input_novel"] for row in found} == {"hearsay"}
+    assert all(abs(float(row["strain"])) < 0.1 and len(row["inchikey"]) == 27 for row in found)
+    assert "<!DOCTYPE html>" in Path("out.html").read_text()
+    assert run("evaluate", "in.sdf", "-o", "no/where.csv").exit_code == 2
+
+
+def test_report_is_a_page_of_any_library(run, folder) -> None:
+    Path("in.csv").write_text("smiles\nCCO\nCC=O\nCCN\n")
+    done = run("report", "in.csv", "--model", folder, "--smarts", "[#8]", "-o", "a.html", "-o", "a.csv", "-o", "a.png")
+    assert done.exit_code == 0 and "2 molecules" in done.stderr
+    assert Path("a.csv").read_text().count("\n") == 3 and Path("a.png").exists()
+    assert "<!DOCTYPE html>" in Path("a.html").read_text()
+    for bad in (["in.csv", "-o", "a.pdf"], ["none.sdf"], ["in.csv", "--smarts", "["]):
+        assert run("report", *bad, "--model", folder).exit_code == 2
 
 
 def test_train_makes_a_model_that_ranks_and_generates(run, tmp_path) -> None:

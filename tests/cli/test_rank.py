@@ -137,3 +137,17 @@ def test_made_geometries_go_where_geometries_go(run, folder, tmp_path) -> None:
     assert [record.molecule is not None for record in records] == [True, False, True]
     assert records[0].columns["geometry"] == "etkdg"
     assert records[0].columns["molscore_model"] == "tiny"
+
+
+def test_several_outputs_hold_the_same_rows_and_a_pattern_chooses(run, folder) -> None:
+    Path("in.smi").write_text("CCO\nCCN\nCC=O\n")
+    options = ("--model", folder, "--smarts", "[#8]", "-o", "a.csv", "-o", "a.sdf", "-o", "a.html")
+    done = run("rank", "in.smi", *options)
+    assert done.exit_code == 0, done.stderr
+    with open("a.csv") as stream:
+        found = list(csv.DictReader(stream))
+    assert [row["status"] for row in found] == ["ok", "no_match", "ok"]
+    assert [row["percentile"] == "" for row in found] == [False, True, False]
+    assert Path("a.sdf").read_text().count("$$$$") == 3 and "<!DOCTYPE html>" in Path("a.html").read_text()
+    assert run("rank", "in.smi", "--model", folder, "-o", "b.html").exit_code == 0 and Path("b.html").exists()
+    assert run("rank", "in.smi", "--model", folder, "-o", "-", "-o", "b.csv").exit_code == 2

@@ -12,6 +12,7 @@ from molscore.errors import InputError
 from molscore.molecules import Molecule
 from molscore.molecules.files import write
 from molscore.screening.explain import explain, first_of
+from tests import tiny
 
 
 def test_shares_add_up_and_usual_atoms_lack_nothing_on_average(model, library) -> None:
@@ -54,3 +55,8 @@ def test_the_command_explains_a_smiles_and_a_file(folder, tmp_path, library, mon
     for bad in ("gone.sdf", "C1CC"):
         refused = CliRunner().invoke(main, ["explain", bad, "--model", str(folder)])
         assert refused.exit_code == 2 and refused.stderr.count("\n") == 1
+
+
+def test_a_notebook_shows_the_picture_with_its_colours_explained_and_the_table() -> None:
+    shown = explain(tiny.model(), tiny.geometries()[7])._repr_html_()
+    assert "<svg" in shown and "deviations" in shown and shown.count("<pre>") == 1

@@ -32,9 +32,11 @@ class Row(NamedTuple):
 
 
 def as_row(item: Any) -> Row:
-    """Row of a `Molecule` (with its properties), a `Record`, or a tuple (molecule, columns, RDKit molecule)."""
+    """Row of a `Molecule` (with its properties; a candidate with its numbers and bonds), a `Record`, or a tuple
+    (molecule, columns, RDKit molecule)."""
     if isinstance(item, Molecule):
-        return Row(item, item.properties)
+        facts = item.columns() if hasattr(item, "columns") else item.properties
+        return Row(item, facts, getattr(item, "mol", None))
     if isinstance(item, Record):
         return Row(item.molecule, item.columns)
     if isinstance(item, tuple) and 1 <= len(item) <= 3 and isinstance(item[0], (Molecule, type(None))):

@@ -1,0 +1,125 @@
+"""Several outputs of the same rows: files of molecules, a report (.html), a grid of pictures (.png, .svg)."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from molscore.errors import InputError, OutputError
+from molscore.molecules.drawing import draw_grid
+from molscore.molecules.files import read, write
+from molscore.molecules.files.row import Row, as_row, smiles_for, text_of
+from molscore.molecules.files.source import format_of
+from molscore.reporting.report import Report, report
+from molscore.screening.model import Model
+
+__all__ = ["Streamed", "check_outputs", "is_picture", "streamed", "write_all", "write_report"]
+
+_IN_GRID = 60  # pictures at most
+_LEGEND = {"log_likelihood": "log p", "percentile": "percentile"}
+
+
+def is_picture(path: str) -> bool:
+    """Whether an output is to look at, and not a file of molecules."""
+    return Path(path).suffix.lower() in (".html", ".png", ".svg")
+
+
+def check_outputs(paths: Sequence[str]) -> None:
+    """Raise `OutputError` for an output that cannot be written, before any work is done."""
+    for path in paths:
+        if len(set(paths)) < len(paths):
+            raise OutputError("two outputs have the same name")
+        if path != "-" and not is_picture(path):
+            try:
+                format_of(path)
+            except InputError as error:
+                raise OutputError(f"{error}; or .html, .png, .svg") from None
+        if path != "-" and not Path(path).resolve().parent.is_dir():
+            raise OutputError(f"{path}: cannot be written (there is no such folder)")
+
+
+def write_all(
+    paths: Sequence[str], rows: Iterable[Any], provenance: Mapping[str, Any] | None = None, model: Model | None = None
+) -> int:
+    """Write the rows, as `write` takes them, to every path by its suffix; returns how many there are.
+
+    One file of molecules is streamed; otherwise the rows are held. `model` colours the atoms of a report.
+    """
+    check_outputs(paths)
+    if len(paths) == 1 and not is_picture(paths[0]):
+        return write(paths[0], rows, provenance)
+    held = [as_row(item) for item in rows]
+    for path in paths:
+        if not is_picture(path):
+            write(path, held, provenance)
+        elif held:
+            _show(path, held, provenance, model)
+    return len(held)
+
+
+@dataclass
+class Streamed:
+    """What a job writes that streams its rows: one file, or a folder; the other outputs are made from the file."""
+
+    path: str
+    others: list[str]
+
+    def finish(self, provenance: Mapping[str, Any] | None = None, model: Model | None = None) -> None:
+        """Write the other outputs, once the file is there."""
+        if self.others:
+            rows = ((record.molecule, record.columns) for record in read(self.path))
+            write_all(self.others, rows, provenance, model)
+
+
+@contextmanager
+def streamed(paths: Sequence[str]) -> Iterator[Streamed]:
+    """The one of several outputs that holds the most, geometries first; a file for the time being where all of them
+    are to look at.
+
+    Raises `OutputError` as `check_outputs` does, and for a folder or standard output among several.
+    """
+    if len(paths) == 1 and not is_picture(paths[0]):
+        yield Streamed(paths[0], [])
+        return
+    check_outputs(paths)
+    if "-" in paths:
+        raise OutputError("standard output cannot be one of several: name a file")
+    with TemporaryDirectory(prefix="molscore-") as folder:
+        main = min((path for path in paths if not is_picture(path)), key=_richness, default=f"{folder}/rows.sdf")
+        yield Streamed(main, [path for path in paths if path != main])
+
+
+def _richness(path: str) -> int:
+    return ("sdf", "xyz", "parquet", "csv", "smi").index(format_of(path)[0])
+
+
+def write_report(paths: Sequence[str], found: Report) -> None:
+    """Write a report to every path by its suffix: the page, pictures of its molecules, or its rows as a file."""
+    check_outputs(paths)
+    rows = [Row(entry.molecule, entry.columns, entry.bonds) for entry in found.entries]
+    for path in paths:
+        if Path(path).suffix.lower() == ".html":
+            found.save(path)
+        else:
+            write_all([path], rows)
+
+
+def _show(path: str, rows: list[Row], provenance: Mapping[str, Any] | None, model: Model | None) -> None:
+    if Path(path).suffix.lower() == ".html":
+        tags = {f"molscore_{name}": value for name, value in (provenance or {}).items()}
+        report([row._replace(columns={**row.columns, **tags}) for row in rows], model, title=Path(path).stem).save(path)
+        return
+    shown = [row for row in rows if row.mol is not None or row.molecule is not None or smiles_for(row)][:_IN_GRID]
+    draw_grid([row.mol or row.molecule or smiles_for(row) for row in shown], [_legend(row) for row in shown], path)
+
+
+def _legend(row: Row) -> str:
+    """Name or formula and whether it is new, then the numbers by which molecules are told good from bad."""
+    novel = {"True": "new", "False": "known"}.get(text_of(row.columns.get("novel")), "")
+    head = ", ".join(filter(None, (row.name or text_of(row.columns.get("formula")), novel)))
+    numbers = ", ".join(
+        f"{short} {float(text):.1f}" for name, short in _LEGEND.items() if (text := text_of(row.columns.get(name)))
+    )
+    return "\n".join(filter(None, (head, numbers)))
