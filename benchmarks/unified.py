@@ -14,6 +14,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ from molscore.nn import (
 )
 from molscore.screening.draw import draw_formulas, draw_positions
 from molscore.screening.model import Model
+from molscore.screening.samplers import DENSITY
 from molscore.training import TrainConfig, add_gradients, noised
 from molscore.training.average import Average
 from molscore.training.batches import SizeGroupedBatches
@@ -176,7 +178,7 @@ def measure(name: str, checkpoint: Checkpoint, few: MoleculeSet, options: argpar
         record |= densities(Model(checkpoint), few, options.seed)
     model = Model(checkpoint._replace(network=scored))
     counts = draw_formulas(model, options.n, options.seed, None, None)
-    drawn = draw_positions(model, counts, options.seed, options.steps, "langevin", progress=True)
+    drawn = draw_positions(model, counts, options.seed, replace(DENSITY, steps=options.steps), progress=True)
     found = MoleculeSet.from_molecules(drawn)
     return record | {"metrics": evaluate(found).to_dict(), "stable": stability(found).molecules.tolist()}
 
