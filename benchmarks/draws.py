@@ -2,17 +2,19 @@
 
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
+from molscore.screening import generate
 from molscore.screening.candidate import PASSED, Candidate
-from molscore.screening.generate import density_filter
+from molscore.screening.criteria import DRAWN
 from molscore.screening.model import Model
+from molscore.screening.samplers import Sampling
 
 __all__ = ["Draw", "Setting", "draw", "best_share"]
 
-NUMBERS = ("log_likelihood", "percentile", "measure")
+NUMBERS = ("log_likelihood", "percentile", "codimension")
 
 
 class Setting(NamedTuple):
@@ -25,14 +27,20 @@ class Setting(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> "Setting":
-        """From a text such as langevin,0.6,3,50."""
+        """From a text such as sde,1,1,50."""
         sampler, temperature, guidance, evaluations = text.split(",")
         return cls(sampler, float(temperature), float(guidance), int(evaluations))
 
     @property
     def cells(self) -> list[str | float | None]:
         """The first cells of its row."""
-        return [self.sampler, self.temperature if self.sampler in ("langevin", "mala") else None, *self[2:]]
+        return [self.sampler, self.temperature if self.sampler == "sde" else None, *self[2:]]
+
+    @property
+    def sampling(self) -> Sampling:
+        """The settings of the sampler."""
+        sampler, temperature, guidance, steps = self
+        return Sampling(sampler=sampler, temperature=temperature, guidance=guidance, steps=steps)
 
     @property
     def words(self) -> str:
@@ -59,14 +67,10 @@ def draw(model: Model, setting: Setting, n: int, seed: int, folder: Path | None)
             raise InputError(f"{path} was not drawn by this model in this way; choose another folder")
         return Draw(saved, float(saved.metadata["seconds"]))
     started = time.perf_counter()
-    options: dict[str, Any] = {"temperature": setting.temperature, "guidance": setting.guidance}
-    candidates = model.generate(
-        n, seed=seed, steps=setting.evaluations, sampler=setting.sampler, progress=True, **options
-    )
+    candidates = generate.draw(model, n, seed, setting.sampling, progress=True)
     seconds = time.perf_counter() - started
-    candidates = sorted(candidates, key=lambda candidate: candidate.index)
     columns = {name: [_number(getattr(candidate, name)) for candidate in candidates] for name in NUMBERS}
-    facts |= {"by": candidates[0].by, "seconds": f"{seconds:.1f}"}
+    facts["seconds"] = f"{seconds:.1f}"
     found = MoleculeSet.from_molecules(candidates, columns)
     found = MoleculeSet(found.numbers, found.positions, found.sizes, found.columns, facts)
     if path is not None:
@@ -75,20 +79,18 @@ def draw(model: Model, setting: Setting, n: int, seed: int, folder: Path | None)
 
 
 def best_share(molecules: MoleculeSet, keep: float) -> MoleculeSet:
-    """The share `keep` that `generate --keep` would keep by the model's default order, if no check turned any down."""
-    by = molecules.metadata["by"]
+    """The share `keep` that `generate --keep` would keep, if no check turned any down."""
     candidates = [
         Candidate(
             numbers=molecule.numbers,
             positions=molecule.positions,
             index=row,
-            by=by,
             verdict=PASSED,
             **{name: float(molecules.columns[name][row]) for name in NUMBERS},
         )
         for row, molecule in enumerate(molecules)
     ]
-    return molecules.select([c.index for c in density_filter(candidates, keep) if c.passed])
+    return molecules.select([c.index for c in generate.density_filter(candidates, keep, DRAWN) if c.passed])
 
 
 def _number(value: float | None) -> float:

@@ -15,6 +15,7 @@ from molscore.datasets.load import load as load_data
 from molscore.evaluation.metrics import Metrics, evaluate
 from molscore.evaluation.validity import edm_smiles
 from molscore.molecules.atomic import write_text
+from molscore.screening.criteria import DRAWN
 from molscore.screening.model import Model, load
 
 __all__ = ["JUDGED", "Setting", "figures", "judged", "kept_row", "measure"]
@@ -56,9 +57,8 @@ def kept_row(setting: Setting, draws: Sequence[Draw], reference: set[str | None]
     kept = [Draw(best_share(drawn.molecules, keep), drawn.seconds) for drawn in draws]
     ratio = sum(len(drawn.molecules) for drawn in draws) / sum(len(part.molecules) for part in kept)
     sampler, temperature, guidance, evaluations = setting.cells
-    by = draws[0].molecules.metadata["by"].replace("_", " ")
     found, speed = judged(kept, reference)
-    cells = [f"{sampler}, kept {keep:.0%} by {by}", temperature, guidance, f"{(evaluations + JUDGED) * ratio:.1f}"]
+    cells = [f"{sampler}, kept {keep:.0%} by {DRAWN}", temperature, guidance, f"{(evaluations + JUDGED) * ratio:.1f}"]
     return [*cells, *figures(found), f"{speed:.1f}"]
 
 
@@ -109,7 +109,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("-n", type=int, default=1000, help="molecules a seed")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument(
-        "--settings", nargs="+", default=["langevin,0.6,2,50"], help="sampler,temperature,guidance,evaluations"
+        "--settings", nargs="+", default=["sde,1,1,50"], help="sampler,temperature,guidance,evaluations"
     )
     parser.add_argument("--keep-of", nargs="*", default=[], help="settings that get a row of their best share too")
     parser.add_argument("--keep", type=float, default=0.65, help="that share")

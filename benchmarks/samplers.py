@@ -1,154 +1,148 @@
-"""How good are molecules by sampler and number of network evaluations, and how fast are they drawn?"""
+"""How stable are draws, and how like real molecules, by the settings of the sampler? One row for each.
+
+    python -m benchmarks.samplers -n 1000 --settings "" guidance=1 "temperature=0.6,corrected=none" "guided=0.1:2"
+
+A setting names fields of `molscore.screening.samplers.Sampling`; an empty one is the default. With --keep each gets a
+row of its best share too, and with --data a row of real molecules comes first.
+"""
 
 import argparse
 import json
-import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from rdkit import Chem
+from rdkit.Chem import rdMolDescriptors
 
-from benchmarks.generation import FIGURES, Setting, figures, measure
 from benchmarks.machine import describe
-from molscore.audit.report import Plot, Series, can_draw, draw
-from molscore.datasets import qm9
 from molscore.datasets.load import load as load_data
-from molscore.evaluation.metrics import evaluate
+from molscore.datasets.store import MoleculeSet
+from molscore.evaluation.intervals import wilson_interval
+from molscore.evaluation.stability import stability
 from molscore.molecules.atomic import write_text
-from molscore.screening.model import load
+from molscore.molecules.molecule import Molecule
+from molscore.screening.candidate import Candidate, inspect, mark_duplicates
+from molscore.screening.criteria import DRAWN
+from molscore.screening.draw import draw_formulas, draw_positions
+from molscore.screening.generate import density_filter, judge
+from molscore.screening.model import Model, load
+from molscore.screening.samplers import Plan, Sampling
 
-__all__ = ["kept", "plot_of", "result_of", "row_of", "wanted"]
+__all__ = ["COLUMNS", "row_of", "sampling_of"]
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULT = ROOT / "benchmarks" / "results" / "generation" / "samplers.json"
-PLOTS = ROOT / "docs" / "figures"
-COLUMNS = ["sampler", "temperature", "guidance", "evaluations", "molecules", "atom stability %",
-           "molecule stability %", "valid %", "unique of valid %", "connected %", "molecules/s"]  # fmt: skip
-SHOWN = [FIGURES.index(name) for name in
-         ("atom_stability", "molecule_stability", "validity", "uniqueness", "connectivity")]  # fmt: skip
-REAL = "QM9 test split, real"
-# The model's own density by each sampler, then the default and the same with Metropolis steps.
-SAMPLERS = ("langevin,1,0", "heun,1,0", "ode,1,0", "mala,1,0", "langevin,0.6,2", "mala,0.6,2")
-EVALUATIONS = (12, 25, 50, 100, 250, 1000)
-MANY = 1000  # evaluations from which fewer molecules may be drawn
+RESULT = Path(__file__).parent / "results" / "generation" / "samplers.json"
+COLUMNS = ["setting", "molecules", "evaluations", "stable %", "bad bonding %", "unique of valid %", "novel %",
+           "aromatic %", "rings", "rotatable", "bridgeheads", "C=C %", "CPU s a molecule"]  # fmt: skip
+DOUBLE = Chem.MolFromSmarts("[C;!a]=[C;!a]")
 Row = list[Any]
 
 
-def key(row: Row) -> tuple[Any, ...]:
-    """What a row is of: sampler, temperature, guidance, evaluations."""
-    return tuple(row[:4])
+def sampling_of(text: str) -> Sampling:
+    """From a text such as ``guidance=1,guided=0.1:2,corrected=none``; empty is the default."""
+    kinds = {field.name: type(field.default) for field in fields(Sampling)}
+    given: dict[str, Any] = {}
+    for part in filter(None, text.split(",")):
+        name, value = part.split("=")
+        if name not in kinds:
+            raise SystemExit(f"{name!r} is no field of Sampling; there are {', '.join(kinds)}")
+        pair = kinds[name] is tuple
+        given[name] = (None if value == "none" else tuple(map(float, value.split(":")))) if pair else kinds[name](value)
+    return Sampling(**given)
 
 
-def row_of(setting: Setting, n: int, cells: Sequence[str | None], speed: float) -> Row:
-    """The row of a setting; `cells` are those of `benchmarks.generation.figures`."""
-    temperature = None if setting.sampler in ("heun", "ode") else setting.temperature
-    return [setting.sampler, temperature, *setting[2:], n, *(cells[k] for k in SHOWN), f"{speed:.2g}"]
+def row_of(name: str, candidates: Sequence[Candidate], n_evaluations: float | None, seconds: float | None) -> Row:
+    """Cells of one setting: shares of all with 95 % intervals, means over those whose bonds make sense."""
+    good = [c for c in candidates if c.valid and c.connected and c.verdict.check != "charges"]
+    mols = [c.mol for c in good]
+    n, stable = len(candidates), int(stability(candidates).molecules.sum())
+    low, high = wilson_interval(stable / n, n)
+    cells = [name, n, n_evaluations, f"{100 * stable / n:.1f} [{low:.1f}, {high:.1f}]"]
+    cells.append(f"{100 * (n - len(good)) / n:.1f}")
+    novel = [c.novel for c in good if c.novel is not None]
+    cells.append(f"{100 * len({c.smiles for c in good}) / max(len(good), 1):.1f}")
+    cells.append(f"{100 * np.mean(novel):.1f}" if novel else None)
+    cells += [
+        f"{100 * _mean(any(bond.GetIsAromatic() for bond in mol.GetBonds()) for mol in mols):.1f}",
+        f"{_mean(rdMolDescriptors.CalcNumRings(mol) for mol in mols):.2f}",
+        f"{_mean(rdMolDescriptors.CalcNumRotatableBonds(Chem.RemoveHs(mol)) for mol in mols):.2f}",
+        f"{_mean(rdMolDescriptors.CalcNumBridgeheadAtoms(mol) for mol in mols):.2f}",
+        f"{100 * _mean(mol.HasSubstructMatch(DOUBLE) for mol in mols):.1f}",
+        None if seconds is None else f"{seconds / n:.2f}",
+    ]
+    return cells
 
 
-def kept(path: Path, weights: str) -> list[Row]:
-    """Rows of an earlier file, if it is of the same weights."""
-    if not path.is_file():
-        return []
-    result = json.loads(path.read_text(encoding="utf-8"))
-    same = f"sha256 {weights[:12]}." in result["note"] and result["columns"] == COLUMNS
-    return result["rows"] if same else []
+def _mean(values: Any) -> float:
+    return float(np.mean([float(value) for value in values] or [np.nan]))
 
 
-def wanted(only: Sequence[str], evaluations: Sequence[int], n: int, n_many: int) -> Iterator[tuple[Setting, int]]:
-    """Settings and molecules of each, the cheapest first; `only` names samplers or whole settings."""
-    for steps in sorted(evaluations):
-        for text in SAMPLERS:
-            if not only or text in only or text.split(",")[0] in only:
-                yield Setting.of(f"{text},{steps}"), n_many if steps >= MANY else n
+def candidates_of(model: Model, molecules: Sequence[Molecule]) -> list[Candidate]:
+    """The molecules, checked."""
+    return mark_duplicates(inspect(molecule, index, model.known) for index, molecule in enumerate(molecules))
 
 
-def in_order(rows: Sequence[Row]) -> list[Row]:
-    """Real molecules, then by sampler and evaluations."""
-    names = [REAL, *SAMPLERS]
+def main() -> None:
+    """Measure, print and record, row by row."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="qm9")
+    parser.add_argument("--distribution", default=None)
+    parser.add_argument("-n", type=int, default=240, help="molecules a setting")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--settings", nargs="+", default=[""])
+    parser.add_argument("--keep", type=float, help="best share, by codimension, of those that pass the checks")
+    parser.add_argument("--data", type=Path, help="QM9, for a row of 2,000 real test molecules")
+    parser.add_argument("--save", type=Path, help="folder of the molecules drawn, a Parquet file a setting")
+    parser.add_argument("-o", "--output", type=Path, help=f"JSON; the table of the docs is {RESULT.name}")
+    options = parser.parse_args()
+    model, rows = load(options.model, options.distribution), []
 
-    def place(row: Row) -> tuple[int, int]:
-        name = REAL if row[0] == REAL else f"{row[0]},{row[1] or 1:g},{row[2]:g}"
-        return names.index(name), row[3] or 0
+    def add(row: Row) -> None:
+        rows.append(row)
+        print(" | ".join("–" if cell is None else str(cell) for cell in row), flush=True)
+        if options.output:
+            result = result_of(rows, model, f"python -m benchmarks.samplers -n {options.n} --seed {options.seed}")
+            write_text(options.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
-    return sorted(rows, key=place)
-
-
-def plot_of(rows: Sequence[Row]) -> Plot:
-    """Molecule stability against evaluations, bars of 95 %."""
-    curves: dict[str, list[tuple[float, ...]]] = {}
-    column, levels = COLUMNS.index("molecule stability %"), []
-    for row in rows:
-        value, low, high = (float(number) for number in re.findall(r"[\d.]+", row[column]))
-        if row[0] == REAL:
-            levels.append(value)
-            continue
-        words = f"{row[0]}, guidance {row[2]:g}" + ("" if row[1] is None else f", temperature {row[1]:g}")
-        curves.setdefault(words, []).append((row[3], value, value - low, high - value))
-    series = []
-    for words, points in curves.items():
-        x, y, below, above = zip(*points, strict=True)
-        series.append(Series(words, x, y, (below, above)))
-    return Plot(
-        "samplers", "Molecules that are stable; dashed: real ones", "network evaluations", "molecule stability %",
-        series, log_x=True, levels=levels,
-    )  # fmt: skip
+    print(" | ".join(COLUMNS))
+    if options.data:
+        test = load_data(options.data, "test")
+        real = test.select(np.random.default_rng(0).permutation(len(test))[:2000])
+        add(row_of("QM9 test split, real", candidates_of(model, list(real)), None, None))
+    counts = draw_formulas(model, options.n, options.seed, None, None)
+    for text in options.settings:
+        sampling, started = sampling_of(text), time.process_time()
+        molecules = draw_positions(model, counts, options.seed, sampling, progress=True)
+        seconds, found = time.process_time() - started, candidates_of(model, molecules)
+        add(row_of(text or "default", found, round(Plan.of(sampling).evaluations, 1), seconds))
+        if options.keep:
+            judged = density_filter(judge(model, found, 0.05, "log_likelihood"), options.keep, DRAWN)
+            add(row_of(f"{text or 'default'}, kept {options.keep:.0%}", [c for c in judged if c.passed], None, None))
+        if options.save:
+            options.save.mkdir(parents=True, exist_ok=True)
+            MoleculeSet.from_molecules(molecules).save(options.save / f"{text or 'default'}-{options.seed}.parquet")
 
 
-def result_of(rows: Sequence[Row], weights: str, command: str) -> dict[str, Any]:
+def result_of(rows: Sequence[Row], model: Model, command: str) -> dict[str, Any]:
     """The table as a result file."""
     note = (
-        "N and formula drawn from the model, nothing filtered; brackets are 95 % intervals, of as many molecules as a "
-        "row says; EDM's metric. Temperature 1 and guidance 0 draw from the model's own density; 0.6 and 2 are the "
-        "default. mala: three quarters of the evaluations are annealed Langevin down to 0.03 Å, the rest "
-        "Metropolis-adjusted steps there with the density and its gradient, which count as two evaluations and take "
-        "nearer three by the clock. Heun's method and the probability flow take one evaluation fewer where the number "
-        "is even. Rows may come of several runs; molecules/s from noise to checked SMILES. "
-        f"Weights sha256 {weights[:12]}. "
-        "![stability by evaluations](figures/samplers.png)"
+        "N and formula drawn from the model, the same for every row, nothing filtered unless the row says so (kept: "
+        "the best share, by codimension, of those that pass every check). Brackets are 95 % intervals. Bad bonding: no "
+        "neutral closed-shell bonds fit, or several pieces, or a charged carbon or oxonium; aromatic % and so on are "
+        f"of the others. Evaluations of the network a molecule. Weights sha256 {model.weights[:12]}."
     )
     return {
-        "title": "Samplers: quality against network evaluations",
+        "title": "Samplers: stability and fidelity by settings",
         "columns": COLUMNS,
-        "rows": in_order(rows),
+        "rows": list(rows),
         "machine": {**describe(), "threads": torch.get_num_threads()},
         "command": command,
         "note": note,
     }
-
-
-def main() -> None:
-    """Measure what is missing; print, record and plot after every row."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="qm9")
-    parser.add_argument("-n", type=int, default=200, help="molecules a row")
-    parser.add_argument("--n-many", type=int, default=64, help=f"molecules a row of {MANY} evaluations or more")
-    parser.add_argument("--evaluations", type=int, nargs="+", default=EVALUATIONS)
-    parser.add_argument("--only", nargs="+", default=[], help=f"samplers, or settings among {' '.join(SAMPLERS)}")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--data", default=str(qm9.DEFAULT_PATH), help="QM9, for the row of real molecules")
-    parser.add_argument("-o", "--output", type=Path, default=RESULT)
-    parser.add_argument("--plots", type=Path, default=PLOTS, help="folder of samplers.png")
-    options = parser.parse_args()
-    model = load(options.model)
-    command = f"python -m benchmarks.samplers -n {options.n} --n-many {options.n_many}"
-    rows = kept(options.output, model.weights)
-    if not any(row[0] == REAL for row in rows) and Path(options.data).exists():
-        test = load_data(options.data, "test")
-        cells = figures([evaluate(test)])
-        rows.append([REAL, None, None, None, len(test), *(cells[k] for k in SHOWN), None])
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.plots.mkdir(parents=True, exist_ok=True)
-    for setting, n in wanted(options.only, options.evaluations, options.n, options.n_many):
-        if key(row_of(setting, n, [None] * len(FIGURES), 0)) in map(key, rows):
-            continue
-        found, speed = measure(model, setting, n, [options.seed], None)
-        rows.append(row_of(setting, n, figures(found), speed))
-        print(" | ".join(str(cell) for cell in rows[-1]), flush=True)
-        result = result_of(rows, model.weights, command)
-        write_text(options.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-        if can_draw():
-            draw(plot_of(result["rows"]), options.plots)
 
 
 if __name__ == "__main__":

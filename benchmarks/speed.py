@@ -33,6 +33,7 @@ from molscore.screening.cores import side_by_side
 from molscore.screening.draw import draw_formulas, draw_positions
 from molscore.screening.model import Model, load
 from molscore.screening.passes import BATCH
+from molscore.screening.samplers import Sampling
 
 __all__ = ["EGNN", "Round", "result_of"]
 
@@ -112,7 +113,7 @@ class Round(NamedTuple):
 def ours(model: Model, counts: NDArray[np.int64], seed: int, steps: int) -> float:
     """Seconds a molecule, from noise to positions."""
     started = time.perf_counter()
-    draw_positions(model, counts, seed, steps, "langevin", temperature=0.6, guidance=4.0)
+    draw_positions(model, counts, seed, Sampling(steps=steps))
     return (time.perf_counter() - started) / len(counts)
 
 
@@ -188,7 +189,7 @@ def main() -> None:
     options.output.parent.mkdir(parents=True, exist_ok=True)
     rounds: list[Round] = []
     generator = torch.Generator().manual_seed(0)
-    draw_positions(model, draw_formulas(model, 2, 0, None, None), 0, 1, "langevin")  # both are warm before the clock
+    draw_positions(model, draw_formulas(model, 2, 0, None, None), 0, Sampling(steps=1))  # warm before the clock
     egnn(network, np.array([5, 6]), generator, 1)
     for seed in tqdm(range(options.rounds), desc="rounds"):
         counts = draw_formulas(model, options.n, seed, None, None)

@@ -3,28 +3,25 @@
 from molscore.diffusion.gaussian import centre, centred_noise, degrees_of_freedom, gaussian_log_density
 from molscore.diffusion.levels import noise_levels
 from molscore.diffusion.likelihood import divergence, flow_log_density
-from molscore.diffusion.metropolis import DensityFn, annealed_metropolis, metropolis_langevin
 from molscore.diffusion.mixture import GaussianMixture, SymmetrisedMixture
 from molscore.diffusion.rotations import log_rotation_average, random_rotations
-from molscore.diffusion.sampling import ScoreFn, annealed_langevin, probability_flow, stochastic_heun
+from molscore.diffusion.sampling import NoiseFn, ScoreFn, dpm_solver, langevin, normal_noise
 
 __all__ = [
-    "DensityFn",
     "GaussianMixture",
+    "NoiseFn",
     "ScoreFn",
     "SymmetrisedMixture",
-    "annealed_langevin",
-    "annealed_metropolis",
     "centre",
     "centred_noise",
     "degrees_of_freedom",
     "divergence",
+    "dpm_solver",
     "flow_log_density",
     "gaussian_log_density",
-    "noise_levels",
+    "langevin",
     "log_rotation_average",
-    "metropolis_langevin",
-    "probability_flow",
+    "noise_levels",
+    "normal_noise",
     "random_rotations",
-    "stochastic_heun",
 ]

@@ -1,115 +1,84 @@
-"""Samplers: plain functions of `score_fn(y, sigma) -> score`, with y and score (B, N, 3) and sigma (B,).
+"""Samplers: plain functions `f(score_fn, y, sigmas, noise, ...)` that follow a score down falling noise levels.
 
-All start from noise of the first level and end with the denoised mean of the last, so n levels cost n evaluations
-(Heun: 2n - 1).
-`callback(step, y)` is told of every level, for progress.
+`score_fn(y, sigma)` is the gradient of log p_sigma, with y and score (B, ...) and sigma (B,); `noise(y)` is standard
+normal noise in the shape of y. So one sampler serves vectors and the centred positions of molecules. y starts at the
+first level and ends at the last; a last level of zero gives the denoised mean and costs no evaluation.
 """
 
+import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from molscore.diffusion.gaussian import centred_noise
-
-__all__ = ["Callback", "ScoreFn", "annealed_langevin", "probability_flow", "stochastic_heun"]
+__all__ = ["Callback", "NoiseFn", "ScoreFn", "dpm_solver", "langevin", "normal_noise"]
 
 ScoreFn = Callable[[Tensor, Tensor], Tensor]
+NoiseFn = Callable[[Tensor], Tensor]
 Callback = Callable[[int, Tensor], None]
 
 
-def _silent(step: int, y: Tensor) -> None:
-    pass
+def normal_noise(generator: torch.Generator | None = None) -> NoiseFn:
+    """Noise for vectors: independent in every coordinate."""
+    return lambda y: torch.randn(y.shape, generator=generator, dtype=y.dtype, device=y.device)
 
 
-def _start(mask: Tensor, levels: Tensor, prior: Tensor, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
-    """Noise of the first level, widened by the data's own variance: y ~ N(0, sigma_0^2 + sigma_N^2)."""
-    deviation = (float(levels[0]) ** 2 + prior.to(dtype).square()).sqrt()
-    return deviation[:, None, None] * centred_noise(mask, generator, dtype)
-
-
-def _score(score_fn: ScoreFn, y: Tensor, sigma: float) -> Tensor:
-    return score_fn(y, y.new_full((len(y),), sigma))
-
-
-def annealed_langevin(
+def dpm_solver(
     score_fn: ScoreFn,
-    mask: Tensor,
-    levels: Tensor,
-    prior: Tensor,
-    generator: torch.Generator,
-    corrections: int = 0,
-    step_size: float = 0.15,
+    y: Tensor,
+    sigmas: Tensor,
+    noise: NoiseFn,
+    *,
+    eta: float = 1.0,
     temperature: float = 1.0,
-    callback: Callback = _silent,
-    dtype: torch.dtype = torch.float32,
+    correct: tuple[float, float] | None = None,
+    step_size: float = 0.4,
+    callback: Callback | None = None,
 ) -> Tensor:
-    """Predictor-corrector annealed Langevin dynamics (Song et al. 2021, arXiv 2011.13456, algorithms 2 and 4).
+    """DPM-Solver++ (2M): the second-order multistep solver, with one evaluation a level.
 
-        predict:  y <- y + (s^2 - t^2) score(y, s) + T t sqrt(1 - t^2/s^2) z      from level s to t < s
-        correct:  y <- y + e score(y, t) + T sqrt(2 e) z,  e = step_size t^2      `corrections` times a level
+        D = y + s^2 score(y, s),     h = ln(s/t),     g = 1 - exp(-(1 + eta) h)
+        y <- (t/s) exp(-eta h) y + g (D + (h / 2 h') (D - D')) + T t (1 - exp(-2 eta h))^1/2 z      from level s to t
 
-    The predictor is the exact posterior step when the clean positions are known. A `temperature` T below 1 holds back
-    noise: samples gather where the density is high, and are no longer drawn from p itself.
-    Returns positions (B, N, 3) in Å.
+    with D' and h' those of the step before. Source: Lu et al. 2022, arXiv 2211.01095; its stochastic form as in
+    k-diffusion's `sample_dpmpp_2m_sde`.
+
+    Args:
+        y: (B, ...) at noise level sigmas[0].
+        sigmas: (n,) falling; the last may be zero.
+        eta: 1 solves the reverse SDE, 0 the probability-flow ODE, which draws no noise.
+        temperature: T below 1 holds noise back: samples gather where the density is high, and are not drawn from p.
+        correct: levels (low, high) between which each level gets one `langevin` step, at one more evaluation.
+        step_size: of that step, a share of sigma^2.
+        callback: told of every step and where it led.
     """
-    y = _start(mask, levels, prior, generator, dtype)
-    steps = levels.tolist()
-    for i, s in enumerate(steps):
-        if i:
-            for _ in range(corrections):
-                e = step_size * s * s
-                noise = temperature * (2 * e) ** 0.5 * centred_noise(mask, generator, dtype)
-                y = y + e * _score(score_fn, y, s) + noise
-        score = _score(score_fn, y, s)
-        t = steps[i + 1] if i + 1 < len(steps) else 0.0
-        y = y + (s * s - t * t) * score
-        if t:
-            deviation = temperature * t * (1 - t * t / (s * s)) ** 0.5
-            y = y + deviation * centred_noise(mask, generator, dtype)
-        callback(i, y)
+    D_last = h_last = None
+    for i, (s, t) in enumerate(pairwise(sigmas.tolist())):
+        if i and correct is not None and correct[0] <= s <= correct[1]:
+            y = langevin(score_fn, y, s, noise, step_size=step_size, temperature=temperature)
+        D = y + s * s * score_fn(y, y.new_full((len(y),), s))
+        if t == 0:
+            y = D
+        else:
+            h = math.log(s / t)
+            g = -math.expm1(-(1 + eta) * h)
+            ahead = D if D_last is None else D + h / (2 * h_last) * (D - D_last)
+            y = t / s * math.exp(-eta * h) * y + g * ahead
+            if eta:
+                y = y + temperature * t * math.sqrt(-math.expm1(-2 * eta * h)) * noise(y)
+            D_last, h_last = D, h
+        if callback is not None:
+            callback(i, y)
     return y
 
 
-def stochastic_heun(
-    score_fn: ScoreFn,
-    mask: Tensor,
-    levels: Tensor,
-    prior: Tensor,
-    generator: torch.Generator,
-    churn: float = 20.0,
-    churn_range: tuple[float, float] = (0.01, 2.0),
-    callback: Callback = _silent,
-    dtype: torch.dtype = torch.float32,
+def langevin(
+    score_fn: ScoreFn, y: Tensor, sigma: float, noise: NoiseFn, *, step_size: float, temperature: float = 1.0
 ) -> Tensor:
-    """Karras et al. 2022, arXiv 2206.00364, algorithm 2, with S_noise = 1. Returns positions (B, N, 3) in Å."""
-    y = _start(mask, levels, prior, generator, dtype)
-    steps = levels.tolist()
-    for i, s in enumerate(steps):
-        inside = churn_range[0] <= s <= churn_range[1]
-        gamma = min(churn / len(steps), 2**0.5 - 1) if inside else 0.0
-        s_hat = s * (1 + gamma)
-        if gamma:
-            y = y + (s_hat**2 - s**2) ** 0.5 * centred_noise(mask, generator, dtype)
-        slope = -s_hat * _score(score_fn, y, s_hat)  # dy/dsigma of the probability flow
-        t = steps[i + 1] if i + 1 < len(steps) else 0.0
-        ahead = y + (t - s_hat) * slope
-        if t:
-            slope = (slope - t * _score(score_fn, ahead, t)) / 2
-            ahead = y + (t - s_hat) * slope
-        y = ahead
-        callback(i, y)
-    return y
+    """One step of Langevin dynamics at a noise level: y + e score + T (2e)^1/2 z, with e = step_size sigma^2.
 
-
-def probability_flow(
-    score_fn: ScoreFn,
-    mask: Tensor,
-    levels: Tensor,
-    prior: Tensor,
-    generator: torch.Generator,
-    callback: Callback = _silent,
-    dtype: torch.dtype = torch.float32,
-) -> Tensor:
-    """The deterministic probability-flow ODE, by Heun's method: noise decides everything. Returns (B, N, 3) in Å."""
-    return stochastic_heun(score_fn, mask, levels, prior, generator, churn=0.0, callback=callback, dtype=dtype)
+    Source: Song et al. 2021, arXiv 2011.13456, algorithm 4 (the corrector).
+    """
+    e = step_size * sigma * sigma
+    return y + e * score_fn(y, y.new_full((len(y),), sigma)) + temperature * math.sqrt(2 * e) * noise(y)

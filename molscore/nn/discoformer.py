@@ -19,9 +19,7 @@ from molscore.nn.heads import DensityHead, Estimate, Preconditioning, VectorRead
 from molscore.nn.noise import NOISE_WAVES, noise_waves
 from molscore.nn.tokenizer import GraphTokenizer, Tokens
 
-__all__ = ["GUIDED_FROM", "Denoised", "DiScoFormer"]
-
-GUIDED_FROM = 0.1  # Å
+__all__ = ["Denoised", "DiScoFormer"]
 
 
 class Denoised(NamedTuple):
@@ -35,16 +33,6 @@ class Denoised(NamedTuple):
     cls: Tensor  # (B, dim)
     bonds: Tensor  # (B, N, N, 5) logits of `molscore.nn.bonds.BOND_ORDERS`
     c: Preconditioning
-
-    def guided(self, weight: float) -> Tensor:
-        """D moved away from the coarse half's guess, (B, N, 3) Å: fine + weight (fine - coarse).
-
-        Guidance by a worse version of oneself (Karras et al. 2024, arXiv 2406.02507), at the price of no further pass.
-        Where there is less noise than `GUIDED_FROM` bonds are made, and guidance would only push them off their lengths
-        (Kynkäänniemi et al. 2024, arXiv 2404.07724): there D is the fine half's.
-        """
-        w = weight * (self.c.sigma >= GUIDED_FROM).to(self.fine)[:, None, None]
-        return self.fine + w * (self.fine - self.coarse)
 
 
 class DiScoFormer(nn.Module):

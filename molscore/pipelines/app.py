@@ -19,6 +19,7 @@ from molscore.pipelines.reinvent import answer_rest
 from molscore.pipelines.schemas import Drawn, Judged, Problem, RestAnswer, shapes
 from molscore.pipelines.service import Deadline, Service
 from molscore.screening import generate
+from molscore.screening.samplers import Sampling
 
 __all__ = ["LOOPBACK", "create_app"]
 
@@ -137,7 +138,8 @@ def _add_work(app: FastAPI, desk: _Desk) -> None:
     @app.post("/generate", responses=_PROBLEMS, summary="Draw molecules")
     async def draw(request: asked.generate) -> Drawn:
         fields = {**request.model_dump(), "resolution": request.resolution or service.resolution}
-        wish = generate.Request(**fields)
+        sampling = Sampling(steps=fields.pop("steps"), sampler=fields.pop("sampler"))
+        wish = generate.Request(sampling=sampling, **fields)
         found = await desk.work(lambda deadline: service.generate(wish, deadline))
         return Drawn(model=service.model.name, candidates=found)
 

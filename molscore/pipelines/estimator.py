@@ -1,5 +1,6 @@
 """`DensityEstimator`: a trained model in the clothes of a scikit-learn density estimator."""
 
+from dataclasses import replace
 from inspect import signature
 from os import PathLike
 from typing import Any
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from molscore.errors import InputError
 from molscore.screening.candidate import Candidate
 from molscore.screening.frames import is_frame
+from molscore.screening.generate import draw
 from molscore.screening.judgements import Judgements
 from molscore.screening.model import Model, load
+from molscore.screening.samplers import DENSITY
 from molscore.screening.scorer import Scorer
 
 __all__ = ["DensityEstimator"]
@@ -33,7 +36,7 @@ class DensityEstimator:
         time_limit: seconds for the geometries of one molecule.
         conformers: of such a molecule, judged as one; see `molscore.screening.ensemble`.
         steps: network evaluations for each sample.
-        sampler: langevin, heun, ode or mala.
+        sampler: sde or ode.
     """
 
     def __init__(
@@ -46,7 +49,7 @@ class DensityEstimator:
         time_limit: float = 30.0,
         conformers: int = 1,
         steps: int = 50,
-        sampler: str = "langevin",
+        sampler: str = "sde",
     ) -> None:
         self.model = model
         self.distribution = distribution
@@ -95,16 +98,18 @@ class DensityEstimator:
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | np.random.Generator | None = None
     ) -> list[Candidate]:
-        """Molecules as drawn: none left out, none moved. None takes the seed from numpy's global generator."""
+        """Molecules drawn from the density that `score_samples` reports, as nearly as `steps` allow: none left out.
+
+        None takes the seed from numpy's global generator.
+        """
         if isinstance(random_state, (int, np.integer)):
             seed = int(random_state)
         elif isinstance(random_state, np.random.Generator):
             seed = int(random_state.integers(2**31 - 1))
         else:
             seed = int((np.random if random_state is None else random_state).randint(2**31 - 1))
-        options = {"steps": self.steps, "sampler": self.sampler, "resolution": self.resolution}
-        drawn = self._model().generate(n_samples, seed, **options)
-        return sorted(drawn, key=lambda candidate: candidate.index)
+        sampling = replace(DENSITY, steps=self.steps, sampler=self.sampler)
+        return draw(self._model(), n_samples, seed, sampling, self.resolution)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The arguments that it was made with, by name."""

@@ -127,7 +127,7 @@ def shapes(limits: Limits, max_atoms: int) -> Shapes:
         formula: Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)] | None = None
         n_atoms: Annotated[int, Field(ge=2, le=max_atoms)] | None = None
         steps: Annotated[int, Field(ge=1, le=limits.steps)] = min(50, limits.steps)
-        sampler: Literal["langevin", "heun", "ode", "mala"] = "langevin"
+        sampler: Literal["sde", "ode"] = "sde"
         keep: Annotated[float, Field(gt=0, le=1)] = 1.0
         novel: bool = False
         resolution: sigma | None = None

@@ -91,7 +91,7 @@ class Service:
 
     def generate(self, request: Request, deadline: Deadline) -> list[dict[str, Any]]:
         """Candidates as `molscore.screening.generate` gives them, each with its atoms."""
-        if request.n > self.limits.generated or request.steps > self.limits.steps:
+        if request.n > self.limits.generated or request.sampling.steps > self.limits.steps:
             raise LimitError(f"at most {self.limits.generated} molecules of {self.limits.steps} steps a request")
         drawn = generate(self.model, request, tick=lambda: self._check(deadline))
         return [

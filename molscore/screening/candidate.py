@@ -53,12 +53,18 @@ class Candidate(Molecule):
     """nats."""
     percentile: float | None = None
     """0 to 100, None for a model without reference."""
+    codimension: float = float("nan")
+    """How much of the molecule is defined, see `molscore.screening.criteria`."""
     resolution: float = float("nan")
     """Å."""
     by: str = "percentile"
     """The criterion that candidates are ordered by, one of `molscore.screening.criteria.ORDERS`."""
     measure: float = float("nan")
     """Its value, where it is none of the above."""
+    guide: float | None = None
+    """What the guide of the search says of it, None without one."""
+    likelihood_cost: float = float("nan")
+    """nats by which it is less likely than the median of reference molecules of its size; of guided draws."""
     verdict: Verdict = PASSED
 
     @property
@@ -72,6 +78,9 @@ class Candidate(Molecule):
         if not hasattr(self, self.by):
             known = self.measure == self.measure  # NaN is not
             measure[self.by] = round(self.measure, DIGITS.get(self.by, 2)) if known else None
+        guided = {}
+        if self.guide is not None:
+            guided = {"guide": round(self.guide, 4), "likelihood_cost": round(self.likelihood_cost, 2)}
         return {
             "smiles": self.smiles,
             "formula": self.formula,
@@ -79,7 +88,9 @@ class Candidate(Molecule):
             "log_likelihood": round(self.log_likelihood, 4),
             "log_density": round(self.log_density, 4),
             "percentile": None if self.percentile is None else round(self.percentile, 2),
+            "codimension": round(self.codimension, DIGITS["codimension"]),
             **measure,
+            **guided,
             "resolution": self.resolution,
             "valid": self.valid,
             "connected": self.connected,
@@ -113,14 +124,14 @@ def inspect(molecule: Molecule, index: int, known: Known | None = None) -> Candi
 
 
 def mark_duplicates(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Tell first occurrences of a SMILES string from repetitions, which are turned down."""
+    """Tell first occurrences of a SMILES string from repetitions; of those that passed, repetitions are turned down."""
+    seen: set[str] = set()
     first: dict[str, int] = {}
     marked: list[Candidate] = []
     for candidate in candidates:
-        earlier = first.setdefault(candidate.smiles, candidate.index) if candidate.smiles else candidate.index
-        unique = bool(candidate.smiles) and earlier == candidate.index
-        verdict = candidate.verdict
-        if candidate.passed and not unique:
+        unique, verdict = bool(candidate.smiles) and candidate.smiles not in seen, candidate.verdict
+        seen.add(candidate.smiles)
+        if candidate.passed and (earlier := first.setdefault(candidate.smiles, candidate.index)) != candidate.index:
             verdict = Verdict("unique", f"same SMILES as number {earlier}", "different from all before")
         marked.append(replace(candidate, unique=unique, verdict=verdict))
     return marked
@@ -131,8 +142,8 @@ def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda c: (not c.passed, -standing(c)[0], -standing(c)[1], c.index))
 
 
-def standing(candidate: Candidate) -> tuple[float, float]:
-    """What candidates are ordered by: the criterion asked for, then log-likelihood; NaN below all numbers."""
-    value, whole = getattr(candidate, candidate.by, candidate.measure), candidate.log_likelihood
-    lowest = float("-inf")
+def standing(candidate: Candidate, by: str | None = None) -> tuple[float, float]:
+    """What candidates are ordered by: the criterion `by`, or their own, then log-likelihood; NaN below all numbers."""
+    value = getattr(candidate, by or candidate.by, candidate.measure)
+    whole, lowest = candidate.log_likelihood, float("-inf")
     return (lowest if value is None or value != value else value, lowest if whole != whole else whole)

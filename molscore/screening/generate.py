@@ -1,4 +1,4 @@
-"""`generate`: formula -> noise -> sampler -> bonds -> checks -> density filter -> ranked candidates."""
+"""`generate`: formula, noise, sampler, bonds, checks, density filter, order; again until there are n."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,33 +11,38 @@ from numpy.typing import NDArray
 from molscore.errors import InputError, PositionError
 from molscore.molecules.descriptors import pattern_of
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.neighbours import topology
 from molscore.screening.admission import check_extent
 from molscore.screening.candidate import Candidate, Verdict, inspect, mark_duplicates, ranked, standing
-from molscore.screening.criteria import DIGITS, DRAWN, Case, check_order, choose_order, criterion
-from molscore.screening.draw import draw_formulas, draw_positions
+from molscore.screening.criteria import DIGITS, DRAWN, Case, check_order, choose_order, criterion, has_tables
+from molscore.screening.draw import Wanted, draw_formulas, draw_positions
+from molscore.screening.guides import Guide, log_weights
 from molscore.screening.passes import check_sigma
-from molscore.screening.samplers import SAMPLERS
+from molscore.screening.samplers import DENSITY, Sampling
 
 if TYPE_CHECKING:
     from molscore.screening.model import Model
 
-__all__ = ["Request", "density_filter", "generate", "judge"]
+__all__ = ["Request", "density_filter", "draw", "generate", "judge"]
+
+PASSING = 0.7  # share of draws that pass, where nothing is known yet
+PATIENCE = 64  # draws, at least, that may bring nothing new before the search is given up
+DRAWS_EACH = 10  # draws for each molecule asked for, at most
 
 
 @dataclass(frozen=True)
 class Request:
     """What to draw and what to keep. Raises `InputError` naming the field that cannot be."""
 
-    n: int  # molecules to draw
+    n: int  # molecules wanted: more are drawn until as many have passed
     seed: int = 0
     formula: str | None = None  # such as C7H10O2; None draws formulas as the distribution has them
     n_atoms: int | None = None  # size, hydrogens included; None draws sizes too
-    steps: int = 50  # network evaluations
-    sampler: str = "langevin"  # langevin, heun, ode or mala
-    temperature: float = 0.6  # of the noise that langevin adds: 1 samples the model's density, less its likely part
-    guidance: float = 2.0  # away from the coarse half's guess, `Denoised.guided`; 0 follows the model's own score
+    sampling: Sampling = Sampling()
+    wanted: Wanted = Wanted()  # atoms that stay, numbers that are wanted
+    min_percentile: float = 1.0  # of the density filter: real molecules pass it 99 times in 100; 0 lets all pass
     keep: float = 1.0  # share, best first, of the candidates that pass the checks
-    by: str | None = None  # what best means: one of `criteria.ORDERS`; None is `criteria.DRAWN`
+    by: str | None = None  # what best means, one of `criteria.ORDERS`: None orders by percentile, keeps by codimension
     novel: bool = False  # turn down molecules of the training data
     resolution: float = 0.05  # Å, at which densities are read
     smarts: str | None = None  # turn down molecules without this pattern
@@ -47,76 +52,116 @@ class Request:
             pattern_of(self.smarts)
         if self.n < 1:
             raise InputError(f"n must be at least 1, not {self.n}")
-        if self.steps < 1:
-            raise InputError(f"steps must be at least 1, not {self.steps}")
         if self.seed < 0:
             raise InputError(f"seed must be at least 0, not {self.seed}")
-        if not 0 <= self.temperature <= 1:
-            raise InputError(f"temperature lies between 0 and 1, not at {self.temperature}")
-        if not 0 <= self.guidance <= 10:
-            raise InputError(f"guidance lies between 0 and 10, not at {self.guidance}")
+        if not 0 <= self.min_percentile < 100:
+            raise InputError(f"the least percentile lies from 0 to below 100, not at {self.min_percentile}")
         if not 0 < self.keep <= 1:
             raise InputError(f"keep is a share above 0 and up to 1, not {self.keep}")
-        if self.sampler not in SAMPLERS:
-            raise InputError(f"sampler {self.sampler!r} is none of {', '.join(SAMPLERS)}")
         check_sigma(self.resolution)
+
+    @property
+    def most_draws(self) -> int:
+        """The bound on the work."""
+        return PATIENCE + math.ceil(DRAWS_EACH * self.n / self.keep)
 
 
 def generate(
     model: "Model", request: Request, progress: bool = False, tick: Callable[[], object] = bool
 ) -> list[Candidate]:
-    """All n candidates: those that pass first, best first, then those turned down, each with its verdict.
+    """All that were drawn: those that passed first, best first, then those turned down, each with its verdict.
 
+    Rounds are drawn until n have passed. Fewer than n pass where `Request.most_draws` came first, or where half of the
+    draws, and `PATIENCE` of them, brought nothing new: a formula may have fewer isomers than are asked for.
     `tick` is called now and then, at least once each evaluation of the network; what it raises ends the job.
     """
-    if model.references is not None:
+    likeliest = "log_likelihood" if request.wanted.fragment is not None else None  # its order is p(rest | fragment)
+    by = choose_order(model, request.by or likeliest, request.resolution)
+    if model.references is not None and request.min_percentile:
         check_order(model, "percentile", request.resolution)
-    by = choose_order(model, request.by or DRAWN, request.resolution)
     if request.novel and model.known is None:
         raise InputError(f"model {model.name} holds no list of known molecules to tell novel ones by")
-    counts = draw_formulas(model, request.n, request.seed, request.formula, request.n_atoms)
-    settings = (request.seed, request.steps, request.sampler)
-    drawn = draw_positions(model, counts, *settings, progress, tick, request.temperature, request.guidance)
+    found: list[Candidate] = []
+    while True:
+        passed = [candidate for candidate in found if candidate.passed]
+        n_kept, last_new = _kept(len(passed), request.keep), max((c.index for c in passed), default=-1)
+        stale = len(found) - 1 - last_new
+        left = request.most_draws - len(found)
+        if n_kept >= request.n or left <= 0 or stale >= max(PATIENCE, len(found) / 2):
+            break
+        rate = max(n_kept / len(found), 0.1) if found else PASSING * request.keep
+        n = min(left, max(math.ceil((request.n - n_kept) / rate), 1))
+        seed = _seed_of_round(request.seed, len(found))
+        counts = draw_formulas(model, n, seed, request.formula, request.n_atoms, request.wanted.fragment)
+        drawn = draw_positions(model, counts, seed, request.sampling, progress, tick, request.wanted)
+        found = mark_duplicates(found + _checked(model, request, by, drawn, len(found), tick))
+    if request.keep < 1:
+        found = density_filter(found, request.keep, request.by or DRAWN)
+    return ranked(_surplus_turned_down(found, request.n))
+
+
+def draw(
+    model: "Model", n: int, seed: int, sampling: Sampling = DENSITY, resolution: float = 0.05, progress: bool = False
+) -> list[Candidate]:
+    """n molecules as drawn, in order, judged but none left out: by default from the density that the model reports."""
+    request = Request(n, seed, sampling=sampling, min_percentile=0.0, resolution=resolution)
+    by = "percentile" if has_tables(model, "percentile", resolution) else "log_likelihood"
+    drawn = draw_positions(model, draw_formulas(model, n, seed, None, None), seed, sampling, progress)
+    return mark_duplicates(_checked(model, request, by, drawn, 0, bool))
+
+
+def _seed_of_round(seed: int, n_drawn: int) -> int:
+    """The first round has the seed itself, each later one its own."""
+    return seed if n_drawn == 0 else int(np.random.SeedSequence([seed, n_drawn]).generate_state(1, np.uint32)[0])
+
+
+def _checked(
+    model: "Model", request: Request, by: str, drawn: Sequence[Molecule], first: int, tick: Callable[[], object]
+) -> list[Candidate]:
+    """Candidates numbered from `first`, with what each check says but that of duplicates."""
     candidates = []
-    for index, molecule in enumerate(drawn):
+    for index, molecule in enumerate(drawn, first):
         tick()
-        candidates.append(inspect(molecule, index, model.known))
-    candidates = judge(model, mark_duplicates(candidates), request.resolution, by)
+        candidates.append(replace(inspect(molecule, index, model.known), name=f"{model.name}-{request.seed}-{index}"))
+    candidates = judge(model, candidates, request.resolution, by)
+    if request.wanted.guide is not None:
+        candidates = _with_price(model, candidates, request.wanted.guide, request.resolution)
+    if request.min_percentile:
+        candidates = [_unlikely_turned_down(candidate, request.min_percentile) for candidate in candidates]
     if request.novel:
         candidates = [_known_turned_down(candidate, model.known.name) for candidate in candidates]
     if request.smarts is not None:
         candidates = [_mismatch_turned_down(candidate, request.smarts) for candidate in candidates]
-    if request.keep < 1:
-        candidates = density_filter(candidates, request.keep)
-    return ranked(candidates)
+    return candidates
 
 
 def judge(
     model: "Model", candidates: Sequence[Candidate], resolution: float, by: str = "percentile"
 ) -> list[Candidate]:
-    """The candidates with log-likelihood, log-density, percentile and the criterion `by`, where positions allow it."""
+    """The candidates with their numbers, and the criterion `by` among them, where positions allow it."""
+    check_order(model, by, resolution)
     judged = [replace(candidate, by=by) for candidate in candidates]
     rows = [row for row, candidate in enumerate(candidates) if _has_extent(candidate)]
     if not rows:
         return judged
     members = [candidates[row] for row in rows]
-    known = model.references is not None
+    known = has_tables(model, "percentile", resolution)
     kinds = [model.references.own] * len(rows) if known else None  # what the model draws is like its data
     case = Case(model, members, model.terms(members, resolution), resolution, kinds=kinds)
     outside = [known and bool(model.references.outside(member)) for member in members]
-    percentiles = _within(criterion(case, "percentile"), outside) if known else [None] * len(rows)
-    measures = _within(criterion(case, by), outside) if by.endswith("percentile") else criterion(case, by).tolist()
-    numbers = (case.terms.log_likelihood.tolist(), case.terms.log_density.tolist(), percentiles, measures)
-    for row, log_likelihood, log_density, percentile, measure in zip(rows, *numbers, strict=True):
-        judged[row] = replace(
-            candidates[row],
-            log_likelihood=log_likelihood,
-            log_density=log_density,
-            percentile=percentile,
-            resolution=resolution,
-            by=by,
-            measure=float("nan") if measure is None else measure,
-        )
+    columns = {
+        "log_likelihood": case.terms.log_likelihood.tolist(),
+        "log_density": case.terms.log_density.tolist(),
+        "codimension": criterion(case, "codimension").tolist(),
+        "percentile": _within(criterion(case, "percentile"), outside) if known else [None] * len(rows),
+    }
+    if by not in columns:
+        values = criterion(case, by)
+        measures = _within(values, outside) if by.endswith("percentile") else values.tolist()
+        columns["measure"] = [float("nan") if value is None else value for value in measures]
+    for i, row in enumerate(rows):
+        numbers = {name: values[i] for name, values in columns.items()}
+        judged[row] = replace(judged[row], resolution=resolution, **numbers)
     return judged
 
 
@@ -125,12 +170,32 @@ def _within(percentiles: NDArray[np.float64], outside: Sequence[bool]) -> list[f
     return [None if beyond else value for value, beyond in zip(percentiles.tolist(), outside, strict=True)]
 
 
+def _with_price(model: "Model", candidates: Sequence[Candidate], guide: Guide, resolution: float) -> list[Candidate]:
+    """With what the guide says of each, and how much less likely it is than the median of molecules like it."""
+    values = log_weights(guide, candidates).tolist()
+    priced = [replace(c, guide=value) for c, value in zip(candidates, values, strict=True)]
+    if not has_tables(model, "percentile", resolution):
+        return priced
+    rotatable = [topology(candidate).rotatable for candidate in candidates]
+    tables = model.references.of(model.references.own)
+    medians = tables.size.value_at(50.0, [c.n_atoms for c in candidates], rotatable, resolution)
+    return [
+        replace(c, likelihood_cost=float(median - c.log_likelihood)) for c, median in zip(priced, medians, strict=True)
+    ]
+
+
 def _has_extent(molecule: Molecule) -> bool:
     try:
         check_extent(molecule)
     except PositionError:
         return False
     return True
+
+
+def _unlikely_turned_down(candidate: Candidate, least: float) -> Candidate:
+    if candidate.passed and candidate.percentile is not None and not candidate.percentile >= least:
+        return replace(candidate, verdict=Verdict("percentile", round(candidate.percentile, 2), f"at least {least:g}"))
+    return candidate
 
 
 def _known_turned_down(candidate: Candidate, known: str) -> Candidate:
@@ -145,16 +210,28 @@ def _mismatch_turned_down(candidate: Candidate, smarts: str) -> Candidate:
     return candidate
 
 
-def density_filter(candidates: Sequence[Candidate], keep: float) -> list[Candidate]:
-    """Turn down all but the best share `keep` of those that pass, by their criterion, then log-likelihood."""
-    passing = sorted((c for c in candidates if c.passed), key=lambda c: (*standing(c), -c.index), reverse=True)
-    kept = max(1, math.floor(keep * len(passing) + 0.5))
+def _surplus_turned_down(candidates: Sequence[Candidate], n: int) -> list[Candidate]:
+    """All after the first n that passed, in the order of drawing: the last round may have brought more."""
+    last = [candidate.index for candidate in candidates if candidate.passed][:n][-1:]
+    verdict = Verdict("surplus", "drawn after enough had passed", f"the first {n}")
+    return [replace(c, verdict=verdict) if c.passed and c.index > last[0] else c for c in candidates]
+
+
+def _kept(n_passed: int, keep: float) -> int:
+    """How many the density filter keeps."""
+    return min(n_passed, max(1, math.floor(keep * n_passed + 0.5)))
+
+
+def density_filter(candidates: Sequence[Candidate], keep: float, by: str | None = None) -> list[Candidate]:
+    """Turn down all but the best share `keep` of those that pass: best by `by`, or their order, then log-likelihood."""
+    passing = sorted((c for c in candidates if c.passed), key=lambda c: (*standing(c, by), -c.index), reverse=True)
+    kept = _kept(len(passing), keep)
     if kept >= len(passing):
         return list(candidates)
-    by, dropped = passing[0].by, {c.index: standing(c)[0] for c in passing[kept:]}
-    digits = DIGITS.get(by, 2)
-    threshold = f"at least {standing(passing[kept - 1])[0]:.{digits}f}, to keep {keep:g}"
+    name, dropped = by or passing[0].by, {c.index: standing(c, by)[0] for c in passing[kept:]}
+    digits = DIGITS.get(name, 2)
+    threshold = f"at least {standing(passing[kept - 1], by)[0]:.{digits}f}, to keep {keep:g}"
     return [
-        replace(c, verdict=Verdict(by, round(dropped[c.index], digits), threshold)) if c.index in dropped else c
+        replace(c, verdict=Verdict(name, round(dropped[c.index], digits), threshold)) if c.index in dropped else c
         for c in candidates
     ]

@@ -1,6 +1,6 @@
 """`Model`: a trained network in use, for one of its distributions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -24,9 +24,12 @@ from molscore.screening.admission import admit_all, element_counts
 from molscore.screening.bundled import bundled_names, name_of, resolved
 from molscore.screening.candidate import Candidate
 from molscore.screening.criteria import Case, check_order, criterion
+from molscore.screening.draw import Wanted
+from molscore.screening.fragment import Fragment
 from molscore.screening.generate import Request, generate
 from molscore.screening.likelihood import Terms, log_permutations
 from molscore.screening.reference import References
+from molscore.screening.samplers import Sampling
 
 __all__ = ["Model", "load"]
 
@@ -159,13 +162,38 @@ class Model:
         sigma = passes.check_sigma(resolution)
         return passes.atom_log_densities(self.network, self.molecules(molecules), sigma, self.context)
 
-    def generate(self, n: int, seed: int = 0, progress: bool = False, **options: Any) -> list[Candidate]:
-        """Draw n molecules and judge them: those that pass first, best first. The same seed draws the same ones.
+    def generate(
+        self,
+        n: int,
+        seed: int = 0,
+        *,
+        formula: str | None = None,
+        n_atoms: int | None = None,
+        keep_atoms: Any = None,
+        guide: Callable[[Candidate], float] | None = None,
+        steps: int = 50,
+        sampler: str = "sde",
+        temperature: float = 1.0,
+        guidance: float = 1.0,
+        min_percentile: float = 1.0,
+        keep: float = 1.0,
+        by: str | None = None,
+        novel: bool = False,
+        resolution: float = DEFAULT_SIGMA,
+        progress: bool = False,
+    ) -> list[Candidate]:
+        """n molecules that pass the checks and the density filter, best first; the same seed gives the same ones.
 
-        `options` are the other fields of `molscore.screening.generate.Request`: formula, n_atoms, steps, sampler,
-        temperature, guidance, keep, by, novel, resolution.
+        Fewer where the search was given up, as for a formula of few isomers: see `molscore.screening.generate`, whose
+        `generate` returns those turned down as well, and whose `Request` and `Sampling` explain the arguments.
+        `keep_atoms` is what `Fragment.of` takes, and its atoms come first in each molecule; `guide` a function that
+        adds to the log-likelihood, such as `guide_of("qed")` of `molscore.screening.guides`.
         """
-        return generate(self, Request(n=n, seed=seed, **options), progress)
+        fragment = None if keep_atoms is None else Fragment.of(keep_atoms)
+        sampling = Sampling(steps=steps, sampler=sampler, temperature=temperature, guidance=guidance)
+        wanted = Wanted(fragment, guide)
+        request = Request(n, seed, formula, n_atoms, sampling, wanted, min_percentile, keep, by, novel, resolution)
+        return [candidate for candidate in generate(self, request, progress) if candidate.passed]
 
     def __reduce__(self) -> tuple[type["Model"], tuple[Any, ...]]:
         """What makes a copy in another process; tables that are made of the checkpoint are made there again."""

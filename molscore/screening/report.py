@@ -50,9 +50,15 @@ class Draws:
         self.candidates = generate(self.model, self.request, progress=True)
         yield from candidate_rows(self.candidates, self.rejected)
 
+    @property
+    def missing(self) -> int:
+        """How many fewer have passed than were asked for."""
+        return self.request.n - sum(candidate.passed for candidate in self.candidates)
+
     def summary(self) -> str:
         """One line about all that were drawn."""
-        return candidate_summary(self.candidates, self.model.known)
+        short = f"; the search was given up {self.missing} short of {self.request.n}" if self.missing else ""
+        return candidate_summary(self.candidates, self.model.known) + short
 
 
 def candidate_rows(candidates: Iterable[Candidate], rejected: bool = False) -> Iterator[FileRow]:

@@ -22,65 +22,73 @@ def test_the_same_seed_gives_the_same_bytes(run, folder, tmp_path, suffix) -> No
     for name, seed in (("one", 3), ("two", 3), ("other", 4)):
         (tmp_path / name).mkdir()
         output = tmp_path / name / f"out{suffix}"
-        done = run("generate", "-n", 6, "--steps", 3, "--seed", seed, "--all", "--model", folder, "-o", output)
-        assert done.exit_code == 0, done.output
+        done = run("generate", "-n", 1, "--steps", 3, "--seed", seed, "--all", "--model", folder, "-o", output)
+        assert done.exit_code in (0, 1), done.output
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
     assert bytes_of(tmp_path / "one") != bytes_of(tmp_path / "other")
 
 
 def test_the_name_of_the_output_leaves_its_bytes_alone(run, folder, tmp_path) -> None:
     for name in ("a.sdf", "b.sdf"):
-        assert run("generate", "-n", 4, "--steps", 2, "--all", "--model", folder, "-o", name).exit_code == 0
+        assert run("generate", "-n", 1, "--steps", 2, "--all", "--model", folder, "-o", name).exit_code in (0, 1)
     assert (tmp_path / "a.sdf").read_bytes() == (tmp_path / "b.sdf").read_bytes()
 
 
 @pytest.mark.usefixtures("likely")
-def test_what_is_written_has_passed_and_is_ranked(run, folder, tmp_path) -> None:
-    done = run("generate", "-n", 40, "--model", folder, "-o", "out.csv")
+def test_n_molecules_that_passed_are_written_in_order(run, folder, tmp_path) -> None:
+    done = run("generate", "-n", 12, "--model", folder, "-o", "out.csv")
     assert done.exit_code == 0
     rows = list(csv.DictReader((tmp_path / "out.csv").open()))
-    assert 0 < len(rows) <= len(tiny.LIBRARY)
+    assert len(rows) == 12 == len({row["smiles"] for row in rows})
     assert {row["verdict"] for row in rows} == {"passed"}
     assert {row["valid"] + row["connected"] + row["unique"] for row in rows} == {"TrueTrueTrue"}
-    standings = [float(row[DRAWN]) for row in rows]
-    assert standings == sorted(standings, reverse=True)
+    standings = [float(row["percentile"]) for row in rows]
+    assert standings == sorted(standings, reverse=True) and min(standings) >= 1
     assert {row["resolution"] for row in rows} == {"0.05"}
-    assert "40 drawn" in done.stderr
+    assert " drawn, 12 passed" in done.stderr
 
 
 @pytest.mark.usefixtures("likely")
-@pytest.mark.parametrize("keep", [0.65, 0.3, 1.0])
-def test_keep_keeps_that_share_of_what_passes(run, folder, tmp_path, keep) -> None:
-    for name, share in (("all", 1.0), ("kept", keep)):
-        done = run("generate", "-n", 60, "--keep", share, "--model", folder, "-o", f"{name}.csv")
-        assert done.exit_code == 0
-    everything = list(csv.DictReader((tmp_path / "all.csv").open()))
-    kept = list(csv.DictReader((tmp_path / "kept.csv").open()))
-    assert abs(len(kept) - keep * len(everything)) <= 0.5
-    assert [row["name"] for row in kept] == [row["name"] for row in everything[: len(kept)]]
+def test_fewer_than_were_asked_for_is_no_success(run, folder, tmp_path) -> None:
+    done = run("generate", "-n", 60, "--model", folder, "-o", "out.csv")
+    assert done.exit_code == 1
+    found = len(list(csv.DictReader((tmp_path / "out.csv").open())))
+    assert 0 < found <= len(tiny.LIBRARY)
+    assert f"given up {60 - found} short of 60" in done.stderr
+
+
+@pytest.mark.usefixtures("likely")
+@pytest.mark.parametrize("keep", [0.65, 0.3])
+def test_keep_keeps_the_best_share_of_what_passes(run, folder, tmp_path, keep) -> None:
+    options = ["--keep", keep, "--min-percentile", 0, "--all", "--model", folder]
+    assert run("generate", "-n", 6, *options, "-o", "out.csv").exit_code == 0
+    rows = list(csv.DictReader((tmp_path / "out.csv").open()))
+    of = {check: [r for r in rows if r["verdict"].startswith(check)] for check in ("passed", DRAWN, "surplus")}
+    assert len(of["passed"]) == 6
+    n_kept = len(of["passed"]) + len(of["surplus"])
+    assert abs(n_kept - keep * (n_kept + len(of[DRAWN]))) <= 0.5
+    least = min(float(row[DRAWN]) for row in of["passed"])
+    assert all(float(row[DRAWN]) <= least for row in of[DRAWN])
 
 
 @pytest.mark.usefixtures("likely")
 def test_a_verdict_names_check_value_and_threshold(run, folder, tmp_path) -> None:
-    options = ["--keep", 0.5, "--novel", "--all", "--model", folder]
-    done = run("generate", "-n", 60, *options, "-o", "out.csv")
-    assert done.exit_code == 0
+    options = ["--keep", 0.5, "--min-percentile", 20, "--novel", "--all", "--model", folder]
+    run("generate", "-n", 5, *options, "-o", "out.csv")
     rows = list(csv.DictReader((tmp_path / "out.csv").open()))
-    assert len(rows) == 60
     verdicts = {row["verdict"].split(":")[0]: row["verdict"] for row in rows}
-    assert set(verdicts) == {"passed", "novel", "unique", DRAWN}
-    dropped = [row for row in rows if row["verdict"].startswith(DRAWN)]
-    threshold = min(float(row[DRAWN]) for row in rows if row["verdict"] == "passed")
+    assert {"passed", "novel", "unique", "percentile", DRAWN} <= set(verdicts)
+    dropped = [row for row in rows if row["verdict"].startswith("percentile")]
     for row in dropped:
-        assert row["verdict"] == f"{DRAWN}: {float(row[DRAWN])} (at least {threshold:.5f}, to keep 0.5)"
-        assert float(row[DRAWN]) <= threshold
+        assert row["verdict"] == f"percentile: {float(row['percentile'])} (at least 20)"
+        assert float(row["percentile"]) < 20
     known = {row["smiles"] for row in rows if row["novel"] == "False"}
     assert known and not known & {row["smiles"] for row in rows if row["verdict"] == "passed"}
 
 
 @pytest.mark.usefixtures("likely")
 def test_an_sdf_carries_the_same_names_and_where_it_comes_from(run, folder, tmp_path) -> None:
-    assert run("generate", "-n", 20, "--seed", 5, "--model", folder, "-o", "out.sdf").exit_code == 0
+    assert run("generate", "-n", 10, "--seed", 5, "--model", folder, "-o", "out.sdf").exit_code == 0
     record = next(read(tmp_path / "out.sdf"))
     assert record.ok and record.molecule is not None
     for name in ("smiles", "formula", "n_atoms", "log_likelihood", "log_density", "percentile", "novel", "verdict"):
@@ -88,14 +96,14 @@ def test_an_sdf_carries_the_same_names_and_where_it_comes_from(run, folder, tmp_
     assert record.columns["molscore_model"] == "tiny"
     assert record.columns["molscore_seed"] == "5"
     assert record.columns["molscore_weights"].startswith("sha256:")
-    assert record.columns["molscore_command"].startswith("molscore generate -n 20 ")
+    assert record.columns["molscore_command"].startswith("molscore generate -n 10 ")
 
 
 def test_a_formula_is_kept_to(run, folder, tmp_path) -> None:
     options = ["--steps", 2, "--all", "--model", folder, "-o", "out.csv"]
-    assert run("generate", "-n", 3, "--formula", "C2H6O", *options).exit_code == 0
+    assert run("generate", "-n", 1, "--formula", "C2H6O", *options).exit_code in (0, 1)
     assert {row["formula"] for row in csv.DictReader((tmp_path / "out.csv").open())} == {"C2H6O"}
-    assert run("generate", "-n", 5, "--n-atoms", 9, *options).exit_code == 0
+    assert run("generate", "-n", 1, "--n-atoms", 9, *options).exit_code in (0, 1)
     assert {row["n_atoms"] for row in csv.DictReader((tmp_path / "out.csv").open())} == {"9"}
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from molscore.nn.bonds import BOND_ORDERS
 from molscore.nn.context import Context
-from molscore.nn.discoformer import GUIDED_FROM, DiScoFormer
+from molscore.nn.discoformer import DiScoFormer
 from tests.nn.conftest import METALLIC, ORGANIC, TINY, Inputs, centred
 
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
@@ -252,16 +252,3 @@ def test_weights_are_a_function_of_the_seed(randomised: Callable, inputs: Callab
     first, again, other = (randomised(seed=seed)(*x).log_density for seed in (1, 1, 2))
     assert (first == again).all()
     assert (first != other).all()
-
-
-def test_guidance_extends_the_step_from_the_coarse_guess(randomised: Callable, inputs: Callable[..., Inputs]) -> None:
-    y, elements, mask, sigma, token = inputs()
-    network = randomised()
-    found = network.denoise(y, elements, mask, sigma.clamp(min=GUIDED_FROM), token)
-    torch.testing.assert_close(found.guided(0.0), found.fine, rtol=0, atol=0)
-    torch.testing.assert_close(found.guided(-1.0), found.coarse)
-    assert (found.guided(1.0) - found.fine).abs().max() > 1e-4
-    torch.testing.assert_close(found.guided(2.0) - found.fine, 2 * (found.guided(1.0) - found.fine))
-    precise = network.denoise(y, elements, mask, torch.full_like(sigma, 0.99 * GUIDED_FROM), token)
-    assert (precise.fine != precise.coarse).any()
-    torch.testing.assert_close(precise.guided(2.0), precise.fine, rtol=0, atol=0)

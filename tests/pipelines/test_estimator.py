@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from molscore import DensityEstimator, InputError
 from molscore.screening import Scorer
+from molscore.screening.generate import draw
+from molscore.screening.samplers import Sampling
 
 SMILES = ["CCO", "C1CC", "C", "ClC", "c1ccccc1"]
 #: Those of scikit-learn's own checks that need no table of numbers for X.
@@ -118,11 +120,14 @@ def test_the_model_is_loaded_once_and_again_for_another(folder) -> None:
         DensityEstimator(first, distribution="other").fit()
 
 
-def test_samples_are_those_of_the_model_as_drawn(estimator, model) -> None:
+def test_samples_are_of_the_density_that_is_reported(estimator, model, monkeypatch) -> None:
+    """Temperature 1, no guidance: the fine half alone, whatever the coarse one says; nothing left out."""
     drawn = estimator.sample(5, random_state=3)
     assert [molecule.index for molecule in drawn] == list(range(5))
-    by_model = {c.index: c for c in model.generate(5, seed=3, steps=3)}
-    assert all(np.array_equal(c.positions, by_model[c.index].positions) for c in drawn)
+    expected = draw(model, 5, 3, Sampling(steps=3, temperature=1.0, guidance=0.0))
+    assert all(np.array_equal(c.positions, e.positions) for c, e in zip(drawn, expected, strict=True))
+    guided = draw(model, 5, 3, Sampling(steps=3, guided=(0.0, 100.0)))
+    assert not np.allclose(guided[0].positions, drawn[0].positions)
     assert not np.array_equal(drawn[0].positions, estimator.sample(5, random_state=4)[0].positions)
 
 
@@ -130,7 +135,8 @@ def test_samples_follow_the_random_state_of_numpy(estimator) -> None:
     def first(state) -> np.ndarray:
         return estimator.sample(1, random_state=state)[0].positions
 
-    assert np.array_equal(first(np.random.RandomState(1)), first(np.random.RandomState(1)))
+    for kind in (np.random.RandomState, np.random.default_rng):
+        assert np.array_equal(first(kind(1)), first(kind(1))) and not np.array_equal(first(kind(1)), first(kind(2)))
     np.random.seed(1)
     assert np.array_equal(first(None), first(np.random.RandomState(1)))
     assert np.array_equal(first(np.random.default_rng(1)), first(np.random.default_rng(1)))

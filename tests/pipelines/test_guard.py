@@ -13,6 +13,7 @@ from molscore.pipelines.guard import Guard
 from molscore.pipelines.limits import Limits
 from molscore.pipelines.service import Deadline, Service
 from molscore.screening.generate import Request
+from molscore.screening.samplers import Sampling
 from molscore.screening.scorer import Scorer
 from tests import tiny
 
@@ -173,7 +174,7 @@ def test_a_service_can_judge_several_conformers_as_one() -> None:
 
 def test_drawing_ends_when_its_time_is_over_or_the_server_stops() -> None:
     service = Service(tiny.model(), Limits(generated=64, steps=200))
-    wish = Request(n=64, steps=200)
+    wish = Request(n=64, sampling=Sampling(steps=200))
     started = time.monotonic()
     with pytest.raises(LimitError, match="longer than 0.1 s"):
         service.generate(wish, Deadline(0.1))

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from molscore.screening import Scorer
+from molscore.screening.generate import Request, generate
+from molscore.screening.samplers import Sampling
 from tests import tiny
 from tests.pipelines.conftest import LIMITS
 
@@ -47,7 +49,7 @@ def test_a_resolution_can_be_asked_for(client, model, library) -> None:
 def test_molecules_are_drawn_as_the_model_draws_them(client, model) -> None:
     wish = {"n": 3, "seed": 5, "steps": 4}
     found = client.post("/generate", json=wish).json()["candidates"]
-    drawn = model.generate(3, seed=5, steps=4)
+    drawn = generate(model, Request(3, 5, sampling=Sampling(steps=4)))
     assert [c["verdict"] for c in found] == [str(c.verdict) for c in drawn]
     assert all(np.array_equal(c["positions"], d.positions) for c, d in zip(found, drawn, strict=True))
     assert client.post("/generate", json=wish).json()["candidates"] == found
@@ -111,7 +113,7 @@ def test_other_shapes_are_refused(client, body, word) -> None:
         ({"steps": 5}, "steps"),
         ({"seed": -1}, "seed"),
         ({"n_atoms": 15}, "n_atoms"),
-        ({"sampler": "/bin/sh"}, "langevin"),
+        ({"sampler": "/bin/sh"}, "sde"),
         ({"keep": 0.0}, "keep"),
         ({"formula": "C1H9"}, "valences"),
         ({"formula": "../model"}, "formula"),

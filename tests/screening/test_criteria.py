@@ -9,8 +9,9 @@ from molscore.molecules import Molecule
 from molscore.screening import Scorer, criteria
 from molscore.screening.candidate import inspect
 from molscore.screening.criteria import DEFAULT, DRAWN, ORDERS, Case, choose_order, criterion, has_tables
-from molscore.screening.generate import density_filter, judge
+from molscore.screening.generate import Request, density_filter, generate, judge
 from molscore.screening.likelihood import degrees_of_freedom
+from molscore.screening.samplers import Sampling
 
 
 def test_the_command_line_has_the_orders_there_are() -> None:
@@ -52,9 +53,10 @@ def test_the_default_is_chosen_in_one_place(model, monkeypatch) -> None:
         monkeypatch.setattr(criteria, "DEFAULT", by)
         assert choose_order(model, None, 0.05) == by
         assert rank(model, ["CCO"]).attrs["by"] == by
-    candidate = model.generate(2, steps=2)[0]
-    assert candidate.by == DRAWN and DRAWN in candidate.columns()
-    assert model.generate(2, steps=2, by="per_degree")[0].by == "per_degree"
+    few = Sampling(steps=2)
+    assert generate(model, Request(2, sampling=few))[0].by == "formula_percentile"
+    candidate = generate(model, Request(2, by="per_degree", sampling=few))[0]
+    assert candidate.by == "per_degree" and {"per_degree", DRAWN} <= candidate.columns().keys()
 
 
 def test_what_cannot_be_judged_has_the_column_and_no_number(model) -> None:

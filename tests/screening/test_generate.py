@@ -1,4 +1,4 @@
-"""Drawing: seeds, formulas, sizes, evaluations, and a sampler that ends where the network says."""
+"""Drawing: seeds, formulas, sizes, evaluations, as many as were asked for, and a sampler that follows the network."""
 
 from types import SimpleNamespace
 
@@ -9,41 +9,106 @@ import torch
 from molscore.errors import ElementError, FormulaError, InputError, SizeError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import from_smiles
-from molscore.screening import Request
+from molscore.screening import Request, generate
 from molscore.screening.draw import draw_formulas, draw_positions
-from molscore.screening.samplers import SAMPLERS
+from molscore.screening.field import Field
+from molscore.screening.generate import PATIENCE, draw
+from molscore.screening.samplers import SAMPLERS, Plan, Sampling
 from tests import tiny
+
+FEW = Sampling(steps=3)
 
 
 def positions(candidates) -> np.ndarray:
-    return np.concatenate([c.positions for c in sorted(candidates, key=lambda c: c.index)])
+    return np.concatenate([c.positions for c in candidates])
+
+
+@pytest.fixture
+def real(monkeypatch) -> list[int]:
+    """A sampler that finds real molecules, two of three times; the sizes of the rounds."""
+    held, rounds = tiny.geometries(), []
+
+    def found(model: object, counts: np.ndarray, seed: int, *rest: object) -> list[Molecule]:
+        rng = np.random.default_rng(seed)
+        rounds.append(len(counts))
+        chosen = [held[i] for i in rng.integers(len(held), size=len(counts))]
+        noise = [
+            (0.01, 0.01, 2.0)[i] * rng.standard_normal(m.positions.shape)
+            for i, m in zip(rng.integers(3, size=len(chosen)), chosen, strict=True)
+        ]
+        return [Molecule(m.numbers, m.positions + z) for m, z in zip(chosen, noise, strict=True)]
+
+    monkeypatch.setattr(generate, "draw_positions", found)
+    return rounds
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_the_same_seed_draws_the_same_molecules(model, sampler) -> None:
-    one, two, other = (model.generate(5, seed=seed, steps=3, sampler=sampler) for seed in (1, 1, 2))
+    one, two, other = (draw(model, 5, seed, Sampling(steps=3, sampler=sampler)) for seed in (1, 1, 2))
     assert np.array_equal(positions(one), positions(two))
     assert [c.formula for c in one] == [c.formula for c in two]
     assert positions(one).shape != positions(other).shape or not np.allclose(positions(one), positions(other))
 
 
 def test_candidates_are_molecules_that_the_model_judged(model) -> None:
-    drawn = model.generate(7, steps=3, resolution=0.1)
-    assert len(drawn) == 7 and {c.index for c in drawn} == set(range(7))
+    drawn = draw(model, 7, 0, FEW, 0.1)
+    assert [c.index for c in drawn] == list(range(7))
     assert all(isinstance(c, Molecule) for c in drawn)
     assert np.allclose([c.log_likelihood for c in drawn], model.log_likelihood(drawn, 0.1), atol=1e-3)
     percentiles = np.array([c.percentile for c in drawn], dtype=np.float64)
     assert np.allclose(percentiles, model.percentile(drawn, 0.1), atol=0.5, equal_nan=True)
     assert {c.resolution for c in drawn} == {0.1}
     assert np.abs([c.positions.mean(0) for c in drawn]).max() < 1e-4
-    assert model.estimate(drawn).score.shape[0] == 7
+    assert all(c.percentile is None for c in draw(model, 2, 0, FEW, 0.07))  # no table, and no complaint
+
+
+def test_one_gets_as_many_as_one_asks_for(model, real) -> None:
+    found = generate.generate(model, Request(12, min_percentile=0.0))
+    passed = [c for c in found if c.passed]
+    assert len(passed) == 12 == len({c.smiles for c in passed})
+    assert len(real) > 1 and sum(real) == len(found)  # the first round was not enough
+    assert [c.index for c in sorted(found, key=lambda c: c.index)] == list(range(len(found)))
+    assert len({c.name for c in found}) == len(found)
+    last = max(c.index for c in passed)
+    assert all(c.index > last for c in found if c.verdict.check == "surplus")
+    percentiles = [c.percentile for c in passed]
+    assert percentiles == sorted(percentiles, reverse=True)
+    again = model.generate(12, min_percentile=0.0)
+    assert [c.name for c in again] == [c.name for c in passed]
+
+
+def test_one_gets_as_many_as_one_asks_for_of_the_best_share(model, real) -> None:
+    found = generate.generate(model, Request(6, min_percentile=0.0, keep=0.5))
+    passed, dropped = (
+        [c for c in found if keep(c)] for keep in (lambda c: c.passed, lambda c: c.verdict.check == "codimension")
+    )
+    assert len(passed) == 6 and dropped
+    assert min(c.codimension for c in passed) >= max(c.codimension for c in dropped)
+
+
+def test_a_search_for_more_than_there_are_is_given_up(model, real) -> None:
+    kinds = len(tiny.LIBRARY)
+    found = generate.generate(model, Request(10 * kinds, min_percentile=0.0))
+    assert sum(c.passed for c in found) <= kinds + 2
+    assert PATIENCE < len(found) <= Request(10 * kinds).most_draws
+    last = max(c.index for c in found if c.passed)
+    assert len(found) - last > PATIENCE
+
+
+def test_the_density_filter_turns_down_what_is_unlikely(model, real) -> None:
+    found = generate.generate(model, Request(4, min_percentile=60.0))
+    dropped = [c for c in found if c.verdict.check == "percentile"]
+    assert dropped and all(c.percentile < 60 for c in dropped)
+    assert all(c.percentile >= 60 for c in found if c.passed)
 
 
 def test_a_formula_or_a_size_is_kept_to(model) -> None:
-    assert {c.formula for c in model.generate(4, formula="C2H6O", steps=2)} == {"C2H6O"}
-    assert {c.formula for c in model.generate(2, formula="CH3CH2OH", steps=2)} == {"C2H6O"}
-    assert {c.n_atoms for c in model.generate(6, n_atoms=9, steps=2)} == {9}
-    assert len({c.n_atoms for c in model.generate(12, steps=2)}) > 1
+    def drawn(formula: str | None = None, n_atoms: int | None = None) -> list[Molecule]:
+        return draw_positions(model, draw_formulas(model, 6, 0, formula, n_atoms), 0, Sampling(steps=2))
+
+    assert {c.formula for c in drawn("C2H6O")} == {c.formula for c in drawn("CH3CH2OH")} == {"C2H6O"}
+    assert {c.n_atoms for c in drawn(n_atoms=9)} == {9}
+    assert len({c.n_atoms for c in drawn()}) > 1
 
 
 def test_drawn_formulas_follow_the_distribution(model) -> None:
@@ -68,8 +133,12 @@ def test_drawn_formulas_follow_the_distribution(model) -> None:
         ({"steps": 0}, InputError),
         ({"seed": -1}, InputError),
         ({"keep": 0.0}, InputError),
+        ({"min_percentile": 100.0}, InputError),
         ({"sampler": "magic"}, InputError),
+        ({"temperature": 1.1}, InputError),
+        ({"guidance": -1.0}, InputError),
         ({"resolution": 0.07}, InputError),
+        ({"flavour": "sweet"}, TypeError),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_before_the_network_runs(model, monkeypatch, options, error) -> None:
@@ -79,18 +148,29 @@ def test_what_cannot_be_drawn_is_refused_before_the_network_runs(model, monkeypa
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-@pytest.mark.parametrize("steps", [1, 2, 5, 8, 25])
-def test_steps_count_network_evaluations(model, monkeypatch, sampler, steps) -> None:
-    passes, derivatives, ticks = [], [], []
-    network = type(model.network)
-    denoise, energy = network.denoise, network.energy
-    monkeypatch.setattr(network, "denoise", lambda *a: passes.append(1) or denoise(*a))
-    monkeypatch.setattr(network, "energy", lambda *a: derivatives.append(1) or energy(*a))
-    draw_positions(model, np.array([[2, 0, 0, 1, 0]] * 3), 0, steps, sampler, tick=lambda: ticks.append(1))
-    spent = len(passes) + len(derivatives)
-    assert spent == len(ticks) == SAMPLERS[sampler].evaluations(steps)
-    assert spent == steps or (sampler in ("heun", "ode") and spent == steps - 1 and steps % 2 == 0)
-    assert bool(derivatives) == (sampler == "mala" and steps >= 5)
+@pytest.mark.parametrize(("steps", "redone"), [(1, 0.25), (2, 0.0), (5, 0.25), (25, 0.25), (50, 0.0), (50, 0.25)])
+def test_steps_count_network_evaluations(model, monkeypatch, sampler, steps, redone) -> None:
+    """A molecule's, on average: those of a branch are few molecules' alone."""
+    passes, network = [], type(model.network)
+    denoise = network.denoise
+    monkeypatch.setattr(network, "denoise", lambda self, y, *a: passes.append(len(y)) or denoise(self, y, *a))
+    sampling, ticks = Sampling(steps=steps, sampler=sampler, redone=redone), []
+    draw_positions(model, np.array([[2, 0, 0, 1, 0]] * 4), 0, sampling, tick=lambda: ticks.append(1))
+    assert len(passes) == len(ticks)
+    assert sum(passes) / 4 == pytest.approx(Plan.of(sampling).evaluations)
+    assert 0.9 * steps - 1 <= sum(passes) / 4 <= steps
+    assert (1 in passes) == (redone > 0 and steps > 5)
+
+
+def test_the_draws_that_are_redone_are_the_least_defined(model, monkeypatch) -> None:
+    """Of four molecules one is sent back: the one of the lowest codimension at a quarter of an Å."""
+    counts, redone, network = np.array([[2, 0, 0, 1, 0]] * 4), [], type(model.network)
+    forward, subset, values = network.forward, Field.subset, []
+    monkeypatch.setattr(network, "forward", lambda self, *a: values.append(forward(self, *a)) or values[-1])
+    monkeypatch.setattr(Field, "subset", lambda self, rows: redone.append(rows.tolist()) or subset(self, rows))
+    draw_positions(model, counts, 0, Sampling(steps=50, redone=0.25))
+    fine, coarse = (found.log_density for found in values)
+    assert redone == [[int((fine - coarse).argmin())]]
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -99,57 +179,49 @@ def test_a_network_that_knows_the_molecule_draws_it(model, monkeypatch, sampler)
     molecule = next(m for m in tiny.geometries() if m.formula == "C2H6O")
     order = np.lexsort((molecule.numbers, molecule.numbers == 1))
     x = torch.tensor(molecule.positions[order] - molecule.positions.mean(0), dtype=torch.float32)
-
-    def denoise(self: object, y: torch.Tensor, elements: object, mask: object, sigma, token) -> SimpleNamespace:
-        return SimpleNamespace(guided=lambda weight: x.expand_as(y), sigma=sigma)
-
-    def energy(self: object, y: torch.Tensor, denoised: SimpleNamespace, mask: object) -> torch.Tensor:
-        return (y - x).square().sum((1, 2)) / (2 * denoised.sigma.square())
-
     counts = np.array([molecule.symbols.count(symbol) for symbol in tiny.ELEMENTS])
     with monkeypatch.context() as patch:
-        patch.setattr(type(model.network), "denoise", denoise)
-        patch.setattr(type(model.network), "energy", energy)
-        drawn = draw_positions(model, counts[None].repeat(70, 0), 0, 20, sampler)
+        known = lambda self, y, *_: SimpleNamespace(fine=x.expand_as(y), coarse=x.expand_as(y))  # noqa: E731
+        patch.setattr(Field, "log_density", lambda self, y, sigma: sigma)
+        patch.setattr(type(model.network), "denoise", known)
+        drawn = draw_positions(model, counts[None].repeat(70, 0), 0, Sampling(steps=20, sampler=sampler))
     assert len(drawn) == 70  # more than one batch
-    assert drawn[0].numbers.tolist() == molecule.numbers[order].tolist()
+    assert drawn[0].numbers.tolist() == molecule.numbers[order].tolist()  # heavy atoms first
     assert max(np.abs(m.positions - x.numpy()).max() for m in drawn) < 1e-4
 
 
-@pytest.mark.parametrize("sampler", ["langevin", "mala"])
-def test_the_same_molecules_whatever_the_number_of_cores(model, sampler) -> None:
+def test_guidance_leads_away_from_the_coarse_guess(model, monkeypatch) -> None:
+    """With fine and coarse guesses that never change, the end is the fine one: guidance stops before bonds are made."""
+    counts, x = np.array([[2, 0, 0, 1, 0]]), torch.tensor([[[0.0, 0, 0.6], [0, 0, -0.6], [0, 0, 0]]])
+    known = lambda self, y, *_: SimpleNamespace(fine=x, coarse=0.5 * x)  # noqa: E731
+    monkeypatch.setattr(type(model.network), "denoise", known)
+    ends = [
+        draw_positions(model, counts, 0, Sampling(steps=20, guidance=2.0, guided=guided, redone=0.0))[0].positions
+        for guided in ((0.1, 1.0), (0.0, 1.0))
+    ]
+    assert np.allclose(ends[0], x[0], atol=1e-3) and np.allclose(ends[1], 2 * x[0], atol=1e-3)
+
+
+def test_the_same_molecules_whatever_the_number_of_cores(model) -> None:
     counts, before, drawn = np.array([[2, 0, 0, 1, 0]] * 70), torch.get_num_threads(), []
     try:
         for threads in (1, 3):
             torch.set_num_threads(threads)
-            drawn.append(np.stack([m.positions for m in draw_positions(model, counts, 0, 6, sampler)]))
+            drawn.append(np.stack([m.positions for m in draw_positions(model, counts, 0, Sampling(steps=6))]))
     finally:
         torch.set_num_threads(before)
     assert (drawn[0] == drawn[1]).all()
-    other = draw_positions(model, counts, 1, 6, sampler)
+    other = draw_positions(model, counts, 1, Sampling(steps=6))
     assert (np.stack([m.positions for m in other]) != drawn[0]).any()
 
 
 def test_positions_that_are_not_finite_are_turned_down(model, monkeypatch) -> None:
-    def denoise(self: object, y: torch.Tensor, *_: object) -> SimpleNamespace:
-        return SimpleNamespace(guided=lambda weight: y * torch.nan)
-
+    lost = lambda self, y, *_: SimpleNamespace(fine=y * torch.nan, coarse=y)  # noqa: E731
     with monkeypatch.context() as patch:
-        patch.setattr(type(model.network), "denoise", denoise)
-        drawn = model.generate(3, steps=2)
+        patch.setattr(type(model.network), "denoise", lost)
+        drawn = draw(model, 3, 0)
     assert not any(c.passed for c in drawn)
     assert all(np.isnan(c.log_likelihood) for c in drawn)
-
-
-def test_heavy_atoms_come_first(model) -> None:
-    drawn = draw_positions(model, np.array([[4, 1, 1, 1, 0]]), 0, 1, "langevin")[0]
-    assert drawn.symbols == ["C", "N", "O", "H", "H", "H", "H"]
-
-
-def test_requests_are_checked() -> None:
-    assert Request(5).steps == 50
-    with pytest.raises(TypeError):
-        Request(5, flavour="sweet")
 
 
 def test_novelty_needs_the_training_molecules(model) -> None:
@@ -157,7 +229,7 @@ def test_novelty_needs_the_training_molecules(model) -> None:
     bare = type(model)(model.checkpoint._replace(extras=extras))
     with pytest.raises(InputError, match="known molecules"):
         bare.generate(2, novel=True)
-    assert all(c.novel is None for c in bare.generate(2, steps=1))
+    assert all(c.novel is None for c in draw(bare, 2, 0, FEW))
     assert str(model.known) == f"tiny, {len(tiny.LIBRARY[::2])} molecules"
     older = torch.tensor([1, 2**41 + 5, -3])
     older = type(model)(model.checkpoint._replace(extras=extras | {"known": older})).known

@@ -1,0 +1,140 @@
+"""`Fragment`: atoms that stay where they are while the rest of a molecule is drawn around them.
+
+Given the clean fragment x_f, its noisy copy is independent of everything else, so its share of the score is exact,
+(x_f - y_f)/sigma^2. The rest follows the model's score where the network is shown the fragment as it is: noised to the
+level like all else, as in Song et al. 2021 (arXiv 2011.13456, appendix I.2), it is recognised too late, and half as
+many draws have bonds that fit. Where the fragment lies in the molecule, which is centred, the network's own guess says.
+Several pieces are one fragment: what is drawn then links them.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rdkit import Chem
+from torch import Tensor
+
+from molscore.diffusion.sampling import ScoreFn
+from molscore.errors import FormulaError, InputError
+from molscore.molecules.conformers import embed
+from molscore.molecules.elements import SYMBOLS
+from molscore.molecules.files import read
+from molscore.molecules.molecule import Molecule
+from molscore.molecules.smiles import from_smiles
+from molscore.screening.guidance import denoised, score_of
+
+if TYPE_CHECKING:
+    from molscore.screening.model import Model
+
+__all__ = ["Fragment", "fixed_atoms"]
+
+MOST_TRIES = 2**20  # formulas drawn to find those that contain a fragment
+
+
+class Fragment(NamedTuple):
+    """Atoms that stay."""
+
+    numbers: NDArray[np.int64]
+    """(k,) atomic numbers."""
+    positions: NDArray[np.float64]
+    """(k, 3) Å."""
+
+    @classmethod
+    def of(cls, given: Any) -> "Fragment":
+        """From a file, a SMILES string, or a `Molecule` or several, whose atoms keep their places towards each other.
+
+        All atoms of an SDF or XYZ file stay, hydrogens too if it has them; dummy atoms are left out. A SMILES string
+        gets a geometry, of which its heavy atoms stay; with ``*`` where it is to grow, its hydrogens as well. Raises
+        `InputError` for what has no atoms or no geometry.
+        """
+        if isinstance(given, Molecule):
+            given = [given]
+        if isinstance(given, (str, Path)):
+            path = Path(given)
+            given = _of_file(path) if path.suffix in (".sdf", ".mol", ".xyz") else [_of_smiles(str(given))]
+        numbers, positions = (np.concatenate([getattr(m, part) for m in given]) for part in ("numbers", "positions"))
+        if not len(numbers) or not np.isfinite(positions).all():
+            raise InputError("a fragment has at least one atom, and each has a place")
+        return cls(numbers.astype(np.int64), positions.astype(np.float64))
+
+    def rest_of(self, model: "Model", counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Element counts (n, E) without the fragment's; `FormulaError` where a formula lacks some of them."""
+        elements = model.distribution.elements
+        if foreign := sorted({SYMBOLS[z] for z in self.numbers.tolist()} - set(elements)):
+            raise InputError(f"the fragment has {', '.join(foreign)}, which {model.distribution.name} has not")
+        mine = np.array([(np.array(SYMBOLS)[self.numbers] == symbol).sum() for symbol in elements])
+        rest = counts - mine
+        if (rest < 0).any() or not rest.any(1).all():
+            raise FormulaError("a formula must have the atoms of the fragment, and one more at least")
+        return rest
+
+    def draw_formulas(self, model: "Model", n: int, seed: int, n_atoms: int | None) -> NDArray[np.int64]:
+        """Element counts (n, E) from p(formula | it has the atoms of the fragment and more), by rejection."""
+        rng, found, n_found = np.random.default_rng(seed), [], 0
+        for _ in range(MOST_TRIES // 2**14):
+            counts = np.asarray(model.composition.sample(2**14, rng, n_atoms))
+            mine = self.rest_of(model, np.full((1, counts.shape[1]), 2 * model.max_atoms))[0] - 2 * model.max_atoms
+            fits = ((counts + mine) >= 0).all(1) & ((counts + mine).sum(1) > 0)
+            found.append(counts[fits])
+            n_found += int(fits.sum())
+            if n_found >= n:
+                return np.concatenate(found)[:n]
+        raise InputError(
+            f"of {MOST_TRIES:,} formulas of {model.distribution.name} {n_found} have the atoms of the fragment; "
+            "give --formula or --n-atoms, or a smaller fragment"
+        )
+
+    def put_back(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Positions (N, 3), of which the first k are the fragment's, moved to where it was given."""
+        k = len(self.numbers)
+        moved = positions + (self.positions - positions[:k]).mean(0)
+        moved[:k] = self.positions
+        return moved
+
+
+def fixed_atoms(score_fn: ScoreFn, positions: Tensor) -> ScoreFn:
+    """The score given that the first k atoms lie, towards each other, as `positions` (k, 3) say."""
+    shape, k = positions - positions.mean(0), len(positions)
+
+    def given(y: Tensor, sigma: Tensor) -> Tensor:
+        held = shape.to(y) + y[:, :k].mean(1, keepdim=True)
+        shown = torch.cat([held, y[:, k:]], dim=1)
+        D = denoised(shown, sigma, score_fn(shown, sigma))
+        return score_of(y, sigma, torch.cat([shape.to(y) + D[:, :k].mean(1, keepdim=True), D[:, k:]], dim=1))
+
+    return given
+
+
+def _of_file(path: Path) -> list[Molecule]:
+    if not path.is_file():
+        raise InputError(f"{path} is not there")
+    if path.suffix == ".xyz":
+        records = list(read(path))
+        if bad := next((record for record in records if record.molecule is None), None):
+            raise InputError(f"{path}: {bad.error}")
+        return [record.molecule for record in records]
+    mols = list(Chem.SDMolSupplier(str(path), sanitize=False, removeHs=False))
+    if not mols or any(mol is None or not mol.GetNumConformers() for mol in mols):
+        raise InputError(f"{path}: a fragment file holds molecules with a geometry")
+    return [_real_atoms(mol, mol.GetConformer().GetPositions()) for mol in mols]
+
+
+def _real_atoms(mol: Chem.Mol, positions: NDArray[np.float64]) -> Molecule:
+    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
+    return Molecule(numbers[numbers > 0], positions[numbers > 0])
+
+
+def _of_smiles(smiles: str) -> Molecule:
+    mol = Chem.MolFromSmiles(smiles) if "*" in smiles else from_smiles(smiles)
+    if mol is None:
+        raise InputError(f"fragment {smiles!r} is neither a file .sdf, .mol or .xyz nor a SMILES string")
+    dummies = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0]
+    for index in dummies:
+        mol.GetAtomWithIdx(index).SetAtomicNum(1)
+    Chem.SanitizeMol(mol)
+    whole = embed(mol)[0]
+    stays = np.ones(whole.n_atoms, dtype=bool) if dummies else whole.numbers > 1
+    stays[dummies] = False
+    return Molecule(whole.numbers[stays], whole.positions[stays])

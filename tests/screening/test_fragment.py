@@ -1,0 +1,80 @@
+"""Atoms that stay: read from any source, held to exactly, and the rest is drawn as the score says."""
+
+import numpy as np
+import pytest
+import torch
+from rdkit import Chem
+
+from molscore.diffusion.gaussian import centred_noise
+from molscore.diffusion.levels import noise_levels
+from molscore.diffusion.mixture import GaussianMixture
+from molscore.diffusion.sampling import dpm_solver
+from molscore.errors import FormulaError, InputError
+from molscore.molecules import Molecule
+from molscore.molecules.conformers import embed
+from molscore.screening.draw import Wanted, draw_formulas, draw_positions
+from molscore.screening.fragment import Fragment, fixed_atoms
+from molscore.screening.samplers import Sampling
+
+
+def test_a_fragment_is_read_from_a_smiles_string_or_a_file(tmp_path) -> None:
+    assert Fragment.of("c1ccccc1").numbers.tolist() == [6] * 6
+    with_hydrogens = Fragment.of("*c1ccccc1")
+    assert sorted(with_hydrogens.numbers.tolist()) == [1] * 5 + [6] * 6
+    ethanol = embed("CCO")[0]
+    mol = Chem.AddHs(Chem.MolFromSmiles("CCO"))
+    mol.AddConformer(Chem.Conformer(9))
+    mol.GetConformer().SetPositions(ethanol.positions)
+    mol = Chem.RWMol(mol)
+    mol.GetAtomWithIdx(8).SetAtomicNum(0)  # where it is to grow
+    Chem.MolToMolFile(mol, str(tmp_path / "open.sdf"), kekulize=False)
+    found = Fragment.of(tmp_path / "open.sdf")
+    assert found.numbers.tolist() == ethanol.numbers[:8].tolist()
+    assert np.allclose(found.positions, ethanol.positions[:8], atol=1e-3)
+    two = [Molecule([6], [[0.0, 0, 0]]), Molecule([8, 1], [[3.0, 0, 0], [4.0, 0, 0]])]
+    assert Fragment.of(two).numbers.tolist() == [6, 8, 1]  # pieces to be linked
+    for wrong in (tmp_path / "gone.sdf", "*nonsense"):
+        with pytest.raises(InputError):
+            Fragment.of(wrong)
+
+
+def test_formulas_contain_the_fragment(model) -> None:
+    counts = draw_formulas(model, 50, 0, None, None, Fragment.of("CCO"))
+    H, C, N, O, F = counts.T  # noqa: E741
+    assert (C >= 2).all() and (O >= 1).all() and len(np.unique(counts, axis=0)) > 1
+    expected = model.composition.sample(20_000, np.random.default_rng(1))
+    expected = expected[(expected[:, 1] >= 2) & (expected[:, 3] >= 1) & (expected.sum(1) > 3)]
+    many = draw_formulas(model, 4_000, 0, None, None, Fragment.of("CCO"))
+    assert many.sum(1).mean() == pytest.approx(expected.sum(1).mean(), abs=0.15)
+    with pytest.raises(InputError, match="fragment"):
+        draw_formulas(model, 1, 0, None, None, Fragment.of("FC(F)(F)C(F)(F)C(F)(F)C(F)(F)C(F)(F)F"))
+    with pytest.raises(InputError, match="S"):
+        draw_formulas(model, 1, 0, None, None, Fragment.of("CS"))
+    with pytest.raises(FormulaError):
+        Fragment.of("CCO").rest_of(model, np.array([[6, 3, 0, 0, 0]]))
+
+
+@pytest.mark.parametrize("steps", [10, 30])
+def test_its_atoms_are_where_they_were(model, steps) -> None:
+    fragment = Fragment.of("CO")
+    counts = draw_formulas(model, 5, 0, "C2H6O", None, fragment)
+    for molecule in draw_positions(model, counts, 0, Sampling(steps=steps), wanted=Wanted(fragment)):
+        assert molecule.formula == "C2H6O"
+        assert molecule.numbers[:2].tolist() == fragment.numbers.tolist()
+        assert np.abs(molecule.positions[:2] - fragment.positions).max() < 1e-4
+
+
+def test_the_rest_follows_the_fragment(generator: torch.Generator) -> None:
+    """Two shapes of four atoms: three of them, held as in one shape, leave the fourth where that shape has it."""
+    shapes = 1.5 * torch.randn(2, 4, 3, generator=generator, dtype=torch.float64)
+    mixture = GaussianMixture(torch.tensor([0.5, 0.5]), shapes, torch.tensor([0.01, 0.01]))
+    mask, noise = torch.ones(200, 4, dtype=torch.bool), lambda y: centred_noise(mask, generator, y.dtype)
+    sigmas = torch.cat([noise_levels(60, 0.02, 20.0, width=2.0), torch.zeros(1)])
+    y = 20 * centred_noise(mask, generator, torch.float64)
+    share = []
+    for score_fn in (mixture.score, fixed_atoms(mixture.score, mixture.means[1, :3])):
+        x = dpm_solver(score_fn, y, sigmas, noise, correct=(0.1, 5.0))
+        share.append(float(mixture.responsibilities(x, 0.0)[:, 1].mean()))
+    assert share[0] == pytest.approx(0.5, abs=0.15) and share[1] > 0.97
+    held = mixture.means[1, :3] - mixture.means[1, :3].mean(0)
+    torch.testing.assert_close(x[:, :3] - x[:, :3].mean(1, keepdim=True), held.expand(200, -1, -1))

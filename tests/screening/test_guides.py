@@ -1,0 +1,85 @@
+"""A guide tilts the density by its exponential, needs no gradient, and says what it costs."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from molscore.errors import InputError
+from molscore.molecules.conformers import embed
+from molscore.molecules.neighbours import topology
+from molscore.screening import generate
+from molscore.screening.candidate import inspect
+from molscore.screening.draw import Wanted, draw_positions
+from molscore.screening.generate import Request
+from molscore.screening.guidance import metropolis
+from molscore.screening.guides import GUIDES, guide_of, log_weights
+from molscore.screening.samplers import Sampling
+
+
+def test_reversible_moves_accepted_by_metropolis_tilt_a_density(generator: torch.Generator) -> None:
+    """N(0, 1) times exp(x) is N(1, 1). The move: noise s on x, then a draw of x given both, keeps N(0, 1)."""
+    s2 = 1.0
+
+    def move(x: torch.Tensor) -> torch.Tensor:
+        y = x + math.sqrt(s2) * torch.randn(x.shape, generator=generator, dtype=x.dtype)
+        return y / (1 + s2) + math.sqrt(s2 / (1 + s2)) * torch.randn(x.shape, generator=generator, dtype=x.dtype)
+
+    x = torch.randn(20_000, 1, generator=generator, dtype=torch.float64)
+    still = metropolis(x, lambda x: torch.zeros(len(x)), move, 10, generator)
+    tilted = metropolis(x, lambda x: x[:, 0], move, 30, generator)
+    assert float(still.mean()) == pytest.approx(0.0, abs=0.03) and float(still.var()) == pytest.approx(1.0, abs=0.04)
+    assert float(tilted.mean()) == pytest.approx(1.0, abs=0.04) and float(tilted.var()) == pytest.approx(1.0, abs=0.05)
+
+
+def test_what_weighs_nothing_is_left_and_not_entered(generator: torch.Generator) -> None:
+    weight = lambda x: torch.where(x[:, 0] > 0, 0.0, -torch.inf)  # noqa: E731
+    x = torch.randn(500, 1, generator=generator)
+    moved = metropolis(x, weight, lambda x: torch.randn(x.shape, generator=generator), 12, generator)
+    assert (moved > 0).all() and (x < 0).any()
+
+
+def test_guides_by_name() -> None:
+    phenol, heptane = (inspect(embed(smiles)[0], 0) for smiles in ("Oc1ccccc1", "CCCCCCC"))
+    assert guide_of("logp")(heptane) > guide_of("logp")(phenol)
+    assert guide_of("logp=1.4")(phenol) > guide_of("logp=1.4")(heptane)
+    assert guide_of("tpsa", 2.0)(phenol) == pytest.approx(2.0 * 20.23 / 20.0)
+    assert guide_of("gyration")(heptane) > guide_of("gyration")(phenol)
+    assert set(log_weights(guide_of("qed"), [phenol, heptane]).isfinite().tolist()) == {True}
+    assert log_weights(lambda c: float("nan"), [phenol])[0] == -torch.inf
+    for wrong in ("beauty", "logp=much"):
+        with pytest.raises(InputError, match=r"beauty|much"):
+            guide_of(wrong)
+    assert GUIDES
+
+
+def test_draws_follow_the_guide(model, monkeypatch) -> None:
+    """Every move is judged once, and what is wanted less is not moved to."""
+    seen: list[float] = []
+
+    def weights(guide: object, molecules: list) -> torch.Tensor:
+        seen.append(np.mean([np.ptp(m.positions) for m in molecules]))
+        return torch.tensor([-50.0 * np.ptp(m.positions) for m in molecules])
+
+    monkeypatch.setattr("molscore.screening.draw.log_weights", weights)
+    counts, sampling = np.array([[4, 2, 0, 1, 0]] * 8), Sampling(steps=30, redone=0.0)
+    plain, small = (draw_positions(model, counts, 0, sampling, wanted=w) for w in (None, Wanted(guide=len, moves=5)))
+    assert len(seen) == 6
+    assert np.mean([np.ptp(m.positions) for m in small]) < np.mean([np.ptp(m.positions) for m in plain])
+
+
+def test_a_guided_molecule_says_what_it_costs(model, monkeypatch) -> None:
+    from tests import tiny
+
+    held = tiny.geometries()
+    monkeypatch.setattr(generate, "draw_positions", lambda model, counts, *rest: [held[i] for i in range(len(counts))])
+    wanted = Wanted(guide=lambda candidate: float(candidate.n_atoms))
+    found = generate.generate(model, Request(3, wanted=wanted, min_percentile=0.0))
+    table = model.references.of(model.references.own).size
+    for c in found[:3]:
+        like = ([c.n_atoms], [topology(c).rotatable], 0.05)
+        assert c.columns()["guide"] == c.n_atoms
+        cost = table.value_at(50.0, *like)[0] - c.log_likelihood
+        assert c.columns()["likelihood_cost"] == pytest.approx(cost, abs=0.01)
+    assert "guide" not in generate.draw(model, 1, 0, Sampling(steps=1))[0].columns()
