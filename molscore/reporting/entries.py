@@ -162,6 +162,6 @@ def _judge(entries: Sequence[Entry], records: Sequence[Record], model: Model, re
         for entry, record in zip(entries, records, strict=True)
         if record.ok and entry.molecule is not None and triage(record, model.distribution).error is None
     ]
-    if fit and model.references.atoms is not None:
+    if fit and model.references is not None:
         for entry, explanation in zip(fit, explain_all(model, [e.molecule for e in fit], resolution), strict=True):
             entry.missing = explanation.missing
