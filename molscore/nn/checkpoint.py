@@ -57,7 +57,7 @@ def started_from(start: Checkpoint, distributions: Sequence[Distribution]) -> Di
     names = [d.name for d in start.distributions]
     state = network.state_dict()
     for name, value in start.network.state_dict().items():
-        if name == "distribution_token.weight":
+        if name in ("distribution_token.weight", "noise_offset"):
             value = value[[names.index(d.name) if d.name in names else 0 for d in distributions]]
         if name != "sigma_N":
             state[name][: len(value)] = value

@@ -1,4 +1,4 @@
-"""What tells the network which distribution is meant: a token and the spread of its data, from whichever source.
+"""What tells the network which distribution is meant: a token, the spread of its data and its offset, whatever the source.
 
     token = t_distribution                             learned with the model, or adapted to new data
     token = t_distribution + W [q_1' ... q_Q']         given references R = {r_1 ... r_K}
@@ -29,6 +29,7 @@ class Context(NamedTuple):
 
     token: Tensor  # (B, dim)
     sigma_N: Tensor  # (B,) Å, deviation of the data per degree of freedom at the molecule's size
+    offset: Tensor  # (B, NOISE_WAVES), the weights of r(sigma), the part of U that depends on the noise alone
 
 
 class DistributionContext(NamedTuple):
@@ -36,10 +37,12 @@ class DistributionContext(NamedTuple):
 
     token: Tensor  # (dim,)
     sigma_N: Tensor  # (max_atoms + 1,) Å
+    offset: Tensor  # (NOISE_WAVES,)
 
     def at(self, sizes: Tensor) -> Context:
         """The context of molecules of `sizes` (B,) atoms."""
-        return Context(self.token.expand(len(sizes), -1), self.sigma_N[sizes])
+        B = len(sizes)
+        return Context(self.token.expand(B, -1), self.sigma_N[sizes], self.offset.expand(B, -1))
 
 
 class ReferenceEncoder(nn.Module):

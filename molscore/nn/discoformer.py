@@ -33,6 +33,7 @@ class Denoised(NamedTuple):
     cls: Tensor  # (B, dim)
     bonds: Tensor  # (B, N, N, 5) logits of `molscore.nn.bonds.BOND_ORDERS`
     c: Preconditioning
+    offset: Tensor  # (B, NOISE_WAVES), the context's
 
 
 class DiScoFormer(nn.Module):
@@ -50,6 +51,7 @@ class DiScoFormer(nn.Module):
         self.register_buffer("sigma_N", sigma_N)
         dim, n = config.dim, len(elements)
         self.distribution_token = nn.Embedding(len(sigma_N), dim)
+        self.noise_offset = nn.Parameter(torch.zeros(len(sigma_N), NOISE_WAVES))
         self.reference_encoder = ReferenceEncoder(config)
         self.condition = nn.Sequential(nn.Linear(NOISE_WAVES + dim, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU())
         self.element_token = nn.Embedding(n, dim)
@@ -62,7 +64,8 @@ class DiScoFormer(nn.Module):
 
     def context(self, distribution: Tensor, sizes: Tensor) -> Context:
         """The context of a learned distribution: its index (B,), and sizes (B,) in atoms."""
-        return Context(self.distribution_token(distribution), self.sigma_N[distribution, sizes])
+        token, offset = self.distribution_token(distribution), self.noise_offset[distribution]
+        return Context(token, self.sigma_N[distribution, sizes], offset)
 
     def given(self, context: Context, states: Tensor, present: Tensor) -> Context:
         """The context moved by references: their `state` (B, K, 2 dim), those that are `present` (B, K) bool."""
@@ -109,7 +112,7 @@ class DiScoFormer(nn.Module):
         s, v = self.fine_stack(s, v, x, pairs + expected, token_mask, condition)
         F_fine = F_coarse + self.score_head(s[:, :N], v[:, :N], mask)
         D = (c.c_skip[:, None, None] * y + c.c_out[:, None, None] * F_fine) * atoms
-        return Denoised(guess, D, F_fine, s[:, :N], v[:, :N], s[:, -EXTRA_TOKENS], bonds, c)
+        return Denoised(guess, D, F_fine, s[:, :N], v[:, :N], s[:, -EXTRA_TOKENS], bonds, c, context.offset)
 
     def energy(self, y: Tensor, denoised: Denoised, mask: Tensor) -> Tensor:
         """U (B,) = -log_density in nats, from a pass of the trunk over the same `y`."""
@@ -117,7 +120,7 @@ class DiScoFormer(nn.Module):
 
     def atom_energies(self, y: Tensor, denoised: Denoised, mask: Tensor) -> Tensor:
         """The share of each atom in U, (B, N) nats."""
-        return self.density_head(y, denoised.F, denoised.scalars, denoised.vectors, denoised.cls, mask, denoised.c)
+        return self.density_head(y, *denoised[2:6], mask, denoised.c, denoised.offset)
 
     def forward(self, y: Tensor, elements: Tensor, mask: Tensor, sigma: Tensor, context: Context) -> Estimate:
         """Both heads in one pass.

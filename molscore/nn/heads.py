@@ -12,8 +12,9 @@ Density, d = 3(N - 1):
 R = r(sigma) + a mean over atoms and [CLS]; Q = |y - D_U|^2/2 sigma^2 - |y - c_skip y|^2/2 sigma^2 with D_U = c_skip y
 + c_out F_U and F_U the score's own F plus a correction. Data that lie on a thin sheet have U = |distance to the
 sheet|^2/2 sigma^2 + something smooth, and the distance is y - D: so Q carries what is stiff at low noise, which the
-score already knows, and R what is smooth. R and the correction start at zero. r, a function of the noise alone, is what
-the time score tells on average over molecules: least squares give it its last nat (`molscore.training.offset`).
+score already knows, and R what is smooth. R and the correction start at zero. r, a function of the noise alone, one for
+each distribution, is what the time score tells on average over molecules: least squares give it its last nat
+(`molscore.training.offset`).
 """
 
 import math
@@ -23,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from molscore.nn.config import ModelConfig
-from molscore.nn.noise import NOISE_WAVES, noise_waves
+from molscore.nn.noise import noise_waves
 
 __all__ = ["DensityHead", "Estimate", "Preconditioning", "VectorReadout"]
 
@@ -77,21 +78,31 @@ class DensityHead(nn.Module):
         self.vector_readout = VectorReadout(config)
         self.per_atom = nn.Sequential(nn.Linear(config.dim, config.dim), nn.SiLU(), nn.Linear(config.dim, 1))
         self.from_cls = nn.Sequential(nn.Linear(config.dim, config.dim), nn.SiLU(), nn.Linear(config.dim, 1))
-        self.from_noise = nn.Parameter(torch.zeros(NOISE_WAVES))
         for mlp in (self.per_atom, self.from_cls):
             nn.init.zeros_(mlp[-1].weight)
             nn.init.zeros_(mlp[-1].bias)
 
     def forward(
-        self, y: Tensor, F: Tensor, scalars: Tensor, vectors: Tensor, cls: Tensor, mask: Tensor, c: Preconditioning
+        self,
+        y: Tensor,
+        F: Tensor,
+        scalars: Tensor,
+        vectors: Tensor,
+        cls: Tensor,
+        mask: Tensor,
+        c: Preconditioning,
+        offset: Tensor,
     ) -> Tensor:
-        """U (B, N) split over atoms; the sum over atoms is -log_density. Shared terms are spread evenly."""
+        """U (B, N) split over atoms; the sum over atoms is -log_density. Shared terms are spread evenly.
+
+        offset (B, NOISE_WAVES): the distribution's own weights of r(sigma).
+        """
         atoms = mask.to(y.dtype)
         N = atoms.sum(1, keepdim=True)
         d = 3.0 * (N - 1.0)
         constant = d / (2 * N) * torch.log(2 * math.pi * c.variance)[:, None]
         gaussian = y.square().sum(-1) / (2 * c.variance[:, None]) + constant
-        r = noise_waves(c.sigma) @ self.from_noise
+        r = (noise_waves(c.sigma) * offset).sum(-1)
         R = r[:, None] + self.per_atom(scalars).squeeze(-1) + self.from_cls(cls)
         F_U = F + self.vector_readout(scalars, vectors, mask)
         # a = (y - c_skip y)/sigma and b = c_out F_U/sigma, without dividing by sigma: Q = |a - b|^2/2 - |a|^2/2.

@@ -55,8 +55,9 @@ class Model:
             raise DistributionError(f"model {name} holds no distribution {distribution!r}; it holds {', '.join(names)}")
         index = 0 if distribution is None else names.index(distribution)
         self.distribution = checkpoint.distributions[index]
-        weight = self.network.distribution_token.weight
-        self.context = DistributionContext(weight[index].detach(), self.network.sigma_N[index])
+        network = self.network
+        token, offset = network.distribution_token.weight[index].detach(), network.noise_offset[index].detach()
+        self.context = DistributionContext(token, network.sigma_N[index], offset)
 
     @classmethod
     def from_pretrained(cls, name_or_folder: str | Path = "qm9", distribution: str | None = None) -> "Model":

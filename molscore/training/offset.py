@@ -87,14 +87,15 @@ def with_noise_offset(
     samples: int = SAMPLES,
     seed: int = 0,
 ) -> Checkpoint:
-    """The checkpoint with r(sigma) fitted, in place, between two `sigmas` in Å, on `samples` noisy molecules.
+    """The checkpoint with r(sigma) of each distribution fitted, in place, between two `sigmas` in Å.
 
-    `data` holds molecules of each of its distributions, in their order; each gives an equal share of the samples.
+    `data` holds molecules of each distribution, in their order; `samples` noisy ones are drawn of each.
     """
     network = checkpoint.network
-    found = Residuals(*map(torch.cat, zip(*_sampled(network, data, sigmas, samples, seed), strict=True)))
-    with torch.no_grad():
-        network.density_head.from_noise += fitted(found).to(network.density_head.from_noise)
+    for distribution, molecules in enumerate(data):
+        found = _sampled(network, molecules, distribution, sigmas, samples, seed)
+        with torch.no_grad():
+            network.noise_offset[distribution] += fitted(found).to(network.noise_offset)
     return checkpoint
 
 
@@ -114,18 +115,16 @@ def fitted(found: Residuals) -> Tensor:
 
 
 def _sampled(
-    network: DiScoFormer, data: Sequence[MoleculeSet], sigmas: tuple[float, float], samples: int, seed: int
-) -> list[Residuals]:
+    network: DiScoFormer, data: MoleculeSet, distribution: int, sigmas: tuple[float, float], samples: int, seed: int
+) -> Residuals:
     device = network.sigma_N.device
     generator = torch.Generator(device).manual_seed(seed)
     low, high = torch.tensor(sigmas).log()
+    chosen = np.random.default_rng([seed, distribution]).integers(len(data), size=samples)
     found = []
-    for distribution, molecules in enumerate(data):
-        chosen = np.random.default_rng([seed, distribution]).integers(len(molecules), size=samples // len(data))
-        groups = list(size_groups(molecules.sizes[chosen], BATCH))
-        for rows in tqdm(groups, desc="noise offset", unit="batch", file=sys.stderr):
-            x = molecules.batch(chosen[rows], network.elements).to(device)
-            ln_sigma = low + (high - low) * torch.rand(len(rows), generator=generator, device=device)
-            context = network.context(torch.full_like(x.sizes, distribution), x.sizes)
-            found.append(Residuals.of(network, noised(x, ln_sigma, generator), context))
-    return found
+    for rows in tqdm(list(size_groups(data.sizes[chosen], BATCH)), desc="noise offset", unit="batch", file=sys.stderr):
+        x = data.batch(chosen[rows], network.elements).to(device)
+        ln_sigma = low + (high - low) * torch.rand(len(rows), generator=generator, device=device)
+        context = network.context(torch.full_like(x.sizes, distribution), x.sizes)
+        found.append(Residuals.of(network, noised(x, ln_sigma, generator), context))
+    return Residuals(*map(torch.cat, zip(*found, strict=True)))

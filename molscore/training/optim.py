@@ -70,7 +70,7 @@ def learning_rate(step: int, progress: float, config: TrainConfig) -> float:
 
 def _is_hidden_matrix(name: str, p: nn.Parameter) -> bool:
     """Embeddings, tokens, queries, gains and the last layers of heads are not what Muon is for."""
-    others = ("token.", "from_receiver", "from_sender", "degree_weight", "queries")
+    others = ("token.", "from_receiver", "from_sender", "degree_weight", "queries", "noise_offset")
     return p.ndim == 2 and min(p.shape) > 1 and not any(part in name for part in others)
 
 

@@ -12,6 +12,7 @@ from molscore.nn.checkpoint import build
 from molscore.nn.config import ModelConfig
 from molscore.nn.context import Context
 from molscore.nn.discoformer import DiScoFormer
+from molscore.nn.noise import NOISE_WAVES
 
 TINY = ModelConfig(dim=16, vectors=4, heads=2, coarse_blocks=1, fine_blocks=2, pair_dim=8, basis=8)
 ORGANIC = Distribution(
@@ -56,7 +57,13 @@ def inputs(generator: torch.Generator) -> Callable[..., Inputs]:
         y = torch.randn(6, 7, 3, generator=generator, dtype=dtype) * (1 + sigma.square()).sqrt()[:, None, None]
         elements = torch.randint(3, (6, 7), generator=generator) * mask
         token = torch.randn(6, TINY.dim, generator=generator, dtype=dtype)
-        return Inputs(centred(y, mask), elements, mask, sigma, Context(token, (0.8 + 0.05 * sizes).to(dtype)))
+        return Inputs(
+            centred(y, mask),
+            elements,
+            mask,
+            sigma,
+            Context(token, (0.8 + 0.05 * sizes).to(dtype), 0.1 * torch.randn(6, NOISE_WAVES, dtype=dtype)),
+        )
 
     return draw
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from molscore.nn.heads import DensityHead, Preconditioning, VectorReadout
-from molscore.nn.noise import noise_waves
+from molscore.nn.noise import NOISE_WAVES, noise_waves
 from tests.nn.conftest import TINY, Inputs, centred
 
 
@@ -63,13 +63,14 @@ def test_the_energy_is_its_formula(features: Features) -> None:
     x, F, scalars, vectors, cls = features
     head, sigma_N = randomise(DensityHead(TINY)), torch.full((6,), 1.3)
     c = Preconditioning.at(x.sigma, sigma_N)
-    U = head(x.y, F, scalars, vectors, cls, x.mask, c)
+    offset = torch.randn(6, NOISE_WAVES, dtype=x.y.dtype)
+    U = head(x.y, F, scalars, vectors, cls, x.mask, c, offset)
     N = x.mask.sum(1)
     d = 3 * (N - 1)
     variance = x.sigma.square() + sigma_N.square()
     gaussian = x.y.square().sum((1, 2)) / (2 * variance) + d / 2 * torch.log(2 * math.pi * variance)
     R = head.per_atom(scalars).squeeze(-1).mul(x.mask).sum(1) / N + head.from_cls(cls).squeeze(-1)
-    R = R + noise_waves(x.sigma) @ head.from_noise
+    R = R + (noise_waves(x.sigma) * offset).sum(1)
     F_U = F + head.vector_readout(scalars, vectors, x.mask)
     D_U = c.c_skip[:, None, None] * x.y + c.c_out[:, None, None] * F_U
     skipped = (x.y * (1 - c.c_skip)[:, None, None]).square().sum((1, 2))
@@ -81,7 +82,7 @@ def test_the_energy_is_its_formula(features: Features) -> None:
 def test_the_energy_starts_at_the_gaussian(features: Features) -> None:
     x, F, scalars, vectors, cls = features
     c = Preconditioning.at(x.sigma, torch.full((6,), 1.3))
-    U = DensityHead(TINY)(x.y, 0 * F, scalars, vectors, cls, x.mask, c).sum(1)
+    U = DensityHead(TINY)(x.y, 0 * F, scalars, vectors, cls, x.mask, c, torch.zeros(6, NOISE_WAVES)).sum(1)
     d = 3 * (x.mask.sum(1) - 1)
     expected = x.y.square().sum((1, 2)) / (2 * c.variance) + d / 2 * torch.log(2 * math.pi * c.variance)
     torch.testing.assert_close(U, expected)

@@ -36,7 +36,7 @@ def spoilt(gaussian: MoleculeSet) -> Callable[[float], Checkpoint]:
         distributions = (distribution_of("gaussian", gaussian),)
         network = build(TINY, distributions).eval()
         with torch.no_grad():
-            network.density_head.from_noise[14:20] += height
+            network.noise_offset[0, 14:20] += height
         return Checkpoint(network, distributions, {}, {})
 
     return make
@@ -48,7 +48,7 @@ def offset(checkpoint: Checkpoint) -> torch.Tensor:
     sigma = torch.linspace(sigma[0], sigma[1], 50).exp()
     sigma_N = checkpoint.network.sigma_N[0, N]
     share = sigma_N**2 / (sigma**2 + sigma_N**2)
-    return (D * share * (noise_waves(sigma) @ checkpoint.network.density_head.from_noise)).detach()
+    return (D * share * (noise_waves(sigma) @ checkpoint.network.noise_offset[0])).detach()
 
 
 def test_an_offset_is_found_and_taken_back(spoilt: Callable[[float], Checkpoint], gaussian: MoleculeSet) -> None:
@@ -83,7 +83,7 @@ def test_a_normalised_density_stays_normalised_on_data_of_another_width(gaussian
     moved = []
     for residual in (found.residual, time_score - found.target):
         with torch.no_grad():
-            network.density_head.from_noise.copy_(fitted(found._replace(residual=residual)))
+            network.noise_offset[0].copy_(fitted(found._replace(residual=residual)))
         moved.append(float(offset(Checkpoint(network, (wide,), {}, {})).abs().max()))
     assert moved[0] < 0.4
     assert moved[1] > 1
@@ -95,8 +95,8 @@ def test_only_the_offset_changes_and_again_it_is_the_same(
     first, second = (with_noise_offset(spoilt(0.2), [gaussian], RANGE, samples=512) for _ in range(2))
     fresh = spoilt(0.2).network.state_dict()
     changed = {name for name, value in first.network.state_dict().items() if not torch.equal(value, fresh[name])}
-    assert changed == {"density_head.from_noise"}
-    assert torch.equal(first.network.density_head.from_noise, second.network.density_head.from_noise)
+    assert changed == {"noise_offset"}
+    assert torch.equal(first.network.noise_offset, second.network.noise_offset)
 
 
 @pytest.mark.parametrize("shared", [True, False])
