@@ -1,4 +1,4 @@
-"""What tells the network which distribution is meant: a token, the spread of its data and its offset, whatever the source.
+"""What tells the network which distribution is meant: a token, the spread of its data and its offset of the density.
 
     token = t_distribution                             learned with the model, or adapted to new data
     token = t_distribution + W [q_1' ... q_Q']         given references R = {r_1 ... r_K}
