@@ -10,11 +10,13 @@ Vectors live in R^d and weights mix their channels only. So the network is equiv
 with whitening makes it equivariant under every affine map, and one set of weights serves any d: a vector of d
 coordinates padded with zeros gives the same numbers. Heads, from the last tokens of the queries:
 
-    log p = ln N(y; 0, 1) + d sum_k w_k(s) f_k + sqrt(d) r(s),      score = sum_c g_c(s) v_c
-    f_k   = ( ln KDE_k(y) - ln N(y; 0, 1) ) / d                     for some bandwidths h_k
+    log p = ln N(y; 0, 1) + sum_k w_k(s) ( ln KDE_k(y) - ln N(y; 0, 1) ) + sqrt(d) r(s)
+    score = sum_k u_k(s) grad ln KDE_k(y) + sum_c g_c(s) v_c
+
+with Gaussian kernels of some bandwidths h_k: the network starts as a KDE and learns what is better.
 
 Sources: Ilin, Sushko, Krishna, DiScoFormer, arXiv 2511.05924 (whitening, cross-attention to the samples, two heads; its
-theory has softmax attention as a normalised KDE whose normaliser must be read out, which f_k does). Vectors in the
+theory has softmax attention as a KDE whose normaliser must be read out, which KDE_k does). Vectors in the
 tokens, in place of random rotations in training, are this package's: `molscore.nn.attention` has them in R^3.
 """
 
@@ -26,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["Context", "VectorConfig", "VectorNetwork", "kernel_features", "log_normal"]
+__all__ = ["Block", "Context", "Kernels", "VectorConfig", "VectorNetwork", "kernel_estimates", "log_normal"]
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,16 @@ def log_normal(y: Tensor, d: Tensor) -> Tensor:
     return -y.square().sum(-1) / 2 - d[:, None] / 2 * math.log(2 * math.pi)
 
 
-def kernel_features(y: Tensor, x: Tensor, own: Tensor, d: Tensor, bandwidths: tuple[float, ...]) -> Tensor:
-    """(ln KDE_k(y) - ln N(y; 0, 1)) / d for every bandwidth, (B, m, K).
+class Kernels(NamedTuple):
+    """What kernel density estimates of K bandwidths say at m queries."""
+
+    f: Tensor  # (B, m, K) (ln KDE - ln N(y; 0, 1)) / d
+    shifts: Tensor  # (B, m, D, K) (local mean - y) / h
+    scores: Tensor  # (B, m, D, K) (local mean - y) / h^2, the gradient of ln KDE
+
+
+def kernel_estimates(y: Tensor, x: Tensor, own: Tensor, d: Tensor, bandwidths: tuple[float, ...]) -> Kernels:
+    """Kernel density estimates from samples x (B, n, D) at queries y (B, m, D).
 
     Args:
         y: (B, m, D) queries.
@@ -75,13 +85,16 @@ def kernel_features(y: Tensor, x: Tensor, own: Tensor, d: Tensor, bandwidths: tu
     log_others = torch.log(n - (own >= 0).to(y.dtype))
     silverman = (4 / (d + 2) / n) ** (1 / (d + 4))
     log_base, d = log_normal(y, d), d[:, None]
-    features = []
+    f, shifts, scores = [], [], []
     for share in bandwidths:
         h = share * silverman[:, None]
-        log_mass = torch.exp((nearest[..., None] - squares) / (2 * h.square())[..., None]).sum(-1).log()
-        log_kde = log_mass - nearest / (2 * h.square()) - log_others - d * (h.log() + math.log(2 * math.pi) / 2)
-        features.append((log_kde - log_base) / d)
-    return torch.stack(features, dim=-1)
+        kernel = torch.exp((nearest[..., None] - squares) / (2 * h.square())[..., None])
+        mass = kernel.sum(-1)
+        log_kde = mass.log() - nearest / (2 * h.square()) - log_others - d * (h.log() + math.log(2 * math.pi) / 2)
+        f.append((log_kde - log_base) / d)
+        shifts.append((kernel @ x / mass[..., None] - y) / h[..., None])
+        scores.append(shifts[-1] / h[..., None])
+    return Kernels(torch.stack(f, dim=-1), torch.stack(shifts, dim=-1), torch.stack(scores, dim=-1))
 
 
 class Block(nn.Module):
@@ -114,7 +127,7 @@ class Block(nn.Module):
         dim, V = s.shape[-1], v.shape[-1]
         s_q, s_k, s_v, gain = self.scalars_in(F.layer_norm(s, (dim,))).split([dim, dim, dim, V], dim=-1)
         v_q, v_k, v_v = self.vectors_in(v).chunk(3, dim=-1)
-        v_q = v_q * ((1 + gain) * d.rsqrt()[:, None])[:, None]
+        v_q = v_q * ((1 + gain) * d.rsqrt()[:, None]).to(v_q.dtype)[:, None]
         return self._by_head(s_q * (dim // self.heads) ** -0.5, v_q), self._by_head(s_k, v_k), self._by_head(s_v, v_v)
 
     def after(self, s: Tensor, v: Tensor, carried: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,37 +151,39 @@ class VectorNetwork(nn.Module):
         self.config = config
         dim, V, K = config.dim, config.vectors, len(config.bandwidths)
         self.tokenizer = nn.Sequential(nn.Linear(K + 3, dim), nn.GELU(), nn.Linear(dim, dim))
-        self.channels = nn.Parameter(torch.randn(V))
+        self.channels = nn.Linear(K + 1, V, bias=False)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.density_head = nn.Linear(dim, K + 1)
-        self.score_head = nn.Linear(dim, V)
-        nn.init.zeros_(self.density_head.weight)
-        nn.init.zeros_(self.density_head.bias)
-        nn.init.zeros_(self.score_head.weight)
-        with torch.no_grad():
-            self.density_head.bias[K // 2] = 1.0  # the network starts as a KDE
+        self.score_head = nn.Linear(dim, K + V)
+        for head in (self.density_head, self.score_head):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+            head.bias.data[K // 2] = 1.0
 
-    def _tokens(self, y: Tensor, f: Tensor, d: Tensor, n: int) -> tuple[Tensor, Tensor]:
-        """Whitened y (B, m, D) with features f (B, m, K), among n samples -> scalars (B*m, dim), vectors (B*m, D, V)."""
+    def _tokens(self, y: Tensor, kernels: Kernels, d: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        """Whitened y (B, m, D) among n samples -> scalars (B*m, dim), vectors (B*m, D, V)."""
         B, m, D = y.shape
         log_n = math.log(min(n, self.config.max_rows)) / 4 - 1.5
         of_set = torch.stack([torch.full_like(d, log_n), d.log() / 2], dim=-1)[:, None].expand(B, m, 2)
         radius = y.square().sum(-1, keepdim=True) / d[:, None, None]
-        s = self.tokenizer(torch.cat([torch.asinh(f), torch.asinh(radius), of_set], dim=-1))
-        return s.flatten(0, 1), y.reshape(B * m, D, 1) * self.channels
+        s = self.tokenizer(torch.cat([torch.asinh(kernels.f), torch.asinh(radius), of_set], dim=-1))
+        v = self.channels(torch.cat([y[..., None], kernels.shifts], dim=-1))
+        return s.flatten(0, 1), v.flatten(0, 1)
 
-    def _heads(self, s: Tensor, v: Tensor, y: Tensor, f: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
+    def _heads(self, s: Tensor, v: Tensor, y: Tensor, kernels: Kernels, d: Tensor) -> tuple[Tensor, Tensor]:
         B, m, D = y.shape
-        s = F.layer_norm(s, s.shape[-1:])
-        w = self.density_head(s).view(B, m, -1)
-        log_p = log_normal(y, d) + d[:, None] * (w[..., :-1] * f).sum(-1) + d.sqrt()[:, None] * w[..., -1]
-        return log_p, (v * self.score_head(s)[:, None]).sum(-1).view(B, m, D)
+        with torch.autocast(y.device.type, enabled=False):
+            s = F.layer_norm(s.to(y.dtype), s.shape[-1:])
+            w = self.density_head(s).view(B, m, -1)
+            log_p = log_normal(y, d) + d[:, None] * (w[..., :-1] * kernels.f).sum(-1) + d.sqrt()[:, None] * w[..., -1]
+            directions = torch.cat([kernels.scores, v.to(y.dtype).view(B, m, D, -1)], dim=-1)
+            return log_p, (directions * self.score_head(s).view(B, m, 1, -1)).sum(-1)
 
     def context(self, x: Tensor, d: Tensor) -> Context:
         """Read samples x (B, n, D), whitened; d (B,) their dimensions."""
         B, n, _ = x.shape
-        f = kernel_features(x, x, torch.arange(n, device=x.device).expand(B, n), d, self.config.bandwidths)
-        s, v = self._tokens(x, f, d, n)
+        own = torch.arange(n, device=x.device).expand(B, n)
+        s, v = self._tokens(x, kernel_estimates(x, x, own, d, self.config.bandwidths), d, n)
         keys, values, d_token = [], [], d.repeat_interleave(n)
         for block in self.blocks:
             q, k, value = (part.view(B, n, *part.shape[1:]).transpose(1, 2) for part in block.before(s, v, d_token))
@@ -186,28 +201,28 @@ class VectorNetwork(nn.Module):
         B, m, _ = y.shape
         x, d, n = context.x, context.d, context.x.shape[1]
         own = torch.full((B, m), -1, device=y.device) if own is None else own
-        f = kernel_features(y, x, own, d, self.config.bandwidths)
-        s, v = self._tokens(y, f, d, n)
+        kernels = kernel_estimates(y, x, own, d, self.config.bandwidths)
+        s, v = self._tokens(y, kernels, d, n)
         d_token = d.repeat_interleave(m)
         for block, k, value in zip(self.blocks, context.keys, context.values, strict=True):
             q = block.before(s, v, d_token)[0].view(B, m, self.config.heads, -1).transpose(1, 2)
             s, v = block.after(s, v, attend(q, k, value), d_token)
-        return self._heads(s, v, y, f, d)
+        return self._heads(s, v, y, kernels, d)
 
-    def train_forward(self, x: Tensor, y: Tensor, f: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
+    def train_forward(self, x: Tensor, y: Tensor, kernels: Kernels, d: Tensor) -> tuple[Tensor, Tensor]:
         """Both outputs at samples and queries together, (B, n + m) and (B, n + m, D), as `forward` gives them.
 
-        f (B, n + m, K) are their features. One pass over one length of tokens, whatever n is, so that it compiles once.
+        `kernels` are those of both. One pass over one length of tokens, whatever n is, so that it compiles once.
         """
         B, n, _ = x.shape
         xy = torch.cat([x, y], dim=1)
-        s, v = self._tokens(xy, f, d, n)
+        s, v = self._tokens(xy, kernels, d, n)
         d_token = d.repeat_interleave(xy.shape[1])
         for block in self.blocks:
             q, k, value = (part.view(B, -1, *part.shape[1:]).transpose(1, 2) for part in block.before(s, v, d_token))
             carried = attend(q, with_null(k[:, :, :n], block.null_key), with_null(value[:, :, :n]))
             s, v = block.after(s, v, carried, d_token)
-        return self._heads(s, v, xy, f, d)
+        return self._heads(s, v, xy, kernels, d)
 
 
 def with_null(heads: Tensor, key: Tensor | None = None) -> Tensor:

@@ -3,9 +3,9 @@
 Every step draws fresh mixtures and has their exact log-density and score for targets, at the samples themselves, at
 fresh draws and, a quarter of the queries, at fresh draws moved away (so that tails and outliers are seen):
 
-    loss = 2 mean e_T^2/d + mean |e_S|^2 / mean |s|^2        per set, in whitened coordinates, e the errors
+    loss = 3 mean h(e_T^2/d) + mean |e_S|^2 / mean |s|^2        per set, in whitened coordinates, e the errors
 
-where a query far out in the tail weighs less. Muon for the matrices, AdamW for the rest, the rate falling to zero
+with h(u) = 2 sqrt(1 + u) - 2, which bounds what an outlier pulls, and less weight for a query far out in the tail. Muon for the matrices, AdamW for the rest, the rate falling to zero
 linearly in wall-clock time, weights averaged.
 """
 
@@ -14,9 +14,11 @@ import csv
 import itertools
 import math
 import random
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +28,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from molscore.vectors.checkpoint import load_network, save_network
 from molscore.vectors.mixtures import Mixtures, broad, published
-from molscore.vectors.network import VectorConfig, VectorNetwork, kernel_features
+from molscore.vectors.network import Block, VectorConfig, VectorNetwork, kernel_estimates
 from molscore.vectors.whitening import Whitening
 
 __all__ = ["Batch", "Losses", "draw", "losses", "main"]
@@ -50,7 +52,7 @@ class Batch(NamedTuple):
 class Losses(NamedTuple):
     """Of each set, (B,): the errors that are minimised, and the same over fresh draws alone, without weights."""
 
-    density: Tensor  # mean e_T^2 / d
+    density: Tensor  # mean h(e_T^2 / d)
     score: Tensor  # mean |e_S|^2 / mean |s|^2
     fresh_density: Tensor  # mean e_T^2, nats^2
     fresh_score: Tensor
@@ -90,14 +92,14 @@ def losses(network: VectorNetwork, batch: Batch) -> Losses:
     own = torch.where(own < n, own, -1).expand(B, n + m)
     with torch.no_grad():
         xy = torch.cat([batch.x, batch.y], dim=1)
-        f = kernel_features(xy, batch.x, own, batch.d, network.config.bandwidths)
+        kernels = kernel_estimates(xy, batch.x, own, batch.d, network.config.bandwidths)
     with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=batch.x.is_cuda):
-        T, S = network.train_forward(batch.x, batch.y, f, batch.d)
+        T, S = network.train_forward(batch.x, batch.y, kernels, batch.d)
     e_T, w = (T.float() - batch.log_density).square(), batch.weight
     e_S, size = (S.float() - batch.score).square().sum(-1), batch.score.square().sum(-1)
     fresh = batch.fresh
     return Losses(
-        (w * e_T).mean(1) / batch.d,
+        (w * (2 * (1 + e_T / batch.d[:, None]).sqrt() - 2)).mean(1),
         (w * e_S).mean(1) / (w * size).mean(1),
         e_T[:, fresh].detach().mean(1),
         (e_S[:, fresh].mean(1) / size[:, fresh].mean(1)).detach(),
@@ -106,7 +108,7 @@ def losses(network: VectorNetwork, batch: Batch) -> Losses:
 
 def optimisers(network: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the blocks and AdamW for the rest."""
-    matrices = [p for p in network.blocks.parameters() if p.ndim == 2 and min(p.shape) > 8]
+    matrices = [p for p in network.blocks.parameters() if p.ndim == 2 and min(p.shape) > network.config.vectors]
     chosen = {id(p) for p in matrices}
     rest = [p for p in network.parameters() if id(p) not in chosen]
     return [
@@ -115,25 +117,40 @@ def optimisers(network: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
     ]
 
 
-def compile_blocks(network: VectorNetwork, warm_up: Iterator[None]) -> None:
-    """Fuse what the blocks do token by token; where the compiler fails, leave them as they are."""
+def compiled(network: VectorNetwork, step: Callable[[], None], patience: int = 120) -> None:
+    """Fuse what the blocks do token by token, and take a `step`; where that fails or takes too long, undo it.
+
+    Two pieces of code of one shape, whatever the number of samples: see `VectorNetwork.train_forward`.
+    """
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError(f"not compiled within {patience} s")
+
+    before, after = torch.compile(Block.before), torch.compile(Block.after)
+    for block in network.blocks:
+        block.before, block.after = partial(before, block), partial(after, block)
+    old = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(patience)
     try:
-        for block in network.blocks:
-            block.before, block.after = torch.compile(block.before), torch.compile(block.after)
-        next(warm_up)
+        step()
     except Exception as error:  # the compiler raises many kinds
-        print(f"not compiled: {type(error).__name__}: {str(error).splitlines()[0][:200]}", flush=True)
+        print(f"not compiled: {type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}", flush=True)
         for block in network.blocks:
-            block.__dict__.pop("before", None)
-            block.__dict__.pop("after", None)
+            del block.before, block.after
+        network.zero_grad(set_to_none=True)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, old)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m molscore.vectors.train", description=__doc__.splitlines()[0])
-    parser.add_argument("--dims", type=int, nargs="+", required=True, help="dimensions; one given twice is drawn twice as often")
+    parser.add_argument(
+        "--dims", type=int, nargs="+", required=True, help="dimensions; one given twice is drawn twice as often"
+    )
     parser.add_argument("--rows", type=int, nargs="+", default=[256, 512, 1024, 2048], help="numbers of samples")
-    parser.add_argument("--tokens", type=int, default=98304, help="samples and queries in a step, all sets together")
+    parser.add_argument("--tokens", type=int, default=49152, help="samples and queries in a step, all sets together")
     parser.add_argument("--seconds", type=float, default=400.0, help="wall-clock time from start to end")
     parser.add_argument("--steps", type=int, default=10**9, help="stop after so many steps, if that is sooner")
     parser.add_argument("--out", type=Path, required=True, help="model.safetensors and log.csv are written here")
@@ -168,7 +185,9 @@ def main(argv: list[str] | None = None) -> None:
             batch = draw(options.dims, n, m, B, D, device)
         with sdpa_kernel(KERNELS):
             loss = losses(network, batch)
-            (2 * loss.density + loss.score).mean().backward()
+            (3 * loss.density + loss.score).mean().backward()
+        for p in network.parameters():
+            p.grad.nan_to_num_(0.0, 0.0, 0.0)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         left = max(0.0, 1 - (time.monotonic() - start) / options.seconds)
         factor = min((index + 1) / 100, left, (options.steps - index) / max(1, options.steps))
@@ -184,27 +203,27 @@ def main(argv: list[str] | None = None) -> None:
             figures = torch.stack([(loss.fresh_density / batch.d)[which].mean(), loss.fresh_score[which].mean()])
             sums.setdefault(name, []).append(figures)
 
-    def steps() -> Iterator[int]:
-        for index, n in zip(itertools.count(), itertools.cycle(options.rows)):
-            yield index
-            step(index, n)
-
     def save(index: int) -> None:
         seconds = round(time.monotonic() - start)
-        info = {"dims": options.dims, "rows": options.rows, "steps": index, "seconds": seconds, "tokens": options.tokens}
+        info = {
+            "dims": options.dims,
+            "rows": options.rows,
+            "steps": index,
+            "seconds": seconds,
+            "tokens": options.tokens,
+        }
         save_network(target, network.config, average, info | {"device": str(device), "torch": torch.__version__})
 
     options.out.mkdir(parents=True, exist_ok=True)
-    running = steps()
-    next(running)
     if not options.no_compile:
-        compile_blocks(network, running)
+        compiled(network, lambda: step(0, options.rows[0]))
     with (options.out / "log.csv").open("a", newline="", buffering=1) as file:
         log = csv.writer(file)
         log.writerow(["step", "seconds", "published_density", "published_score", "broad_density", "broad_score"])
         saved = noted = time.monotonic()
         print(f"{sum(p.numel() for p in network.parameters()):,} parameters; {asdict(network.config)}", flush=True)
-        for index in running:
+        for index, n in zip(itertools.count(), itertools.cycle(options.rows), strict=False):
+            step(index, n)
             if index % 10 == 0 and device.type == "cuda":
                 torch.cuda.synchronize()
             now = time.monotonic()
@@ -218,7 +237,7 @@ def main(argv: list[str] | None = None) -> None:
             if now - saved > 60:
                 save(index)
                 saved = now
-            if now - start > options.seconds or index >= options.steps:
+            if now - start > options.seconds or index + 1 >= options.steps:
                 break
     save(index)
     print(f"done: {index} steps in {time.monotonic() - start:.0f} s", flush=True)

@@ -41,7 +41,9 @@ class Whitening(NamedTuple):
 
     def score(self, score: Tensor) -> Tensor:
         """A score in whitened coordinates (B, m, D) -> in those of the data."""
-        return torch.linalg.solve_triangular(self.root.transpose(1, 2), score.transpose(1, 2), upper=True).transpose(1, 2)
+        return torch.linalg.solve_triangular(self.root.transpose(1, 2), score.transpose(1, 2), upper=True).transpose(
+            1, 2
+        )
 
     def whitened_score(self, score: Tensor) -> Tensor:
         """The inverse of `score`."""
