@@ -196,7 +196,7 @@ class VectorNetwork(nn.Module):
     def forward(self, y: Tensor, context: Context, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Log-density (B, m) in nats and score (B, m, D) at whitened queries y (B, m, D).
 
-        `own` (B, m) is the row of the samples that a query is itself, -1 for none: that row is then left out of its KDE.
+        `own` (B, m) is the row of the samples that a query is itself, left out of its own KDE; -1 for none.
         """
         B, m, _ = y.shape
         x, d, n = context.x, context.d, context.x.shape[1]

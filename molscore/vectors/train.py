@@ -5,8 +5,8 @@ fresh draws and, a quarter of the queries, at fresh draws moved away (so that ta
 
     loss = 3 mean h(e_T^2/d) + mean |e_S|^2 / mean |s|^2        per set, in whitened coordinates, e the errors
 
-with h(u) = 2 sqrt(1 + u) - 2, which bounds what an outlier pulls, and less weight for a query far out in the tail. Muon for the matrices, AdamW for the rest, the rate falling to zero
-linearly in wall-clock time, weights averaged.
+with h(u) = 2 sqrt(1 + u) - 2, which bounds what an outlier pulls, and less weight for a query far out in the tail.
+Muon for the matrices, AdamW for the rest, the rate falling to zero linearly in wall-clock time, weights averaged.
 """
 
 import argparse

@@ -22,7 +22,7 @@ class Whitening(NamedTuple):
 
     @classmethod
     def of(cls, x: Tensor, live: Tensor | None = None) -> "Whitening":
-        """Of samples x (B, n, D), n > D. `live` (B, D) is one where a dimension is real and zero where it is padding."""
+        """Of samples x (B, n, D), n > D. `live` (B, D) is one in a real dimension and zero in padding."""
         mean = x.mean(1, keepdim=True)
         centred = x - mean
         covariance = centred.transpose(1, 2) @ centred / x.shape[1]
