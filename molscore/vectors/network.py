@@ -40,7 +40,7 @@ class VectorConfig:
     heads: int = 8
     layers: int = 6
     ratio: int = 4  # width of the feed-forward layer over `dim`
-    bandwidths: tuple[float, ...] = (1.4, 1.0, 0.7, 0.5, 0.35)  # of Silverman's rule, falling by a factor near sqrt 2
+    bandwidths: tuple[float, ...] = (2.8, 2.0, 1.4, 1.0, 0.7, 0.5, 0.35)  # of Silverman's rule
     max_dim: int = 4  # largest d it is trained for
     max_rows: int = 2048  # most samples it is trained for
 
