@@ -10,13 +10,14 @@ Vectors live in R^d and weights mix their channels only. So the network is equiv
 with whitening makes it equivariant under every affine map, and one set of weights serves any d: a vector of d
 coordinates padded with zeros gives the same numbers. Heads, from the last tokens of the queries:
 
-    log p = ln N(y; 0, 1) + sum_k w_k(s) ( ln KDE_k(y) - ln N(y; 0, 1) ) + sqrt(d) r(s)
-    score = sum_k u_k(s) grad ln KDE_k(y) + sum_c g_c(s) v_c
+    log p = ln N(y; 0, 1) + sum_k w_k(s) ( ln p_k(y) - ln N(y; 0, 1) ) + sqrt(d) r(s)
+    score = sum_k u_k(s) score_k(y) + sum_c g_c(s) v_c
 
-with Gaussian kernels of some bandwidths h_k: the network starts as a KDE and learns what is better.
+with p_k kernel density estimates and local Gaussians of some bandwidths (`kernel_estimates`): the network starts as one
+of them and learns what is better.
 
 Sources: Ilin, Sushko, Krishna, DiScoFormer, arXiv 2511.05924 (whitening, cross-attention to the samples, two heads; its
-theory has softmax attention as a KDE whose normaliser must be read out, which KDE_k does). Vectors in the
+theory has softmax attention as a KDE whose normaliser must be read out, which p_k does). Vectors in the
 tokens, in place of random rotations in training, are this package's: `molscore.nn.attention` has them in R^3.
 """
 
@@ -41,8 +42,12 @@ class VectorConfig:
     layers: int = 6
     ratio: int = 4  # width of the feed-forward layer over `dim`
     bandwidths: tuple[float, ...] = (2.8, 2.0, 1.4, 1.0, 0.7, 0.5, 0.35)  # of Silverman's rule
+    local: int = 4  # of them with a local Gaussian
     max_dim: int = 4  # largest d it is trained for
     max_rows: int = 2048  # most samples it is trained for
+
+
+PRIOR = 2.0  # samples
 
 
 class Context(NamedTuple):
@@ -60,41 +65,71 @@ def log_normal(y: Tensor, d: Tensor) -> Tensor:
 
 
 class Kernels(NamedTuple):
-    """What kernel density estimates of K bandwidths say at m queries."""
+    """What estimates by K + L kernels say at m queries: K kernel density estimates, then L local Gaussians."""
 
-    f: Tensor  # (B, m, K) (ln KDE - ln N(y; 0, 1)) / d
-    shifts: Tensor  # (B, m, D, K) (local mean - y) / h
-    scores: Tensor  # (B, m, D, K) (local mean - y) / h^2, the gradient of ln KDE
+    f: Tensor  # (B, m, K + L) (ln p - ln N(y; 0, 1)) / d
+    scores: Tensor  # (B, m, D, K + L), the gradient of ln p
+    widths: Tensor  # (B, K + L), their bandwidths h
+    samples: Tensor  # (B, m, K), ln of the effective number of samples within a kernel
 
 
-def kernel_estimates(y: Tensor, x: Tensor, own: Tensor, d: Tensor, bandwidths: tuple[float, ...]) -> Kernels:
-    """Kernel density estimates from samples x (B, n, D) at queries y (B, m, D).
+def kernel_estimates(
+    y: Tensor, x: Tensor, own: Tensor, d: Tensor, bandwidths: tuple[float, ...], local: int
+) -> Kernels:
+    """Estimates from samples x (B, n, D) at queries y (B, m, D).
+
+    With weights k_j = exp(-|y - x_j|^2/2h^2), their mean m and covariance C of the samples, u = m - y:
+
+        kernel density    ln p_h(y) = ln mean_j N(y; x_j, h^2),                  score u / h^2
+        local Gaussian    ln p(y) = ln p_h + ln det(h^2 C^-1) / 2 - u.C^-1 u / 2,    score C^-1 u
+
+    The second takes the kernel's blur off, exactly where p is a Gaussian as far as the kernel sees (local likelihood:
+    Hjort and Jones 1996, doi 10.1214/aos/1032298288; Loader 1996). C is drawn towards h^2, its value where p is flat, by
+    the weight of `PRIOR` samples.
 
     Args:
         y: (B, m, D) queries.
         x: (B, n, D) samples.
-        own: (B, m) the row of x that the query is itself, left out of its own KDE; -1 for none.
+        own: (B, m) the row of x that the query is itself, left out of its own estimates; -1 for none.
         d: (B,) dimensions.
         bandwidths: shares of Silverman's (4/(d + 2)/n)^(1/(d + 4)).
+        local: for how many of them, from the first, there is a local Gaussian.
     """
-    n = x.shape[1]
+    B, n, D = x.shape
     squares = y.square().sum(-1)[:, :, None] + x.square().sum(-1)[:, None] - 2 * y @ x.transpose(1, 2)
     itself = own[:, :, None] == torch.arange(n, device=y.device)
     squares = squares.clamp_min(0).masked_fill(itself, math.inf)
     nearest = squares.amin(-1)
     log_others = torch.log(n - (own >= 0).to(y.dtype))
-    silverman = (4 / (d + 2) / n) ** (1 / (d + 4))
+    widths = (4 / (d + 2) / n) ** (1 / (d + 4)) * torch.tensor(bandwidths, dtype=y.dtype, device=y.device)[:, None]
     log_base, d = log_normal(y, d), d[:, None]
-    f, shifts, scores = [], [], []
-    for share in bandwidths:
-        h = share * silverman[:, None]
+    flat = (torch.arange(D, device=y.device) >= d).to(y.dtype)  # padding, (B, D)
+    products = (x[..., :, None] * x[..., None, :]).flatten(2) if local else x[..., :0]
+    log_p, scores, samples, fits = [], [], [], []
+    for index, h in enumerate(widths[..., None]):  # h (B, 1)
         kernel = torch.exp((nearest[..., None] - squares) / (2 * h.square())[..., None])
         mass = kernel.sum(-1)
+        size = mass.square() / kernel.square().sum(-1)
+        mean = kernel @ x / mass[..., None]
+        u = mean - y
         log_kde = mass.log() - nearest / (2 * h.square()) - log_others - d * (h.log() + math.log(2 * math.pi) / 2)
-        f.append((log_kde - log_base) / d)
-        shifts.append((kernel @ x / mass[..., None] - y) / h[..., None])
-        scores.append(shifts[-1] / h[..., None])
-    return Kernels(torch.stack(f, dim=-1), torch.stack(shifts, dim=-1), torch.stack(scores, dim=-1))
+        log_p.append(log_kde)
+        scores.append(u / h.square()[..., None])
+        samples.append(size.log())
+        if index < local:
+            C = (kernel @ products / mass[..., None]).unflatten(-1, (D, D)) - mean[..., :, None] * mean[..., None, :]
+            C = C / h.square()[..., None, None]  # in units of h^2
+            ridge = torch.diag_embed(PRIOR + size[..., None] * flat[:, None])  # padding has a C of one
+            C = (size[..., None, None] * C + ridge) / (size + PRIOR)[..., None, None]
+            root = torch.linalg.cholesky_ex(C).L
+            z = torch.linalg.solve_triangular(root, (u / h[..., None])[..., None], upper=False)
+            pull = torch.linalg.solve_triangular(root.transpose(-1, -2), z, upper=True)[..., 0] / h[..., None]
+            log_det = root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+            fits.append((log_kde - log_det - z.square().sum((-1, -2)) / 2, pull))
+    log_p, scores = log_p + [fit[0] for fit in fits], scores + [fit[1] for fit in fits]
+    f = (torch.stack(log_p, dim=-1) - log_base[..., None]) / d[..., None]
+    widths = torch.cat([widths, widths[:local]]).T
+    return Kernels(f, torch.stack(scores, dim=-1), widths, torch.stack(samples, dim=-1))
 
 
 class Block(nn.Module):
@@ -149,16 +184,20 @@ class VectorNetwork(nn.Module):
     def __init__(self, config: VectorConfig) -> None:
         super().__init__()
         self.config = config
-        dim, V, K = config.dim, config.vectors, len(config.bandwidths)
-        self.tokenizer = nn.Sequential(nn.Linear(K + 3, dim), nn.GELU(), nn.Linear(dim, dim))
-        self.channels = nn.Linear(K + 1, V, bias=False)
+        dim, V, K, L = config.dim, config.vectors, len(config.bandwidths), config.local
+        self.tokenizer = nn.Sequential(nn.Linear(2 * K + L + 3, dim), nn.GELU(), nn.Linear(dim, dim))
+        self.channels = nn.Linear(K + L + 1, V, bias=False)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.density_head = nn.Linear(dim, K + 1)
-        self.score_head = nn.Linear(dim, K + V)
+        self.density_head = nn.Linear(dim, K + L + 1)
+        self.score_head = nn.Linear(dim, K + L + V)
         for head in (self.density_head, self.score_head):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)
-            head.bias.data[K // 2] = 1.0
+            head.bias.data[K + L - 1 if L else K // 2] = 1.0
+
+    def estimates(self, y: Tensor, x: Tensor, own: Tensor, d: Tensor) -> Kernels:
+        """`kernel_estimates` of this network's bandwidths."""
+        return kernel_estimates(y, x, own, d, self.config.bandwidths, self.config.local)
 
     def _tokens(self, y: Tensor, kernels: Kernels, d: Tensor, n: int) -> tuple[Tensor, Tensor]:
         """Whitened y (B, m, D) among n samples -> scalars (B*m, dim), vectors (B*m, D, V)."""
@@ -166,8 +205,10 @@ class VectorNetwork(nn.Module):
         log_n = math.log(min(n, self.config.max_rows)) / 4 - 1.5
         of_set = torch.stack([torch.full_like(d, log_n), d.log() / 2], dim=-1)[:, None].expand(B, m, 2)
         radius = y.square().sum(-1, keepdim=True) / d[:, None, None]
-        s = self.tokenizer(torch.cat([torch.asinh(kernels.f), torch.asinh(radius), of_set], dim=-1))
-        v = self.channels(torch.cat([y[..., None], kernels.shifts], dim=-1))
+        s = self.tokenizer(
+            torch.cat([torch.asinh(kernels.f), kernels.samples / 4 - 1, torch.asinh(radius), of_set], -1)
+        )
+        v = self.channels(torch.cat([y[..., None], kernels.scores * kernels.widths[:, None, None]], dim=-1))
         return s.flatten(0, 1), v.flatten(0, 1)
 
     def _heads(self, s: Tensor, v: Tensor, y: Tensor, kernels: Kernels, d: Tensor) -> tuple[Tensor, Tensor]:
@@ -183,7 +224,7 @@ class VectorNetwork(nn.Module):
         """Read samples x (B, n, D), whitened; d (B,) their dimensions."""
         B, n, _ = x.shape
         own = torch.arange(n, device=x.device).expand(B, n)
-        s, v = self._tokens(x, kernel_estimates(x, x, own, d, self.config.bandwidths), d, n)
+        s, v = self._tokens(x, self.estimates(x, x, own, d), d, n)
         keys, values, d_token = [], [], d.repeat_interleave(n)
         for block in self.blocks:
             q, k, value = (part.view(B, n, *part.shape[1:]).transpose(1, 2) for part in block.before(s, v, d_token))
@@ -201,7 +242,7 @@ class VectorNetwork(nn.Module):
         B, m, _ = y.shape
         x, d, n = context.x, context.d, context.x.shape[1]
         own = torch.full((B, m), -1, device=y.device) if own is None else own
-        kernels = kernel_estimates(y, x, own, d, self.config.bandwidths)
+        kernels = self.estimates(y, x, own, d)
         s, v = self._tokens(y, kernels, d, n)
         d_token = d.repeat_interleave(m)
         for block, k, value in zip(self.blocks, context.keys, context.values, strict=True):

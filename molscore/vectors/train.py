@@ -28,12 +28,13 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from molscore.vectors.checkpoint import load_network, save_network
 from molscore.vectors.mixtures import Mixtures, broad, published
-from molscore.vectors.network import Block, VectorConfig, VectorNetwork, kernel_estimates
+from molscore.vectors.network import Block, VectorConfig, VectorNetwork
 from molscore.vectors.whitening import Whitening
 
 __all__ = ["Batch", "Losses", "draw", "losses", "main"]
 
 OUTSIDE = 0.25  # share of the queries that are moved away from the distribution
+SIZES = ("dim", "vectors", "heads", "layers", "ratio", "local")
 KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
@@ -92,7 +93,7 @@ def losses(network: VectorNetwork, batch: Batch) -> Losses:
     own = torch.where(own < n, own, -1).expand(B, n + m)
     with torch.no_grad():
         xy = torch.cat([batch.x, batch.y], dim=1)
-        kernels = kernel_estimates(xy, batch.x, own, batch.d, network.config.bandwidths)
+        kernels = network.estimates(xy, batch.x, own, batch.d)
     with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=batch.x.is_cuda):
         T, S = network.train_forward(batch.x, batch.y, kernels, batch.d)
     e_T, w = (T.float() - batch.log_density).square(), batch.weight
@@ -159,7 +160,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rate", type=float, default=1.0, help="factor on the learning rates")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
-    for size in ("dim", "vectors", "heads", "layers", "ratio"):
+    for size in SIZES:
         parser.add_argument(f"--{size}", type=int, default=getattr(VectorConfig, size))
     options = parser.parse_args(argv)
     start = time.monotonic()
@@ -167,7 +168,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.manual_seed(options.seed)
     torch.set_flush_denormal(True)
     device, D = torch.device(options.device), max(options.dims)
-    sizes = {size: getattr(options, size) for size in ("dim", "vectors", "heads", "layers", "ratio")}
+    sizes = {size: getattr(options, size) for size in SIZES}
     network = VectorNetwork(VectorConfig(**sizes, max_dim=D, max_rows=max(options.rows)))
     target = options.out / "model.safetensors"
     if options.resume and target.is_file():
