@@ -34,7 +34,7 @@ from molscore.vectors.whitening import Whitening
 __all__ = ["Batch", "Losses", "draw", "losses", "main"]
 
 OUTSIDE = 0.25  # share of the queries that are moved away from the distribution
-SIZES = ("dim", "vectors", "heads", "layers", "ratio", "local")
+SIZES = ("dim", "vectors", "heads", "layers", "ratio", "local", "clusters")
 KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
@@ -93,9 +93,9 @@ def losses(network: VectorNetwork, batch: Batch) -> Losses:
     own = torch.where(own < n, own, -1).expand(B, n + m)
     with torch.no_grad():
         xy = torch.cat([batch.x, batch.y], dim=1)
-        kernels = network.estimates(xy, batch.x, own, batch.d)
+        estimates = network.estimates(xy, batch.x, own, batch.d)
     with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=batch.x.is_cuda):
-        T, S = network.train_forward(batch.x, batch.y, kernels, batch.d)
+        T, S = network.train_forward(batch.x, batch.y, estimates, batch.d)
     e_T, w = (T.float() - batch.log_density).square(), batch.weight
     e_S, size = (S.float() - batch.score).square().sum(-1), batch.score.square().sum(-1)
     fresh = batch.fresh
