@@ -230,7 +230,7 @@ class VectorNetwork(nn.Module):
         for head in (self.density_head, self.score_head):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)
-            head.bias.data[E - config.clusters - 1] = 1.0  # the network starts as one of the simple estimates
+            head.bias.data[min(E - config.clusters + 1, E - 1)] = 1.0  # the network starts as a Gaussian of the cluster
 
     def estimates(self, y: Tensor, x: Tensor, own: Tensor, d: Tensor, means: Tensor | None = None) -> Estimates:
         """`simple_estimates` of this network's kind."""
