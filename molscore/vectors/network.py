@@ -246,7 +246,7 @@ class VectorNetwork(nn.Module):
             torch.cat([torch.asinh(estimates.f), estimates.samples / 4 - 1, torch.asinh(radius), of_set], -1)
         )
         v = self.channels(torch.cat([y[..., None], estimates.scores * estimates.widths[:, None, None]], dim=-1))
-        return s.flatten(0, 1), v.flatten(0, 1)
+        return s.flatten(0, 1).to(y.dtype), v.flatten(0, 1).to(y.dtype)  # streams keep their precision under autocast
 
     def _heads(self, s: Tensor, v: Tensor, y: Tensor, estimates: Estimates, d: Tensor) -> tuple[Tensor, Tensor]:
         B, m, D = y.shape
