@@ -157,15 +157,16 @@ def simple_estimates(
 
 def _squares(y: Tensor, x: Tensor) -> Tensor:
     """|y_i - x_j|^2 of (B, m, D) and (B, n, D), (B, m, n)."""
-    squares = y.square().sum(-1)[:, :, None] + x.square().sum(-1)[:, None] - 2 * y @ x.transpose(1, 2)
-    return squares.clamp_min(0)
+    ends = y.square().sum(-1)[:, :, None] + x.square().sum(-1)[:, None]
+    return torch.baddbmm(ends, y, x.transpose(1, 2), alpha=-2).clamp_min_(0)
 
 
 def _weights(squares: Tensor, nearest: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Weights k (B, m, n), the nearest sample's being one, their sum (B, m) and their effective number (B, m)."""
-    kernel = torch.exp((nearest[..., None] - squares) / (2 * h.square())[..., None])
+    # in place, as fresh memory of this size costs more than the arithmetic
+    kernel = (nearest[..., None] - squares).mul_((0.5 / h.square())[..., None]).exp_()
     mass = kernel.sum(-1)
-    return kernel, mass, mass.square() / kernel.square().sum(-1)
+    return kernel, mass, (mass / torch.linalg.vector_norm(kernel, dim=-1)).square()
 
 
 class Block(nn.Module):

@@ -158,7 +158,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--resume", action="store_true", help="start from the weights in --out")
     parser.add_argument("--rate", type=float, default=1.0, help="factor on the learning rates")
-    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--compile", action="store_true", help="for a GPU: fuse kernels, pad every set to the largest d")
     parser.add_argument("--seed", type=int, default=0)
     for size in SIZES:
         parser.add_argument(f"--{size}", type=int, default=getattr(VectorConfig, size))
@@ -181,9 +181,11 @@ def main(argv: list[str] | None = None) -> None:
 
     def step(index: int, n: int) -> None:
         m = n // 2
-        B = max(2, options.tokens // (n + m))
+        B = max(1, options.tokens // (n + m))
+        # of one shape for the compiler, padded; else each step of one number of dimensions
+        dims = options.dims if options.compile else [random.choice(options.dims)]
         with torch.no_grad():
-            batch = draw(options.dims, n, m, B, D, device)
+            batch = draw(dims, n, m, B, max(dims), device)
         with sdpa_kernel(KERNELS):
             loss = losses(network, batch)
             (3 * loss.density + loss.score).mean().backward()
@@ -200,7 +202,7 @@ def main(argv: list[str] | None = None) -> None:
         beta = min(0.998, (1 + index) / (10 + index))
         torch._foreach_lerp_(list(average.values()), [p.detach() for p in network.parameters()], 1 - beta)
         half = (B + 1) // 2
-        for name, which in (("published", slice(0, half)), ("broad", slice(half, B))):
+        for name, which in (("published", slice(0, half)), ("broad", slice(half, B)))[: min(B, 2)]:
             figures = torch.stack([(loss.fresh_density / batch.d)[which].mean(), loss.fresh_score[which].mean()])
             sums.setdefault(name, []).append(figures)
 
@@ -216,7 +218,7 @@ def main(argv: list[str] | None = None) -> None:
         save_network(target, network.config, average, info | {"device": str(device), "torch": torch.__version__})
 
     options.out.mkdir(parents=True, exist_ok=True)
-    if not options.no_compile:
+    if options.compile:
         compiled(network, lambda: step(0, options.rows[0]))
     with (options.out / "log.csv").open("a", newline="", buffering=1) as file:
         log = csv.writer(file)

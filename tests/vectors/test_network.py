@@ -127,7 +127,7 @@ def test_training_targets_are_the_truth_in_whitened_coordinates() -> None:
 
 def test_training_writes_a_model_that_loads_and_goes_on(tmp_path) -> None:
     sizes = ["--dim", "32", "--vectors", "8", "--heads", "4", "--layers", "1"]
-    arguments = ["--dims", "2", "--rows", "32", "--tokens", "96", "--steps", "2", "--no-compile", "--device", "cpu"]
+    arguments = ["--dims", "2", "--rows", "32", "--tokens", "96", "--steps", "2", "--device", "cpu"]
     main([*arguments, *sizes, "--out", str(tmp_path)])
     first, info = load_network(tmp_path / "model.safetensors")
     assert info["dims"] == [2]
