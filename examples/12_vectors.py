@@ -1,7 +1,7 @@
 """Applicability domain: are new molecules like those a model was trained on? A density of descriptors answers in nats.
 
 It needs scikit-learn: pip install scikit-learn. A file with one SMILES a line takes the place of the training set:
-python examples/11_vectors.py [MODEL] [TRAINING.smi]
+python examples/12_vectors.py [MODEL] [TRAINING.smi]
 """
 
 import sys
