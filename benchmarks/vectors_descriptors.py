@@ -1,9 +1,9 @@
 """Density of real descriptors: which estimator gives held-out molecules most probability, and tells others best apart?
 
-    python benchmarks/vectors_descriptors.py TRAINING.csv TEST.csv NAME=OUTSIDE.csv ...
+    python -m benchmarks.vectors_descriptors TRAINING.csv TEST.csv NAME=OUTSIDE.csv ...
 
 Files with a column `smiles`. Every estimator sees the same standardised descriptors of the training molecules. Result:
-results/vectors_descriptors.json.
+results/vectors/4_descriptors.json.
 """
 
 import argparse
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from machine import describe
 from rdkit import Chem, RDLogger
 from rdkit.Chem import Crippen, Descriptors, GraphDescriptors, rdMolDescriptors
 from sklearn.metrics import roc_auc_score
@@ -21,9 +20,10 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KernelDensity
 
+from benchmarks.machine import describe
 from molscore.vectors import DiScoFormerDensity
 
-RESULT = Path(__file__).parent / "results" / "vectors_descriptors.json"
+RESULT = Path(__file__).parent / "results" / "vectors" / "4_descriptors.json"
 DESCRIPTORS = (
     Crippen.MolLogP,
     Crippen.MolMR,
@@ -94,7 +94,7 @@ def main() -> None:
         "columns": ["method", "held-out log-density, nats a molecule", *columns],
         "rows": rows,
         "machine": describe(),
-        "command": "python benchmarks/vectors_descriptors.py "
+        "command": "python -m benchmarks.vectors_descriptors "
         + " ".join(["qm9_train.csv", "qm9_test.csv", *(f'"{name}"=FILE' for name in outside)]),
         "note": f"Ten RDKit descriptors; {len(X):,} training and {len(held_out):,} held-out molecules, "
         + ", ".join(f"{len(others):,} {name}" for name, others in outside.items())

@@ -61,7 +61,7 @@ class DiScoFormerDensity(BaseEstimator):
         self,
         *,
         max_rows: int | None = None,
-        n_importance: int = 4096,
+        n_importance: int = 2048,
         adapt_steps: int = 0,
         model: str | PathLike[str] | None = None,
         device: str | None = None,

@@ -158,7 +158,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--resume", action="store_true", help="start from the weights in --out")
     parser.add_argument("--rate", type=float, default=1.0, help="factor on the learning rates")
-    parser.add_argument("--compile", action="store_true", help="for a GPU: fuse kernels, pad every set to the largest d")
+    parser.add_argument("--compile", action="store_true", help="for GPUs: fuse kernels, pad all sets to the largest d")
     parser.add_argument("--seed", type=int, default=0)
     for size in SIZES:
         parser.add_argument(f"--{size}", type=int, default=getattr(VectorConfig, size))
