@@ -18,6 +18,7 @@ PAGES = {
     "docs/density_figures.md": "density",
     "docs/generation_figures.md": "generation",
     "docs/ranking_figures.md": "ranking",
+    "docs/vectors.md": "vectors",
 }
 
 

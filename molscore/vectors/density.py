@@ -1,0 +1,205 @@
+"""`DiScoFormerDensity`: density and its gradient from samples in one pass of a trained network, nothing to tune."""
+
+import warnings
+from functools import lru_cache
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from molscore.errors import InputError
+from molscore.vectors.adaptation import adapted
+from molscore.vectors.checkpoint import load_network
+from molscore.vectors.network import VectorNetwork
+from molscore.vectors.normalisation import Proposal, best_mixture, normaliser
+from molscore.vectors.whitening import Whitening
+
+__all__ = ["DiScoFormerDensity"]
+
+BUNDLED = Path(__file__).resolve().parents[1] / "models" / "vectors"
+CHUNK = 2**21  # pairs of query and sample at a time: some hundred MB
+TRUSTED = 100.0  # effective samples below which an importance-sampled integral is not believed
+
+
+class DiScoFormerDensity(BaseEstimator):
+    """Density estimator with the interface of `sklearn.neighbors.KernelDensity`, and the gradient of its logarithm.
+
+    `fit` trains nothing: a network that was trained once on random Gaussian mixtures reads the rows. It is equivariant
+    under every invertible affine map of the data, so columns need no scaling. 1 to 100 columns, more rows than columns;
+    reduce wider data before (`make_pipeline(PCA(50), DiScoFormerDensity())` is a density of the 50 components).
+    A query that is itself a row of the fit is judged by the other rows, as in leave-one-out.
+
+    Args:
+        max_rows: rows that the network reads, drawn at random if there are more; None is as many as it was trained on.
+        n_importance: draws for the integral that the density is divided by; 0 leaves it as the network gives it.
+        adapt_steps: steps of test-time adaptation, which bring gradient and density to agree; see `.adaptation`.
+        model: a file that `python -m molscore.vectors.train` wrote; None is the bundled one for the number of columns.
+        device: a torch device; None is the GPU if there is one.
+        random_state: of the rows drawn and the importance sampling.
+
+    Attributes:
+        log_normaliser_: ln of the integral of the network's density, nats; subtracted if `normalised_`.
+        log_normaliser_error_: its standard error, nats.
+        effective_samples_: of the importance sampling, of `n_importance`.
+        normalised_: whether there were enough of them (100) for the integral to be believed.
+        n_features_in_, n_rows_: columns, and rows read.
+
+    Example:
+        >>> from molscore.vectors import DiScoFormerDensity
+        >>> density = DiScoFormerDensity().fit(X)
+        >>> density.score_samples(Y)  # ln p, nats
+        >>> density.gradient(Y)  # its gradient, in 1/unit of each column
+    """
+
+    def __init__(
+        self,
+        *,
+        max_rows: int | None = None,
+        n_importance: int = 2048,
+        adapt_steps: int = 0,
+        model: str | PathLike[str] | None = None,
+        device: str | None = None,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> None:
+        self.max_rows = max_rows
+        self.n_importance = n_importance
+        self.adapt_steps = adapt_steps
+        self.model = model
+        self.device = device
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: None = None) -> "DiScoFormerDensity":
+        """Read the rows of X (n, d). Raises InputError for n <= d and for columns that depend on each other."""
+        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        n, d = X.shape
+        if n <= d:
+            raise InputError(f"{n} rows of {d} columns: whitening needs more rows than columns; reduce them, as by PCA")
+        device = torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        network = _network(_file(self.model, d), str(device))
+        random = check_random_state(self.random_state)
+        limit = max(d + 1, self.max_rows or network.config.max_rows)
+        rows = X if n <= limit else X[np.sort(random.choice(n, limit, replace=False))]
+        self.n_rows_ = len(rows)
+        # two steps, the first by column, so that units of any size do no harm
+        self._shift, self._scale = rows.mean(0), rows.std(0)
+        constant = np.flatnonzero(self._scale <= 1e-12 * np.abs(self._shift))
+        if len(constant):
+            raise InputError(f"column {constant[0]} is constant, so there is no density: leave it out")
+        standard = torch.from_numpy((rows - self._shift) / self._scale)[None]
+        self._whitening = Whitening.of(standard)
+        if not float(self._whitening.root.diagonal(dim1=1, dim2=2).min()) > 1e-5:
+            raise InputError("a column is a linear combination of others: leave it out, or reduce the columns by PCA")
+        self._rows = {row.tobytes(): index for index, row in enumerate(rows)}
+        x, dims = self._whitening(standard).float().to(device), torch.tensor([float(d)], device=device)
+
+        self.log_normaliser_, self.log_normaliser_error_, self.effective_samples_ = 0.0, np.nan, 0.0
+        if self.n_importance or self.adapt_steps:
+            white, seed = x[0].double().cpu().numpy(), int(random.randint(2**31 - 1))
+            proposal = Proposal(best_mixture(white, seed))
+            drawn = proposal.sample(max(self.n_importance, 1024), np.random.default_rng(seed))
+        if self.adapt_steps:
+            near = torch.from_numpy(drawn).float().to(device)[None]
+            network = adapted(network, x, dims, near, self.adapt_steps)
+        self._network = network
+        with torch.no_grad():
+            self._context = network.context(x, dims)
+        self.normalised_ = False
+        if self.n_importance:
+            drawn = drawn[: self.n_importance]
+            log_f = self._evaluate(torch.from_numpy(drawn))[0].numpy()
+            found = normaliser(log_f - proposal.log_density(drawn))
+            self.log_normaliser_, self.log_normaliser_error_, self.effective_samples_ = map(float, found)
+            self.normalised_ = self.effective_samples_ >= TRUSTED
+            self._pool = self._unwhitened(drawn), log_f - proposal.log_density(drawn)
+            if not self.normalised_:
+                warnings.warn(
+                    f"{self.effective_samples_:.0f} effective samples are too few for the integral of the density, "
+                    "so it is not divided by it; raise n_importance",
+                    stacklevel=2,
+                )
+        return self
+
+    def score_samples(self, X: ArrayLike) -> NDArray[np.float32]:
+        """ln p of each row of X (m, d), in nats, (m,)."""
+        log_p, _ = self._both(X)
+        return log_p
+
+    def gradient(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Gradient of ln p at each row of X (m, d): the score in the sense of diffusion models; (m, d), 1/unit of x."""
+        _, gradient = self._both(X)
+        return gradient
+
+    def score(self, X: ArrayLike, y: None = None) -> float:
+        """Total ln p of X in nats."""
+        return float(self.score_samples(X).sum(dtype=np.float64))
+
+    def sample(
+        self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
+    ) -> NDArray[np.float32]:
+        """(n_samples, d) draws: those of the fitted mixture, drawn again by their importance weights.
+
+        Draws repeat where `n_samples` comes near `effective_samples_`: raise n_importance then.
+        """
+        check_is_fitted(self, "_context")
+        if not self.normalised_:
+            raise InputError("sampling needs the importance sampling of fit: raise n_importance")
+        drawn, log_w = self._pool
+        w = np.exp(log_w - log_w.max())
+        k = check_random_state(random_state).choice(len(w), n_samples, p=w / w.sum())
+        return drawn[k].astype(np.float32)
+
+    def _both(self, X: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        check_is_fitted(self, "_context")
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        own = torch.tensor([self._rows.get(row.tobytes(), -1) for row in X], dtype=torch.int64)
+        standard = torch.from_numpy((X - self._shift) / self._scale)
+        log_p, score = self._evaluate(self._whitening(standard[None])[0], own)
+        log_det = float(self._whitening.log_det) + np.log(self._scale).sum()
+        log_p = log_p.numpy() - log_det - (self.log_normaliser_ if self.normalised_ else 0.0)
+        gradient = self._whitening.score(score[None])[0].numpy() / self._scale
+        return log_p.astype(np.float32), gradient.astype(np.float32)
+
+    def _evaluate(self, y: torch.Tensor, own: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """ln p (m,) and score (m, d) of whitened y (m, d), float64 on the CPU, a bounded number at a time."""
+        device = self._context.x.device
+        own = torch.full((len(y),), -1) if own is None else own
+        parts = []
+        with torch.no_grad():
+            for some, rows in zip(
+                y.split(max(1, CHUNK // self.n_rows_)), own.split(max(1, CHUNK // self.n_rows_)), strict=True
+            ):
+                log_p, score = self._network(some.float().to(device)[None], self._context, rows.to(device)[None])
+                parts.append((log_p[0].double().cpu(), score[0].double().cpu()))
+        log_p, score = zip(*parts, strict=True)
+        return torch.cat(log_p), torch.cat(score)
+
+    def _unwhitened(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._whitening.inverse(torch.from_numpy(y)[None])[0].numpy() * self._scale + self._shift
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "density_estimator"
+        return tags
+
+
+def _file(model: str | PathLike[str] | None, d: int) -> Path:
+    """The model's file: the one given, or the bundled one of the fewest columns that d fits in."""
+    if model is not None:
+        return Path(model)
+    bundled = sorted((int(path.stem[1:]), path) for path in BUNDLED.glob("d*.safetensors"))
+    for most, path in bundled:
+        if d <= most:
+            return path
+    most = bundled[-1][0] if bundled else 0
+    raise InputError(f"{d} columns; there are models for up to {most}: reduce them, as by PCA({most}) in a pipeline")
+
+
+@lru_cache(maxsize=4)
+def _network(path: Path, device: str) -> VectorNetwork:
+    return load_network(path)[0].to(device)
