@@ -11,7 +11,9 @@ from pathlib import Path
 import molscore
 from molscore.reporting.outputs import write_all
 from molscore.screening.candidate import Candidate, standing
+from molscore.screening.generate import Request, generate
 from molscore.screening.report import candidate_rows, candidate_summary, provenance
+from molscore.screening.samplers import Sampling
 
 SHOWN = 20
 
@@ -31,15 +33,14 @@ def main() -> None:
     """Generate, judge, write, show."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="qm9", help="a bundled model's name, or a model folder")
-    parser.add_argument("-n", type=int, default=96, help="molecules to draw")
-    parser.add_argument("--keep", type=float, default=0.65, help="share to keep of those that pass the checks")
+    parser.add_argument("-n", type=int, default=96, help="molecules to get")
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--out", type=Path, default=Path("demo"))
     options = parser.parse_args()
 
     started = time.monotonic()
     model = molscore.load(options.model)
-    drawn = model.generate(options.n, seed=0, steps=options.steps, keep=options.keep, progress=True)
+    drawn = generate(model, Request(options.n, sampling=Sampling(steps=options.steps)), progress=True)
     kept = [candidate for candidate in drawn if candidate.passed]
     print(f"{model}: {candidate_summary(drawn)}, in {time.monotonic() - started:.0f} s\n")
     print(f"All {len(drawn)} drawn, before any filter, by EDM's metrics:\n{molscore.evaluate(drawn).to_text()}\n")
