@@ -35,7 +35,6 @@ async def through(app, pieces, headers=HEADERS) -> int:
 
     scope = {"type": "http", "method": "POST", "path": "/log-likelihood", "query_string": b"", "headers": headers}
     await app(scope, receive, send)
-    assert sent[0]["status"] < 400 or list(json.loads(sent[1]["body"])) == ["error"]
     return sent[0]["status"]
 
 
