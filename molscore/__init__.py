@@ -21,11 +21,11 @@ if TYPE_CHECKING:
         SizeError,
     )
     from molscore.evaluation.metrics import evaluate
+    from molscore.integrations.pyg import AddLogLikelihood
+    from molscore.integrations.sklearn import DensityEstimator
     from molscore.molecules.files import read, write
     from molscore.molecules.molecule import Molecule
     from molscore.nn.heads import Estimate
-    from molscore.pipelines.estimator import DensityEstimator
-    from molscore.pipelines.transform import AddLogLikelihood
     from molscore.reporting.report import Report, report
     from molscore.screening.candidate import Candidate
     from molscore.screening.explain import explain
@@ -37,9 +37,9 @@ __version__ = "0.1.0"
 
 # Where each public name lives; nothing is imported before it is asked for.
 _HOMES = {
-    "AddLogLikelihood": "molscore.pipelines.transform",
+    "AddLogLikelihood": "molscore.integrations.pyg",
     "Candidate": "molscore.screening.candidate",
-    "DensityEstimator": "molscore.pipelines.estimator",
+    "DensityEstimator": "molscore.integrations.sklearn",
     "Estimate": "molscore.nn.heads",
     "Model": "molscore.screening.model",
     "Molecule": "molscore.molecules.molecule",

@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,6 @@ from molscore import __version__
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.atomic import reason_of
 from molscore.namesake import refuse_namesake
-from molscore.pipelines.commands import reinvent, serve
-from molscore.pipelines.merging import merge, top
 
 __all__ = ["main"]
 
@@ -65,12 +63,6 @@ class Program(click.Group):
 @click.version_option(__version__, prog_name="molscore")
 def main() -> None:
     """Generate, rank and filter molecules with one network that gives score and log-density."""
-
-
-main.add_command(merge)
-main.add_command(reinvent)
-main.add_command(serve)
-main.add_command(top)
 
 
 def _abandon_stdout() -> None:
@@ -463,3 +455,115 @@ def info(model: str, distribution: str | None, as_json: bool) -> None:
 
     found = facts(model, distribution)
     click.echo(json.dumps(found, indent=1) if as_json else to_text(found))
+
+
+_folders = click.argument("folders", nargs=-1, required=True)
+_by_column = click.option("--by", help="Column to order by; unless given, what the parts were made for.")
+
+
+@main.command()
+@_folders
+@click.option("--sort", is_flag=True, help="Best first; without it, in the order of the input.")
+@_by_column
+@_output
+def merge(folders: tuple[str, ...], sort: bool, by: str | None, output: str) -> None:
+    """All rows of the parts in FOLDERS, those of the shards of one job, as one file."""
+    from molscore.screening.library.result import merged
+
+    for line in merged([Path(folder) for folder in folders], output, by, sort):
+        _say(line)
+
+
+@main.command()
+@_folders
+@click.option("-n", type=click.IntRange(min=1), default=100, help="How many.")
+@_by_column
+@_output
+def top(folders: tuple[str, ...], n: int, by: str | None, output: str) -> None:
+    """The best n rows of the parts in FOLDERS, those of the shards of one job, each molecule once."""
+    from molscore.screening.library.result import merged
+
+    for line in merged([Path(folder) for folder in folders], output, by, n=n):
+        _say(line)
+
+
+_seed = click.option("--seed", type=int, default=0, help="Of geometries for SMILES.")
+_conformers = click.option("--conformers", type=int, default=1, help="Of each SMILES, put together by log-mean-exp.")
+_workers = click.option("--workers", type=int, default=None, help="Processes for such geometries; one a core.")
+
+
+@main.command()
+@click.option(
+    "--by",
+    type=click.Choice(["percentile", "log_likelihood", "log_density"]),
+    help="The predictions; percentile where the model has it, else log_likelihood.",
+)
+@click.option("--time-limit", type=float, default=30.0, help="Seconds for the geometries of a molecule.")
+@_seed
+@_conformers
+@_workers
+@_resolution
+@_model
+@_distribution
+def reinvent(
+    by: str | None,
+    time_limit: float,
+    seed: int,
+    conformers: int,
+    workers: int | None,
+    resolution: float,
+    model: str,
+    distribution: str | None,
+) -> None:
+    """Judge SMILES from standard input for REINVENT4's ExternalProcess: one JSON object, NaN where there is none."""
+    with redirect_stdout(sys.stderr):  # standard output is for the answer alone
+        from molscore.integrations.reinvent import answer_process, judge_lines
+        from molscore.screening.criteria import check_order
+        from molscore.screening.model import load
+        from molscore.screening.pooled import cores
+        from molscore.screening.scorer import Scorer
+
+        loaded = load(model, distribution)
+        wanted = by or ("log_likelihood" if loaded.references is None else "percentile")
+        check_order(loaded, wanted, resolution)
+        scorer = Scorer(loaded, resolution, "log_likelihood", seed, time_limit, conformers)
+        text = sys.stdin.buffer.read().decode("utf-8", "replace")
+        answer = answer_process(judge_lines(scorer, text, workers or cores()), wanted)
+    click.echo(answer)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", help="Address to listen on; this machine alone by default.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, help="0 is any free one.")
+@click.option("--rows", type=int, default=512, help="Molecules to judge in a request, at most.")
+@click.option("--generated", type=int, default=64, help="Molecules to draw in a request, at most.")
+@click.option("--seconds", type=float, default=60.0, help="For a request, at most.")
+@click.option("--body-bytes", type=int, default=2_000_000, help="Of a request, at most.")
+@_seed
+@_conformers
+@_workers
+@_resolution
+@_model
+@_distribution
+def serve(
+    host: str,
+    port: int,
+    seed: int,
+    conformers: int,
+    workers: int | None,
+    resolution: float,
+    model: str,
+    distribution: str | None,
+    **limits: float,
+) -> None:
+    """Answer over HTTP: POST /log-likelihood, /generate, /reinvent; GET /info, /health and the API, /openapi.json."""
+    try:
+        from molscore.integrations.server.app import serve as run
+    except ModuleNotFoundError as error:
+        raise InputError(f"{error.name} is missing: pip install 'molscore-discoformer[serve]'") from None
+    from molscore.integrations.server.service import Limits, Service
+    from molscore.screening.model import load
+    from molscore.screening.pooled import cores
+
+    service = Service(load(model, distribution), Limits(**limits), resolution, seed, workers or cores(), conformers)
+    run(service, host, port, _say)

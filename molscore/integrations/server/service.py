@@ -4,24 +4,42 @@ import json
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from molscore.errors import LimitError, MolscoreError, OvertimeError
+from molscore.errors import InputError, LimitError, MolscoreError, OvertimeError
 from molscore.molecules.files.record import Record, bad_record
 from molscore.molecules.molecule import Molecule
-from molscore.pipelines.limits import Limits
 from molscore.screening.generate import Request, generate
 from molscore.screening.model import Model
 from molscore.screening.passes import check_sigma
 from molscore.screening.scorer import Scorer
 
-__all__ = ["Deadline", "Geometry", "Service"]
+__all__ = ["Deadline", "Geometry", "Limits", "Service"]
 
 _CHUNK = 64  # rows between two looks at the clock
 
 Geometry = tuple[Sequence[int], Sequence[Sequence[float]], str]
 """Atomic numbers (N,), positions (N, 3) in Å, name."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Upper bounds, for one request unless one says otherwise. Raises `InputError` for one that is not above zero."""
+
+    body_bytes: int = 2_000_000  # of the request
+    rows: int = 512  # molecules to judge
+    smiles_characters: int = 500  # of one SMILES string; RDKit takes under 0.1 s for the worst of this length
+    generated: int = 64  # molecules to draw
+    steps: int = 200  # network evaluations a drawn molecule
+    seconds: float = 60.0  # from the request's arrival to its answer
+    conformer_seconds: float = 10.0  # for one geometry
+    waiting: int = 8  # requests that wait while one is worked on, in the whole server
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if not getattr(self, field.name) > 0:
+                raise InputError(f"the limit {field.name} must be above zero, not {getattr(self, field.name)}")
 
 
 class Deadline:

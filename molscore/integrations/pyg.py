@@ -1,27 +1,35 @@
 """`AddLogLikelihood`: a PyTorch Geometric transform that writes a model's judgement into each molecule."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch_geometric.data import Batch, Data
-from torch_geometric.transforms import BaseTransform
 
+from molscore.errors import InputError
 from molscore.screening.judgements import Judgements
 from molscore.screening.model import Model, load
 from molscore.screening.scorer import Scorer
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Batch, Data
+
+try:
+    from torch_geometric.transforms import BaseTransform
+except ModuleNotFoundError:  # the name can be imported all the same, and says what is missing when it is used
+    BaseTransform = None
 
 __all__ = ["AddLogLikelihood"]
 
 _NUMBERS = ("log_likelihood", "log_density", "percentile")
 
 
-class AddLogLikelihood(BaseTransform):
+class AddLogLikelihood(BaseTransform or object):
     """Adds ``log_likelihood`` and ``log_density`` (nats) and ``percentile`` (0 to 100), (1,) float32, and ``status``.
 
     The molecule is ``z`` (N,) and ``pos`` (N, 3) in Å, all hydrogens among them. One that cannot be judged gets NaN and
     a status that is not ``ok``. In a batch the numbers are (B,) and ``status`` is a list. As a ``pre_transform`` it
     judges a data set once; `many` is quicker, where there is a list.
+    Raises `InputError` where PyTorch Geometric is not installed.
 
     Args:
         model: a `Model`, a bundled model's name or a model folder.
@@ -30,15 +38,19 @@ class AddLogLikelihood(BaseTransform):
     """
 
     def __init__(self, model: Model | str = "qm9", resolution: float = 0.05, distribution: str | None = None) -> None:
+        if BaseTransform is None:
+            raise InputError("AddLogLikelihood needs PyTorch Geometric: pip install 'molscore-discoformer[pyg]'")
         self.scorer = Scorer(load(model, distribution), resolution, "log_likelihood")
 
-    def forward(self, data: Data | Batch) -> Data | Batch:
+    def forward(self, data: "Data | Batch") -> "Data | Batch":
         """The molecule or batch with the judgement written into it."""
+        from torch_geometric.data import Batch
+
         if not isinstance(data, Batch):
             return self.many([data])[0]
         return Batch.from_data_list(self.many(data.to_data_list()))
 
-    def many(self, molecules: Iterable[Data]) -> list[Data]:
+    def many(self, molecules: Iterable["Data"]) -> list["Data"]:
         """Judge molecules in batches of like size; they are changed in place and returned in order."""
         found = list(molecules)
         judged = self.scorer.judge(found)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from molscore.cli import main
 from molscore.errors import InputError
-from molscore.pipelines.reinvent import VALUES, answer_process, answer_rest, judge_lines, read_lines
+from molscore.integrations.reinvent import VALUES, answer_process, answer_rest, judge_lines, read_lines
 from molscore.screening import Scorer
 from tests import tiny
 from tests.house.sources import ROOT
@@ -71,7 +71,7 @@ def test_standard_output_is_for_the_answer_alone(folder, monkeypatch) -> None:
         print("a library says hello")
         return judge_lines(*arguments)
 
-    monkeypatch.setattr("molscore.pipelines.reinvent.judge_lines", chatty)
+    monkeypatch.setattr("molscore.integrations.reinvent.judge_lines", chatty)
     done = run(folder, "CCO")
     assert list(json.loads(done.stdout)) == ["version", "payload"]
     assert "hello" in done.stderr

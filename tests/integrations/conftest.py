@@ -7,9 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from molscore.molecules import Molecule
-from molscore.pipelines.app import create_app
-from molscore.pipelines.limits import Limits
-from molscore.pipelines.service import Service
+from molscore.integrations.server.app import create_app
+from molscore.integrations.server.service import Limits, Service
 from molscore.screening import Model
 from tests import tiny
 

@@ -9,7 +9,7 @@ from molscore.screening import Scorer
 from molscore.screening.generate import Request, generate
 from molscore.screening.samplers import Sampling
 from tests import tiny
-from tests.pipelines.conftest import LIMITS
+from tests.integrations.conftest import LIMITS
 
 JSON = {"content-type": "application/json"}
 WATER = {"numbers": [8, 1, 1], "positions": [[0, 0, 0.1], [0.76, 0, -0.48], [-0.76, 0, -0.48]]}
@@ -170,5 +170,5 @@ def test_the_model_of_a_server_is_chosen_at_its_start_only(client) -> None:
 
 
 def test_a_fault_is_told_without_its_traceback(client, monkeypatch) -> None:
-    monkeypatch.setattr("molscore.pipelines.service.Service.judge", lambda *_: 1 / 0)
+    monkeypatch.setattr("molscore.integrations.server.service.Service.judge", lambda *_: 1 / 0)
     refused(client.post("/log-likelihood", json={"molecules": ["C"]}), 500, "log")

@@ -11,9 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from molscore.pipelines.app import create_app
-from molscore.pipelines.limits import Limits
-from molscore.pipelines.service import Service
+from molscore.integrations.server.app import create_app
+from molscore.integrations.server.service import Limits, Service
 from tests import tiny
 
 LIMITS = Limits(body_bytes=50_000, rows=8, generated=2, steps=2, seconds=10.0, conformer_seconds=2.0)
@@ -74,5 +73,5 @@ def test_any_body_is_answered_below_500(anyone, path, body) -> None:
 
 
 def test_a_fault_would_be_seen(anyone, monkeypatch) -> None:
-    monkeypatch.setattr("molscore.pipelines.service.Record", lambda *_: 1 / 0)
+    monkeypatch.setattr("molscore.integrations.server.service.Record", lambda *_: 1 / 0)
     assert anyone.post("/log-likelihood", json={"molecules": ["C"]}).status_code == 500

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from molscore.integrations.reinvent import VALUES
+from molscore.integrations.server.service import Limits
 from molscore.nn.noise import LN_SIGMA_RANGE
-from molscore.pipelines.limits import Limits
-from molscore.pipelines.reinvent import VALUES
 
 __all__ = ["Drawn", "Failure", "Judged", "Problem", "Query", "RestAnswer", "Row", "Shapes", "Success", "shapes"]
 

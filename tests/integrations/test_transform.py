@@ -96,3 +96,9 @@ def test_it_says_what_it_is_and_what_it_cannot_be(transform, model, folder) -> N
 def test_a_molecule_without_atoms_or_positions_is_no_crash(transform) -> None:
     assert transform(Data(x=torch.zeros(3, 2))).status == "bad_input"
     assert transform(Data(z=torch.tensor([6]), pos=None)).status == "bad_positions"
+
+
+def test_without_pytorch_geometric_the_error_names_the_extra(monkeypatch) -> None:
+    monkeypatch.setattr("molscore.integrations.pyg.BaseTransform", None)
+    with pytest.raises(InputError, match=r"molscore-discoformer\[pyg\]"):
+        AddLogLikelihood()

@@ -68,6 +68,6 @@ def test_what_cannot_be_served_fails_with_one_line(folder, tmp_path) -> None:
 
 def test_without_the_extra_the_error_names_it(folder, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    monkeypatch.delitem(sys.modules, "molscore.pipelines.server", raising=False)
+    monkeypatch.delitem(sys.modules, "molscore.integrations.server.app", raising=False)
     done = CliRunner().invoke(main, ["serve", "--model", str(folder)])
     assert done.exit_code == 2 and "molscore-discoformer[serve]" in done.stderr

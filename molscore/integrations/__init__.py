@@ -2,5 +2,3 @@
 
 Nothing is imported here: each submodule asks for the software that it is for.
 """
-
-__all__: list[str] = []
