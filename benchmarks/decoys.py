@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.machine import describe
 from molscore.audit.density import choose
 from molscore.datasets import qm9
+from molscore.datasets.load import load as load_data
 from molscore.evaluation.auroc import auroc
 from molscore.evaluation.library import geometries_of
 from molscore.evaluation.stability import stability
@@ -154,7 +155,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=RESULT)
     options = parser.parse_args()
     model = load(options.model)
-    held = list(choose(qm9.load(options.data, "test"), options.n, options.seed))
+    held = list(choose(load_data(options.data, "test"), options.n, options.seed))
     drawn, others = ([m for m in geometries_of(path)[0] if admissible(m, model.distribution)] if path else []
                      for path in (options.drawn, options.others))  # fmt: skip
     groups = [group for group in contrasts(model, held, drawn, others[: options.n], options.seed)
