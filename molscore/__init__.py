@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from molscore.screening.model import Model, load
     from molscore.screening.rank import rank
     from molscore.screening.scorer import Scorer
+    from molscore.training.adapt import adapt
 
 __version__ = "0.1.0"
 
@@ -45,6 +46,7 @@ _HOMES = {
     "Molecule": "molscore.molecules.molecule",
     "Report": "molscore.reporting.report",
     "Scorer": "molscore.screening.scorer",
+    "adapt": "molscore.training.adapt",
     "evaluate": "molscore.evaluation.metrics",
     "explain": "molscore.screening.explain",
     "load": "molscore.screening.model",
@@ -91,6 +93,7 @@ __all__ = [
     "Scorer",
     "SizeError",
     "__version__",
+    "adapt",
     "evaluate",
     "explain",
     "load",

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
@@ -19,7 +20,8 @@ from molscore.namesake import refuse_namesake
 __all__ = ["main"]
 
 _ORDERS = (  # those of `molscore.screening.criteria`, which is not loaded for a list of names
-    "percentile", "formula_percentile", "difference", "difference_percentile", "codimension",
+    "log_ratio", "log_likelihood_given", "percentile",
+    "formula_percentile", "difference", "difference_percentile", "codimension",
     "log_likelihood", "log_density", "per_degree",
 )  # fmt: skip
 # options that leave the rows of a result as they are
@@ -89,6 +91,7 @@ def _command(context: click.Context) -> str:
 
 _model = click.option("--model", default="qm9", help="A bundled model's name, or a model folder.")
 _distribution = click.option("--distribution", default=None, help="One of the model's; its first by default.")
+_like = click.option("--like", default=None, help="FILE of references: molecules whose distribution is meant.")
 _output = click.option(
     "-o", "--output", default="-", help="File, by suffix .sdf .csv .parquet .xyz .smi; - is CSV to stdout."
 )
@@ -144,6 +147,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option("--smarts", default=None, help="Turn down molecules without this pattern.")
 @click.option("--all", "rejected", is_flag=True, help="Write the molecules turned down as well, with the reason.")
 @click.option("--seed", type=int, default=0)
+@_like
 @_resolution
 @_model
 @_distribution
@@ -153,6 +157,7 @@ def generate(
     context: click.Context,
     model: str,
     distribution: str | None,
+    like: str | None,
     outputs: tuple[str, ...],
     rejected: bool,
     steps: int,
@@ -166,6 +171,8 @@ def generate(
 ) -> int:
     """Draw molecules, check, filter and rank them, and write N that pass, best first.
 
+    With --like they are drawn in the manner of the references: formulas and positions both.
+
     The exit code is 1 where fewer than N were found.
     """
     from molscore.reporting.outputs import check_outputs, write_all
@@ -174,6 +181,7 @@ def generate(
     from molscore.screening.fragment import Fragment
     from molscore.screening.generate import Request
     from molscore.screening.guides import guide_of
+    from molscore.screening.like import existing
     from molscore.screening.model import load
     from molscore.screening.samplers import Sampling
 
@@ -185,6 +193,8 @@ def generate(
     )
     request = Request(sampling=sampling, wanted=wanted, **fields)
     loaded = load(model, distribution)
+    if like is not None:
+        loaded = loaded.given(existing(like))
     source = report.provenance(loaded, _command(context), request.seed, request.resolution)
     draws = report.Draws(loaded, request, rejected)
     written = write_all(outputs, draws, source, loaded)
@@ -214,6 +224,7 @@ def generate(
 @click.option("--resume", is_flag=True, help="Carry on with a run that was cut short.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="ray: on a cluster, or all cores.")
 @click.option("--shard", default="1/1", help="i/n: judge the i-th of n shares, into the folder of -o; see merge, top.")
+@_like
 @_resolution
 @_model
 @_distribution
@@ -225,12 +236,14 @@ def rank(
     """Judge each row of LIBRARY (.smi .csv[.gz] .sdf[.gz] .xyz .parquet, - for stdin) and write all of them.
 
     Memory stays bounded: rows are judged part by part, kept in OUTPUT.parts until OUTPUT is written. OUTPUT may be a
-    folder, with a slash at its end, which then keeps the parts.
+    folder, with a slash at its end, which then keeps the parts. With --like the order is log_ratio: by how many nats
+    a row is likelier among the references than in general.
     """
     from molscore.reporting.outputs import streamed
     from molscore.screening import report
     from molscore.screening.criteria import choose_order
     from molscore.screening.library import Job, Plan, Shard, run
+    from molscore.screening.like import existing
     from molscore.screening.model import load
     from molscore.screening.scorer import Scorer
 
@@ -239,10 +252,11 @@ def rank(
     with streamed(outputs) as output:
         plan = Plan(output.path, shard=shard, progress=True, **plan)
         loaded = load(model, distribution)
-        order = choose_order(loaded, options["by"], resolution)
+        like = None if options["like"] is None else existing(options["like"])
+        order = choose_order(loaded, options["by"], resolution, like is not None)
         scorer = Scorer(
             loaded, resolution, order, seed, conformers=options["conformers"],
-            geometry=options["geometry"], smarts=options["smarts"],
+            geometry=options["geometry"], smarts=options["smarts"], like=like,
         )  # fmt: skip
         job = Job(scorer, library, options["smiles_column"], plan.keeps_shapes)
         source = report.provenance(loaded, _command(context), seed, resolution)
@@ -388,6 +402,53 @@ def train(config: str, resume: bool) -> None:
     _say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
 
 
+@main.command()
+@click.argument("library")
+@click.option("--base", default="qm9", help="A bundled model's name, or a model folder.")
+@click.option("--distribution", default=None, help="What the library is called; the name of its file by default.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), default=10.0, help="Of learning, at most.")
+@click.option("-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default.")
+@click.option("--seed", type=int, default=0, help="Of geometries, of what is held out, and of the noise.")
+@click.option("--workers", type=int, default=None, help="Processes for geometries; one a core by default.")
+@click.option("--resume", is_flag=True, help="Carry on with a run that was cut short.")
+@click.option("-o", "--output", required=True, help="Folder of the adapter.")
+def adapt(
+    library: str,
+    base: str,
+    distribution: str | None,
+    minutes: float,
+    smiles_column: str | None,
+    seed: int,
+    workers: int | None,
+    resume: bool,
+    output: str,
+) -> None:
+    """Adapt a base to LIBRARY: a token and low-rank factors in every block, beside a base that stays as it is.
+
+    The folder holds these, the library's statistics, percentiles and list of molecules, and names the base by hash; it
+    is a model folder for every command. A tenth of LIBRARY is held out to stop by. Geometries that it lacks are made.
+    """
+    from molscore.datasets.library import library_set
+    from molscore.screening.model import load
+    from molscore.training.adapt import adapt as run
+
+    work = Path(f"{output.rstrip('/')}.parts")
+    if work.exists() and not resume:
+        raise InputError(f"{work} is of an earlier run: add --resume to carry on, or remove it")
+    loaded = load(base)
+    molecules = library_set(library, work / "library.parquet", smiles_column, seed, workers, resume)
+    name = distribution or Path(library).name.partition(".")[0]
+    adapted = run(loaded, molecules, name, minutes, seed, state=work / "state.pt", progress=True)
+    info = adapted.checkpoint.info
+    loss = info["held_out_loss"]
+    adapted.save_pretrained(output, f"An adapter of {info['base']} to {name}, made by `molscore adapt`.")
+    shutil.rmtree(work, ignore_errors=True)
+    _say(
+        f"saved {output}: {info['training_molecules']} molecules in {info['steps']} steps; "
+        f"loss of {info['held_out_molecules']} held out: {loss['before']:g} -> {loss['after']:g}"
+    )
+
+
 def _stability_of(checkpoint: Any) -> dict[str, float]:
     """EDM stability of 64 samples, in percent."""
     from molscore.evaluation.stability import stability
@@ -495,13 +556,14 @@ _workers = click.option("--workers", type=int, default=None, help="Processes for
 @main.command()
 @click.option(
     "--by",
-    type=click.Choice(["percentile", "log_likelihood", "log_density"]),
-    help="The predictions; percentile where the model has it, else log_likelihood.",
+    type=click.Choice(["percentile", "log_likelihood", "log_density", "log_ratio"]),
+    help="The predictions; log_ratio with --like, percentile where the model has it, else log_likelihood.",
 )
 @click.option("--time-limit", type=float, default=30.0, help="Seconds for the geometries of a molecule.")
 @_seed
 @_conformers
 @_workers
+@_like
 @_resolution
 @_model
 @_distribution
@@ -511,6 +573,7 @@ def reinvent(
     seed: int,
     conformers: int,
     workers: int | None,
+    like: str | None,
     resolution: float,
     model: str,
     distribution: str | None,
@@ -518,15 +581,16 @@ def reinvent(
     """Judge SMILES from standard input for REINVENT4's ExternalProcess: one JSON object, NaN where there is none."""
     with redirect_stdout(sys.stderr):  # standard output is for the answer alone
         from molscore.integrations.reinvent import answer_process, judge_lines
-        from molscore.screening.criteria import check_order
+        from molscore.screening.criteria import choose_order
+        from molscore.screening.like import existing
         from molscore.screening.model import load
         from molscore.screening.pooled import cores
         from molscore.screening.scorer import Scorer
 
         loaded = load(model, distribution)
-        wanted = by or ("log_likelihood" if loaded.references is None else "percentile")
-        check_order(loaded, wanted, resolution)
-        scorer = Scorer(loaded, resolution, "log_likelihood", seed, time_limit, conformers)
+        references = None if like is None else existing(like)
+        wanted = choose_order(loaded, by, resolution, like is not None)
+        scorer = Scorer(loaded, resolution, "log_likelihood", seed, time_limit, conformers, like=references)
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
         answer = answer_process(judge_lines(scorer, text, workers or cores()), wanted)
     click.echo(answer)
@@ -542,6 +606,7 @@ def reinvent(
 @_seed
 @_conformers
 @_workers
+@_like
 @_resolution
 @_model
 @_distribution
@@ -551,6 +616,7 @@ def serve(
     seed: int,
     conformers: int,
     workers: int | None,
+    like: str | None,
     resolution: float,
     model: str,
     distribution: str | None,
@@ -562,8 +628,10 @@ def serve(
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name} is missing: pip install 'molscore-discoformer[serve]'") from None
     from molscore.integrations.server.service import Limits, Service
+    from molscore.screening.like import existing
     from molscore.screening.model import load
     from molscore.screening.pooled import cores
 
-    service = Service(load(model, distribution), Limits(**limits), resolution, seed, workers or cores(), conformers)
+    loaded, references = load(model, distribution), None if like is None else existing(like)
+    service = Service(loaded, Limits(**limits), resolution, seed, workers or cores(), conformers, references)
     run(service, host, port, _say)

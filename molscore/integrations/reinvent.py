@@ -21,10 +21,12 @@ from molscore.errors import InputError
 from molscore.screening.judgements import Judgements
 from molscore.screening.scorer import Scorer
 
-__all__ = ["VALUES", "answer_process", "answer_rest", "judge_lines", "read_lines"]
+__all__ = ["VALUES", "WITH_REFERENCES", "answer_process", "answer_rest", "judge_lines", "read_lines"]
 
 #: What can be asked for.
 VALUES = ("percentile", "log_likelihood", "log_density")
+#: What can be asked for besides, where there are references.
+WITH_REFERENCES = ("log_ratio",)
 
 
 def read_lines(text: str) -> list[str]:
@@ -43,10 +45,11 @@ def judge_lines(scorer: Scorer, text: str, workers: int) -> Judgements:
 
 def answer_process(judged: Judgements, by: str) -> str:
     """What `ExternalProcess` reads: `by`, one of `VALUES`, as predictions, and everything else beside it."""
-    if by not in VALUES:
-        raise InputError(f"REINVENT4 can be given {', '.join(VALUES)}, not {by!r}")
+    values = VALUES if judged.log_ratio is None else (*VALUES, *WITH_REFERENCES)
+    if by not in values:
+        raise InputError(f"REINVENT4 can be given {', '.join(values)}, not {by!r}")
     payload = {"predictions": getattr(judged, by).tolist()}
-    payload |= {name: getattr(judged, name).tolist() for name in (*VALUES, "status")}
+    payload |= {name: getattr(judged, name).tolist() for name in (*values, "status")}
     return json.dumps({"version": 1, "payload": payload})
 
 

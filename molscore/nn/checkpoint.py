@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,12 +15,23 @@ from safetensors.torch import load_file, save
 
 from molscore.errors import CheckpointError, OutputError
 from molscore.molecules.distribution import Distribution
+from molscore.nn.adapter import merge
 from molscore.nn.config import ModelConfig
 from molscore.nn.discoformer import DiScoFormer
 
-__all__ = ["Checkpoint", "build", "from_pretrained", "rounded", "save_pretrained", "started_from"]
+__all__ = ["Adapter", "Checkpoint", "build", "from_pretrained", "rounded", "save_pretrained", "started_from"]
 
 FORMAT = "molscore-discoformer/2"
+ADAPTER_FORMAT = "molscore-adapter/1"
+FILES = ("README.md", "model.safetensors", "config.json")
+
+
+class Adapter(NamedTuple):
+    """What makes an adapted network of a base, see `molscore.nn.adapter`."""
+
+    base: str  # name or folder of the base
+    sha256: str  # of its model.safetensors
+    tensors: dict[str, torch.Tensor]
 
 
 class Checkpoint(NamedTuple):
@@ -29,6 +41,7 @@ class Checkpoint(NamedTuple):
     distributions: tuple[Distribution, ...]
     info: dict[str, Any]  # training data, compute and figures, free-form
     extras: dict[str, torch.Tensor]  # tables beside the weights, such as reference percentiles
+    adapter: Adapter | None = None  # of an adapted network, which is saved as that alone
 
 
 def build(
@@ -80,15 +93,18 @@ def save_pretrained(folder: str | Path, checkpoint: Checkpoint, card: str = "") 
     A weight that half precision holds exactly takes two bytes.
     """
     folder = Path(folder)
-    network, distributions, info, extras = checkpoint
+    network, distributions, info, extras, adapter = checkpoint
     config = {
-        "format": FORMAT,
+        "format": FORMAT if adapter is None else ADAPTER_FORMAT,
         "model": network.config.to_dict(),
         "elements": list(network.elements),
         "distributions": [_facts(d) for d in distributions],
         "info": info,
     }
-    tensors = {name: _smallest(value.detach().cpu()) for name, value in network.state_dict().items()}
+    if adapter is not None:
+        config["base"] = {"name": adapter.base, "sha256": adapter.sha256}
+    weights = network.state_dict() if adapter is None else adapter.tensors
+    tensors = {name: _smallest(value.detach().cpu()) for name, value in weights.items()}
     tensors |= {f"extras.{name}": value.contiguous() for name, value in extras.items()}
     for d in distributions:
         formulas, counts = zip(*sorted(d.formula_counts.items()), strict=True)
@@ -102,7 +118,7 @@ def save_pretrained(folder: str | Path, checkpoint: Checkpoint, card: str = "") 
             (scratch / "model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
             (scratch / "README.md").write_text(card or "A molscore-discoformer checkpoint.\n")
             folder.mkdir(exist_ok=True)
-            for name in ("README.md", "model.safetensors", "config.json"):
+            for name in FILES:
                 os.replace(scratch / name, folder / name)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -123,9 +139,10 @@ def _smallest(value: torch.Tensor) -> torch.Tensor:
     return half if value.ndim > 1 and torch.equal(half.to(value.dtype), value) else value.contiguous()
 
 
-def from_pretrained(name_or_path: str | Path) -> Checkpoint:
+def from_pretrained(name_or_path: str | Path, folder_of: Callable[[str], Path] = Path) -> Checkpoint:
     """Load a checkpoint folder, or a model of the Hugging Face hub where `huggingface_hub` is installed and reachable.
 
+    The base of an adapter is looked for under its name, which `folder_of` makes a folder of, and beside the adapter.
     Raises CheckpointError naming the file that is missing, corrupt or of another kind.
     """
     folder = Path(name_or_path)
@@ -136,20 +153,40 @@ def from_pretrained(name_or_path: str | Path) -> Checkpoint:
             raise CheckpointError(f"{folder}: {name} is missing, so this is not a model folder")
     try:
         config = json.loads((folder / "config.json").read_text())
-        if not isinstance(config, dict) or config.get("format") != FORMAT:
+        if not isinstance(config, dict) or config.get("format") not in (FORMAT, ADAPTER_FORMAT):
             raise CheckpointError(f"{folder / 'config.json'}: not a {FORMAT} model")
         tensors = load_file(folder / "model.safetensors")
         distributions = tuple(_distribution(values, tensors) for values in config["distributions"])
-        network = build(ModelConfig.from_dict(config["model"]), distributions, tuple(config["elements"]))
         extra = [name for name in tensors if name.startswith("extras.")]
         extras = {name.removeprefix("extras."): tensors.pop(name) for name in extra}
-        network.load_state_dict(tensors)
+        adapter = None
+        if config["format"] == ADAPTER_FORMAT:
+            adapter = Adapter(config["base"]["name"], config["base"]["sha256"], tensors)
+            base = from_pretrained(_base_of(folder, adapter, folder_of))
+            network = merge(started_from(base, distributions), tensors)
+        else:
+            network = build(ModelConfig.from_dict(config["model"]), distributions, tuple(config["elements"]))
+            network.load_state_dict(tensors)
     except Exception as error:  # json, safetensors, torch and e3nn raise many kinds for files that are not a model's
         if isinstance(error, CheckpointError) and str(folder) in str(error):
             raise
         line = " ".join(str(error).split()) or type(error).__name__
         raise CheckpointError(f"{folder}: the checkpoint is corrupt or of another version: {line[:200]}") from None
-    return Checkpoint(network.eval(), distributions, config.get("info", {}), extras)
+    return Checkpoint(network.eval(), distributions, config.get("info", {}), extras, adapter)
+
+
+def _base_of(folder: Path, adapter: Adapter, folder_of: Callable[[str], Path]) -> Path:
+    """The folder of the base that an adapter was made for; a CheckpointError that says what to do where it is not."""
+    tried = [folder_of(adapter.base), folder.resolve().parent / Path(adapter.base).name]
+    for base in tried:
+        weights = base / "model.safetensors"
+        if weights.is_file() and sha256(weights.read_bytes()).hexdigest() == adapter.sha256:
+            return base
+    found = "has other weights" if any((base / "model.safetensors").is_file() for base in tried) else "is not there"
+    raise CheckpointError(
+        f"{folder} adapts the model {adapter.base!r} with weights sha256:{adapter.sha256[:12]}…, which {found}: "
+        "put its folder beside the adapter, or adapt again"
+    )
 
 
 def _distribution(values: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Distribution:

@@ -30,9 +30,14 @@ from molscore.screening.reference import COARSER, Tables
 if TYPE_CHECKING:
     from molscore.screening.model import Model
 
-__all__ = ["DEFAULT", "DIGITS", "DRAWN", "ORDERS", "Case", "check_order", "choose_order", "criterion", "has_tables"]
+__all__ = [
+    "DEFAULT", "DIGITS", "DRAWN", "LIKE", "ORDERS", "WITH_REFERENCES", "Case", "check_order",
+    "choose_order", "criterion", "has_tables",
+]  # fmt: skip
 
 DEFAULT = "percentile"  # of `rank`, for a model that has the tables
+LIKE = "log_ratio"  # of `rank` with references: how much likelier, in nats, a molecule is among these than in general
+WITH_REFERENCES = (LIKE, "log_likelihood_given")
 DRAWN = "codimension"  # of `generate`
 BONDS = (0.4, 0.5)  # Å: where molecules take shape, and draws that will be stable part from others
 
@@ -49,6 +54,12 @@ class Case(NamedTuple):
     resolution: float
     coarse: NDArray[np.float64] | None = None
     """Log-densities at a resolution `COARSER` times coarser, (M,), where they are known already."""
+
+    given: "Model | None" = None
+    """The model that was given references."""
+
+    given_terms: Terms | None = None
+    """Its terms, where they are known already."""
 
     kinds: Sequence[str] | None = None
     """Of each molecule's geometry; told by the geometry itself unless given. See `References.kind_of`."""
@@ -104,18 +115,26 @@ def _codimension(case: Case) -> NDArray[np.float64]:
     return (fine - coarse) / (internal * np.log(BONDS[1] / BONDS[0]))
 
 
+def _given(case: Case) -> NDArray[np.float64]:
+    terms = case.given_terms or case.given.terms(case.molecules, case.resolution)
+    return terms.log_likelihood
+
+
 _CRITERIA: dict[str, Callable[[Case], NDArray[np.float64]]] = {
     "percentile": _percentile,
     "formula_percentile": _formula_percentile,
     "difference": _difference,
     "difference_percentile": _difference_percentile,
     "codimension": _codimension,
+    "log_ratio": lambda case: _given(case) - case.terms.log_likelihood,
+    "log_likelihood_given": _given,
     "log_likelihood": lambda case: case.terms.log_likelihood,
     "log_density": lambda case: case.terms.log_density,
     "per_degree": lambda case: case.terms.log_density / degrees_of_freedom(case.molecules),
 }
 ORDERS = tuple(_CRITERIA)
 DIGITS = {"codimension": 5, "difference": 5, "per_degree": 5, "log_likelihood": 4, "log_density": 4}  # others: two
+DIGITS |= dict.fromkeys(WITH_REFERENCES, 4)
 _FROM_TABLES = ("percentile", "formula_percentile", "difference_percentile")
 
 
@@ -124,10 +143,13 @@ def criterion(case: Case, by: str) -> NDArray[np.float64]:
     return _CRITERIA[by](case)
 
 
-def check_order(model: "Model", by: str, resolution: float) -> None:
-    """Raise `InputError` for an order that there is not, or that this model has no tables for at this resolution."""
+def check_order(model: "Model", by: str, resolution: float, like: bool = False) -> None:
+    """Raise `InputError` for an order that there is not, that this model has no tables for at this resolution, or that
+    needs references to be `like`."""
     if by not in _CRITERIA:
         raise InputError(f"molecules are ordered by {', '.join(ORDERS)}, not by {by!r}")
+    if by in WITH_REFERENCES and not like:
+        raise InputError(f"{by} is given references: name them (--like FILE, like=)")
     if by in _FROM_TABLES:
         if model.references is None:
             raise InputError(f"model {model.name} has no reference for {by}; order by log_likelihood instead")
@@ -145,12 +167,12 @@ def has_tables(model: "Model", by: str, resolution: float) -> bool:
     return True
 
 
-def choose_order(model: "Model", by: str | None, resolution: float) -> str:
-    """What to order by: `by`, else `DEFAULT`, or log_likelihood for a model without any percentiles.
+def choose_order(model: "Model", by: str | None, resolution: float, like: bool = False) -> str:
+    """What to order by: `by`, else `LIKE` with references, `DEFAULT`, or log_likelihood without any percentiles.
 
     Raises `InputError` as `check_order` does.
     """
     if by is None:
-        by = "log_likelihood" if model.references is None else DEFAULT
-    check_order(model, by, resolution)
+        by = LIKE if like else "log_likelihood" if model.references is None else DEFAULT
+    check_order(model, by, resolution, like)
     return by

@@ -24,8 +24,11 @@ from molscore.screening.reference import COARSER
 __all__ = ["log_mean_exp", "together"]
 
 
-def together(model: Model, molecules: Sequence[Sequence[Molecule]], resolution: float, coarse: bool) -> Case:
-    """M molecules in one geometry or more each; `coarse` gives the log-densities at the coarser resolution as well.
+def together(
+    model: Model, molecules: Sequence[Sequence[Molecule]], resolution: float, coarse: bool, given: Model | None = None
+) -> Case:
+    """M molecules in one geometry or more each; `coarse` gives the log-densities at the coarser resolution as well, and
+    `given`, a model that was given references, its own terms.
 
     ``molecules`` of the case are the likeliest geometry of each.
     """
@@ -35,13 +38,19 @@ def together(model: Model, molecules: Sequence[Sequence[Molecule]], resolution: 
     starts = np.cumsum(sizes) - sizes
     parts = np.split(terms.log_density, starts[1:])
     best = starts + [int(part.argmax()) for part in parts]
-    density = log_mean_exp(terms.log_density, sizes)
+
+    def of_molecules(terms: Terms) -> Terms:
+        density = log_mean_exp(terms.log_density, sizes)
+        return Terms(terms.log_composition[best], density, terms.log_permutations[best])
+
     return Case(
         model,
         [members[i] for i in best],
-        Terms(terms.log_composition[best], density, terms.log_permutations[best]),
+        of_molecules(terms),
         resolution,
         log_mean_exp(model.log_density(members, COARSER * resolution), sizes) if coarse else None,
+        given,
+        None if given is None else of_molecules(given.terms(members, resolution)),
     )
 
 

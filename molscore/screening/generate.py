@@ -75,10 +75,11 @@ def generate(
     draws, and `PATIENCE` of them, brought nothing new: a formula may have fewer isomers than are asked for.
     `tick` is called now and then, at least once each evaluation of the network; what it raises ends the job.
     """
+    plain = model.plain or model
     likeliest = "log_likelihood" if request.wanted.fragment is not None else None  # its order is p(rest | fragment)
-    by = choose_order(model, request.by or likeliest, request.resolution)
-    if model.references is not None and request.min_percentile:
-        check_order(model, "percentile", request.resolution)
+    by = choose_order(plain, request.by or likeliest, request.resolution, model.plain is not None)
+    if plain.references is not None and request.min_percentile:
+        check_order(plain, "percentile", request.resolution)
     if request.novel and model.known is None:
         raise InputError(f"model {model.name} holds no list of known molecules to tell novel ones by")
     found: list[Candidate] = []
@@ -138,8 +139,12 @@ def _checked(
 def judge(
     model: "Model", candidates: Sequence[Candidate], resolution: float, by: str = "percentile"
 ) -> list[Candidate]:
-    """The candidates with their numbers, and the criterion `by` among them, where positions allow it."""
-    check_order(model, by, resolution)
+    """The candidates with their numbers, and the criterion `by` among them, where positions allow it.
+
+    Of a model that was given references, the numbers are the plain model's, and log_ratio compares the two.
+    """
+    given, model = (model, model.plain) if model.plain is not None else (None, model)
+    check_order(model, by, resolution, given is not None)
     judged = [replace(candidate, by=by) for candidate in candidates]
     rows = [row for row, candidate in enumerate(candidates) if _has_extent(candidate)]
     if not rows:
@@ -147,7 +152,7 @@ def judge(
     members = [candidates[row] for row in rows]
     known = has_tables(model, "percentile", resolution)
     kinds = [model.references.own] * len(rows) if known else None  # what the model draws is like its data
-    case = Case(model, members, model.terms(members, resolution), resolution, kinds=kinds)
+    case = Case(model, members, model.terms(members, resolution), resolution, given=given, kinds=kinds)
     outside = [known and bool(model.references.outside(member)) for member in members]
     columns = {
         "log_likelihood": case.terms.log_likelihood.tolist(),

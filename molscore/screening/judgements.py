@@ -24,6 +24,8 @@ class Judgements(NamedTuple):
     """(M,), 0 where it is not known."""
     error: NDArray[np.object_]
     """(M,) strings: the reason in words, empty where there is none."""
+    log_ratio: NDArray[np.float64] | None = None
+    """(M,) nats; None where no references were given."""
 
     @property
     def ok(self) -> NDArray[np.bool_]:
@@ -45,4 +47,5 @@ class Judgements(NamedTuple):
             numbers("percentile"),
             np.array([row["n_atoms"] or 0 for row in rows], dtype=np.int64),
             np.array([row["error"] for row in rows], dtype=object),
+            numbers("log_ratio") if rows and "log_ratio" in rows[0] else None,
         )

@@ -1,6 +1,7 @@
 """`Model`: a trained network in use, for one of its distributions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +17,7 @@ from molscore.molecules.convert import as_molecules
 from molscore.molecules.known import Known
 from molscore.molecules.molecule import Molecule
 from molscore.nn.checkpoint import Checkpoint, from_pretrained, save_pretrained
-from molscore.nn.composition import FormulaPmf
+from molscore.nn.composition import FormulaPmf, FormulasGiven
 from molscore.nn.context import DistributionContext
 from molscore.nn.heads import Estimate
 from molscore.screening import passes
@@ -27,6 +28,7 @@ from molscore.screening.criteria import Case, check_order, criterion
 from molscore.screening.draw import Wanted
 from molscore.screening.fragment import Fragment
 from molscore.screening.generate import Request, generate
+from molscore.screening.like import reference_molecules
 from molscore.screening.likelihood import Terms, log_permutations
 from molscore.screening.reference import References
 from molscore.screening.samplers import Sampling
@@ -49,6 +51,7 @@ class Model:
         # exp(-u^2) of distant atoms underflows, and a CPU takes 100 times longer over denormal numbers
         torch.set_flush_denormal(True)
         self.checkpoint, self.name, self.weights = checkpoint, name, weights
+        self.source = name  # what `load` was given: an adapter names its base so
         self.network = checkpoint.network.eval()
         names = [known.name for known in checkpoint.distributions]
         if distribution is not None and distribution not in names:
@@ -58,6 +61,8 @@ class Model:
         network = self.network
         token, offset = network.distribution_token.weight[index].detach(), network.noise_offset[index].detach()
         self.context = DistributionContext(token, network.sigma_N[index], offset)
+        self.plain: Model | None = None  # of a model that was `given` references: the one before
+        self.like: Sequence[Molecule] = ()  # and these
 
     @classmethod
     def from_pretrained(cls, name_or_folder: str | Path = "qm9", distribution: str | None = None) -> "Model":
@@ -67,12 +72,14 @@ class Model:
         """
         folder, distribution = resolved(name_or_folder, distribution)
         try:
-            checkpoint = from_pretrained(folder)
+            checkpoint = from_pretrained(folder, lambda name: resolved(name, None)[0])
         except CheckpointError as error:
             raise CheckpointError(f"{error}{bundled_names()}") from None
         weights = folder / "model.safetensors"
         digest = sha256(weights.read_bytes()).hexdigest() if weights.is_file() else "unknown"
-        return cls(checkpoint, name_of(folder), distribution, digest)
+        model = cls(checkpoint, name_of(folder), distribution, digest)
+        model.source = str(name_or_folder) if folder != Path(name_or_folder) else str(folder.resolve())
+        return model
 
     def save_pretrained(self, folder: str | Path, card: str = "") -> Path:
         """Write the checkpoint folder; raises `OutputError` where that cannot be done."""
@@ -82,6 +89,24 @@ class Model:
         """The same model with more tables, such as `References.to_extras` makes; unsaved."""
         checkpoint = self.checkpoint._replace(extras={**self.checkpoint.extras, **extras})
         return Model(checkpoint, self.name, self.distribution.name)
+
+    def given(self, references: Any) -> "Model":
+        """The model of molecules like some references: a file of them, or molecules of any kind, in any order.
+
+        The reference encoder moves the token by what the trunk says of them, and formulas are as
+        `molscore.nn.composition.FormulasGiven` says. Any number can be given; it was trained with 1 to 16, and more
+        are read all at once, by the same attention. Percentiles are of the plain distribution, so that this model has
+        none. Raises the error of the first reference that the model cannot judge, named by its row.
+        """
+        if self.plain is not None:
+            raise InputError("the model has been given references already: give all of them to the plain one")
+        found = self.molecules(reference_molecules(references))
+        model = copy(self)
+        model.plain, model.like = self, tuple(found)
+        model.context = passes.given(self.network, found, self.context)
+        model.composition = FormulasGiven(self.composition, element_counts(found, self.distribution.elements))
+        model.references = None
+        return model
 
     @property
     def max_atoms(self) -> int:
@@ -196,8 +221,10 @@ class Model:
         request = Request(n, seed, formula, n_atoms, sampling, wanted, min_percentile, keep, by, novel, resolution)
         return [candidate for candidate in generate(self, request, progress) if candidate.passed]
 
-    def __reduce__(self) -> tuple[type["Model"], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         """What makes a copy in another process; tables that are made of the checkpoint are made there again."""
+        if self.plain is not None:
+            return Model.given, (self.plain, self.like)
         return Model, (self.checkpoint, self.name, self.distribution.name, self.weights)
 
     def __repr__(self) -> str:

@@ -11,13 +11,13 @@ from torch import Tensor
 from molscore.errors import InputError
 from molscore.molecules.batch import Batch, collate, size_groups
 from molscore.molecules.molecule import Molecule
-from molscore.nn.context import Context, DistributionContext
+from molscore.nn.context import REFERENCE_SIGMA, Context, DistributionContext
 from molscore.nn.discoformer import DiScoFormer
 from molscore.nn.heads import Estimate
 from molscore.nn.noise import LN_SIGMA_RANGE
 from molscore.screening.cores import side_by_side
 
-__all__ = ["BATCH", "Inputs", "atom_log_densities", "check_sigma", "estimate", "inputs_of", "log_densities"]
+__all__ = ["BATCH", "Inputs", "atom_log_densities", "check_sigma", "estimate", "given", "inputs_of", "log_densities"]
 
 BATCH = 32  # molecules a pass: of what a core keeps at hand, more are no faster
 
@@ -97,3 +97,19 @@ def atom_log_densities(
         for row, values, real in zip(inputs.rows, -energy.cpu().double().numpy(), real_atoms, strict=True):
             shares[row] = values[real]
     return shares
+
+
+def given(
+    network: DiScoFormer, references: Sequence[Molecule], context: DistributionContext
+) -> DistributionContext:
+    """The context moved by references, as they are seen from it."""
+    states = torch.zeros(len(references), 2 * network.config.dim, device=network.sigma_N.device)
+    batches = inputs_of(network, references, REFERENCE_SIGMA, context)
+    for inputs, state in side_by_side(lambda i: network.state(*i.batch, i.context), batches, states.device):
+        states[torch.from_numpy(inputs.rows)] = state
+    # in an order of their own, so that sums of floats do not depend on that of the references
+    states = states[np.lexsort(states.cpu().numpy().T)]
+    present = torch.ones(1, len(states), dtype=torch.bool, device=states.device)
+    with torch.no_grad():
+        moved = network.reference_encoder(states[None], present)
+    return context._replace(token=context.token + moved[0])

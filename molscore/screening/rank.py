@@ -70,6 +70,7 @@ def rank(
     workers: int | None = None,
     progress: bool = False,
     geometry: str = "auto",
+    like: Any = None,
 ) -> "pd.DataFrame":
     """Judge a library: one row of the DataFrame for each row of it, in order unless `sort`.
 
@@ -83,6 +84,7 @@ def rank(
         seed: of geometries for rows that have none (ETKDGv3 and MMFF94s).
         workers: processes for those; None is one a core.
         geometry: kind of those that are given, see `Scorer`.
+        like: references, a file or molecules of any kind: adds log_likelihood_given and log_ratio, the default order.
 
     The columns of the input are kept, and the index of a DataFrame or Series: each row has its own label. Those of
     `molscore.screening.scorer.COLUMNS` are added; ``attrs["by"]`` says which order was used. A bad row has a status and
@@ -90,7 +92,8 @@ def rank(
     source, resolution or order that cannot be used.
     """
     model = load(model)
-    scorer = Scorer(model, resolution, choose_order(model, by, resolution), seed, geometry=geometry)
+    order = choose_order(model, by, resolution, like is not None)
+    scorer = Scorer(model, resolution, order, seed, geometry=geometry, like=like)
     judged: Iterable[Scored] = Ranking(scorer, source, smiles_column, workers, progress)
     frame = _frame_of(sort_scored(judged, scorer.by) if sort else list(judged), source)
     frame.attrs["by"] = scorer.by

@@ -18,7 +18,7 @@ from molscore.molecules.convert import as_list
 from molscore.molecules.descriptors import pattern_of
 from molscore.molecules.files.record import Record
 from molscore.molecules.molecule import Molecule
-from molscore.screening.criteria import DIGITS, ORDERS, check_order, criterion, has_tables
+from molscore.screening.criteria import DIGITS, ORDERS, WITH_REFERENCES, check_order, criterion, has_tables
 from molscore.screening.ensemble import together
 from molscore.screening.frames import is_frame
 from molscore.screening.judgements import Judgements
@@ -75,6 +75,8 @@ class Scorer:
     Geometries that are given are compared with reference molecules in geometries of the kind `geometry`, such as
     ``dft`` or ``mmff``; with ``auto`` with those of the kind that they are, which a tag that `rank` wrote says, else
     the forces on their atoms.
+    With references to be `like` (a file, or molecules of any kind, see `Model.given`) there are the columns
+    log_likelihood_given and log_ratio, by how many nats a molecule is likelier among these than in general.
     With several `conformers` the log-density of a molecule without geometry is that of `molscore.screening.ensemble`.
     Raises `InputError` for a resolution or an order that the model does not have, and for numbers out of range.
     """
@@ -87,11 +89,14 @@ class Scorer:
     conformers: int = 1  # of such a molecule
     geometry: str = AUTO  # kind of those that are given
     smarts: str | None = None  # only molecules with this pattern are judged
+    like: Any = None  # references, or the model that was given them
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "model", load(self.model))
         check_sigma(self.resolution)
-        check_order(self.model, self.by, self.resolution)
+        if self.like is not None and not isinstance(self.like, Model):
+            object.__setattr__(self, "like", self.model.given(self.like))
+        check_order(self.model, self.by, self.resolution, self.like is not None)
         if not self.time_limit > 0:
             raise InputError(f"the time limit of a molecule must be above zero, not {self.time_limit}")
         if not 1 <= self.conformers <= _MOST_CONFORMERS:
@@ -163,8 +168,9 @@ class Scorer:
         """Geometry and numbers of the molecules that can be judged, by row."""
         if not molecules:
             return {}
-        case = together(self.model, list(molecules.values()), self.resolution, self.by.startswith("difference"))
-        references, names = self.model.references, list(dict.fromkeys((*ALWAYS, self.by)))
+        coarse = self.by.startswith("difference")
+        case = together(self.model, list(molecules.values()), self.resolution, coarse, self.like)
+        references, names = self.model.references, list(dict.fromkeys((*ALWAYS, *self._given, self.by)))
         if references is not None:
             pairs = zip(molecules, case.molecules, strict=True)
             case = case._replace(kinds=[self._kind(records[row], molecule) for row, molecule in pairs])
@@ -179,6 +185,11 @@ class Scorer:
                 values["outside"] = references.outside(molecule)
             found[row] = molecule, values
         return found
+
+    @property
+    def _given(self) -> tuple[str, ...]:
+        """Names of the columns that references give."""
+        return () if self.like is None else WITH_REFERENCES
 
     def _kind(self, record: Record, molecule: Molecule) -> str:
         """Kind of geometry that a molecule is compared with."""
@@ -207,7 +218,7 @@ class Scorer:
         geometry = None if molecule is None else ETKDG if record.molecule is None else GIVEN
         columns = {
             "status": status,
-            **{name: values.get(name) for name in ALWAYS},
+            **{name: values.get(name) for name in (*ALWAYS, *self._given)},
             "n_atoms": known.n_atoms,
             "resolution": self.resolution,
             "geometry": geometry,

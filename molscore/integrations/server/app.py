@@ -115,7 +115,7 @@ def _add_facts(app: FastAPI, service: Service) -> None:
 
 def _add_work(app: FastAPI, queue: _Queue) -> None:
     service = queue.service
-    asked = shapes(service.limits, service.model.max_atoms)
+    asked = shapes(service.limits, service.model.max_atoms, service.like is not None)
 
     @app.post("/log-likelihood", responses=_PROBLEMS, summary="Judge molecules")
     async def log_likelihood(request: asked.log_likelihood) -> Judged:

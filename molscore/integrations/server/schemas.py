@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from molscore.integrations.reinvent import VALUES
+from molscore.integrations.reinvent import VALUES, WITH_REFERENCES
 from molscore.integrations.server.service import Limits
 from molscore.nn.noise import LN_SIGMA_RANGE
 
@@ -32,6 +32,8 @@ class Row(BaseModel):
     log_likelihood: float | None = Field(description="nats")
     log_density: float | None = Field(description="nats")
     percentile: float | None = Field(description="0 to 100, among reference molecules of like size")
+    log_likelihood_given: float | None = Field(None, description="nats, given the server's references, if it has any")
+    log_ratio: float | None = Field(None, description="nats: how much likelier among the references than in general")
     n_atoms: int | None
     resolution: float = Field(description="Å")
     geometry: str | None = Field(description="given, or etkdg where it was made from SMILES")
@@ -95,8 +97,11 @@ class Shapes(NamedTuple):
     predictor: Any
 
 
-def shapes(limits: Limits, max_atoms: int) -> Shapes:
-    """The shapes of requests to a server with these limits and a model of molecules up to `max_atoms`."""
+def shapes(limits: Limits, max_atoms: int, like: bool = False) -> Shapes:
+    """The shapes of requests to a server with these limits and a model of molecules up to `max_atoms`.
+
+    `like` says whether it has references.
+    """
     sigma = Annotated[float, Field(ge=_SIGMA[0], le=_SIGMA[1], description="Å; the server's own where it is left out")]
 
     class Geometry(_Strict):
@@ -133,4 +138,5 @@ def shapes(limits: Limits, max_atoms: int) -> Shapes:
         resolution: sigma | None = None
 
     queries = Annotated[list[Query], Field(max_length=limits.rows)]
-    return Shapes(LogLikelihoodRequest, GenerateRequest, queries, Literal[VALUES])
+    values = (*VALUES, *WITH_REFERENCES) if like else VALUES
+    return Shapes(LogLikelihoodRequest, GenerateRequest, queries, Literal[values])

@@ -62,6 +62,7 @@ class Deadline:
 class Service:
     """One model, chosen at the start; a request brings molecules or the wish for some, never a file or a path.
 
+    With references to be `like`, see `Scorer`, rows are compared with them and molecules drawn in their manner.
     It is used by one thread at a time. Geometries are made in `workers` processes, which are killed when they overstay.
     """
 
@@ -73,10 +74,12 @@ class Service:
         seed: int = 0,
         workers: int = 1,
         conformers: int = 1,
+        like: Any = None,
     ) -> None:
         self.model, self.limits, self.resolution = model, limits or Limits(), check_sigma(resolution)
         seconds = self.limits.conformer_seconds
-        self._scorer = Scorer(model, resolution, "log_likelihood", seed, seconds, conformers)
+        self._scorer = Scorer(model, resolution, "log_likelihood", seed, seconds, conformers, like=like)
+        self.like: Model | None = self._scorer.like
         self._pool = self._scorer.pool(workers)
         self._closing = threading.Event()
 
@@ -90,6 +93,7 @@ class Service:
             "atoms": [2, self.model.max_atoms],
             "percentiles_at": self.model.resolutions,
             "resolution": self.resolution,
+            "references": 0 if self.like is None else len(self.like.like),
             "limits": asdict(self.limits),
         }
         return json.loads(json.dumps(known), parse_constant=lambda _: None)
@@ -111,7 +115,7 @@ class Service:
         """Candidates as `molscore.screening.generate` gives them, each with its atoms."""
         if request.n > self.limits.generated or request.sampling.steps > self.limits.steps:
             raise LimitError(f"at most {self.limits.generated} molecules of {self.limits.steps} steps a request")
-        drawn = generate(self.model, request, tick=lambda: self._check(deadline))
+        drawn = generate(self.like or self.model, request, tick=lambda: self._check(deadline))
         return [
             {**candidate.columns(), "numbers": candidate.numbers.tolist(), "positions": candidate.positions.tolist()}
             for candidate in drawn

@@ -1,7 +1,7 @@
 """What a ranking is made from: everything that its rows depend on, and how two such jobs differ."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -17,13 +17,18 @@ from molscore.molecules.atomic import reason_of
 from molscore.molecules.chem import RDKIT_VERSION
 from molscore.molecules.files import Scan, scan
 from molscore.molecules.files.source import format_of
+from molscore.molecules.molecule import Molecule
 from molscore.screening.columns import output_name
 from molscore.screening.rank import CHUNK_ROWS
 from molscore.screening.scorer import Scorer
 
 __all__ = ["Job", "differences"]
 
-_CHANGED = {"input": "the input has changed", "model": "the weights of the model are others"}
+_CHANGED = {
+    "input": "the input has changed",
+    "model": "the weights of the model are others",
+    "like": "the references have changed",
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class Job:
         return {
             **options,
             "model": model.weights,
+            "like": None if self.scorer.like is None else _digest_of(self.scorer.like.like),
             "distribution": model.distribution.name,
             "input": _digest(self.path) if self.repeatable else "-",
             "SMILES column": self.smiles_column,
@@ -87,6 +93,13 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
     for name in dict.fromkeys((*before, *now)):
         if before.get(name) != now.get(name):
             yield _CHANGED.get(name, f"{name} was {before.get(name)} and is {now.get(name)}")
+
+
+def _digest_of(molecules: Sequence[Molecule]) -> str:
+    content = hashlib.sha256()
+    for molecule in molecules:
+        content.update(molecule.numbers.tobytes() + molecule.positions.tobytes())
+    return content.hexdigest()
 
 
 def _digest(path: str) -> str:

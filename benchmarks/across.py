@@ -1,0 +1,134 @@
+"""What are references worth? Held-out clusters, in nats and as a way to find members, beside Tanimoto similarity.
+
+A molecule of a ring system, or of a formula, that no training saw is judged given 1, 4 and 16 others of it; the control
+is given molecules of another cluster. Its rival for the AUROC is a held-out molecule of like size from elsewhere.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rdkit import Chem, DataStructs
+from rdkit.Chem import rdFingerprintGenerator
+
+from benchmarks.machine import describe
+from molscore.datasets.load import load as load_data
+from molscore.datasets.statistics import formula_counts
+from molscore.datasets.store import MoleculeSet
+from molscore.evaluation.auroc import auroc
+from molscore.molecules.atomic import write_text
+from molscore.molecules.elements import SYMBOLS
+from molscore.molecules.molecule import Molecule
+from molscore.screening.model import Model, load
+
+__all__ = ["RESULT", "Cluster", "clusters_of", "measured"]
+
+RESULT = Path(__file__).parent / "results" / "across.json"
+GIVEN, RESOLUTION = (1, 4, 16), 0.05
+COLUMNS = [
+    "distribution", "clusters of", "references", "nats gained", "of them by the formula",
+    "by references of another cluster",
+    "AUROC of log_ratio", "AUROC of Tanimoto",
+]  # fmt: skip
+
+
+class Cluster(NamedTuple):
+    """A molecule, others that are like it, and one of its size that is not."""
+
+    member: Molecule
+    references: list[Molecule]
+    rival: Molecule
+
+
+def clusters_of(held_out: MoleculeSet, key: str, most: int, seed: int = 0) -> list[Cluster]:
+    """Clusters of 17 held-out molecules or more, in an order drawn at random."""
+    if key == "formula":
+        elements = [SYMBOLS[number] for number in np.unique(held_out.numbers)]
+        names = np.unique(formula_counts(held_out, elements), axis=0, return_inverse=True)[1].reshape(-1)
+    else:
+        names = np.unique(held_out.columns["ring_systems"].astype(str), return_inverse=True)[1]
+    rng, found = np.random.default_rng(seed), []
+    rings = held_out.columns["ring_systems"].astype(str)
+    counts = np.bincount(names)
+    for name in rng.permutation(np.flatnonzero(counts > max(GIVEN)))[:]:
+        rows = rng.permutation(np.flatnonzero(names == name))[: 1 + max(GIVEN)]
+        if key == "ring_systems" and not rings[rows[0]]:
+            continue
+        size = np.abs(held_out.sizes.astype(int) - int(held_out.sizes[rows[0]]))
+        rival = rng.choice(np.flatnonzero((names != name) & (size <= 1)))
+        member, *references = (held_out[row] for row in rows)
+        found.append(Cluster(member, references, held_out[rival]))
+        if len(found) == most:
+            break
+    return found
+
+
+def measured(model: Model, clusters: list[Cluster]) -> dict[int, dict[str, np.ndarray]]:
+    """By number of references: nats gained by members, (C, 2) of formula and geometry, and likewise by rivals, and by
+    members given the references of the next cluster; the largest Tanimoto similarity of members and rivals."""
+    found = {}
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+
+    def likeness(molecule: Molecule, references: list[Molecule]) -> float:
+        prints = [
+            generator.GetFingerprint(Chem.MolFromSmiles(str(m.properties["smiles"]))) for m in (molecule, *references)
+        ]
+        return max(DataStructs.BulkTanimotoSimilarity(prints[0], prints[1:]))
+
+    judged = [[c.member, c.rival, clusters[(k + 1) % len(clusters)].member] for k, c in enumerate(clusters)]
+    plain = [model.terms(molecules, RESOLUTION) for molecules in judged]
+    for n in GIVEN:
+        gains = []
+        for cluster, molecules, before in zip(clusters, judged, plain, strict=True):
+            after = model.given(cluster.references[:n]).terms(molecules, RESOLUTION)
+            gains.append([after.log_composition - before.log_composition, after.log_density - before.log_density])
+        member, rival, control = np.moveaxis(np.array(gains), 2, 0)
+        tanimoto = [[likeness(c.member, c.references[:n]), likeness(c.rival, c.references[:n])] for c in clusters]
+        found[n] = {"member": member, "rival": rival, "control": control, "tanimoto": np.array(tanimoto)}
+    return found
+
+
+def _nats(values: np.ndarray) -> str:
+    return f"{values.mean():.2f} ± {values.std() / len(values) ** 0.5:.2f}"
+
+
+def main() -> None:
+    """Measure and record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="molscore")
+    parser.add_argument("--data", nargs="+", required=True, help="DISTRIBUTION=FILE, with a split held_out")
+    parser.add_argument("-n", type=int, default=32, help="clusters of each kind")
+    options = parser.parse_args()
+    rows: list[list[Any]] = []
+    for distribution, _, path in (each.partition("=") for each in options.data):
+        held_out = load_data(path, "held_out")
+        model = load(options.model, distribution)
+        fits = (held_out.sizes <= model.max_atoms) & (held_out.sizes > 1)
+        held_out = held_out.select(fits)
+        for key in ("ring_systems", "formula"):
+            clusters = clusters_of(held_out, key, options.n)
+            for n, at in measured(model, clusters).items() if len(clusters) > 1 else ():
+                total = {name: at[name].sum(1) for name in ("member", "rival", "control")}
+                rows.append([
+                    distribution, f"{len(clusters)} {key.replace('_', ' ')}", n, _nats(total["member"]),
+                    _nats(at["member"][:, 0]), _nats(total["control"]),
+                    str(auroc(total["member"], total["rival"])), str(auroc(*at["tanimoto"].T)),
+                ])  # fmt: skip
+                print(*rows[-1], sep=" | ", flush=True)
+    result = {
+        "title": "What are references worth on ring systems and formulas that no training saw?",
+        "columns": COLUMNS,
+        "rows": rows,
+        "machine": describe(),
+        "command": "python -m benchmarks.across --data DISTRIBUTION=FILE",
+        "note": f"log-likelihoods at {RESOLUTION:g} Å given references less without; one molecule a cluster, "
+        "mean ± standard error; rivals are held-out molecules of other clusters within an atom of its size; "
+        "AUROC with a 95 % bootstrap interval; Tanimoto: largest to a reference (Morgan, radius 2, 2,048 bits)",
+    }
+    write_text(RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,283 @@
+"""A model of one's own library in minutes: a token and low-rank adapters learnt beside a base that stays as it is.
+
+The objective is that of training (`molscore.training.losses`); statistics, percentiles and the list of known molecules
+are the library's. A tenth of it is held out: the best of what was learnt, by the loss there, is what is kept.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from molscore.datasets.statistics import distribution_of
+from molscore.datasets.store import MoleculeSet
+from molscore.errors import CheckpointError, ElementError, InputError, MolscoreError
+from molscore.molecules.batch import size_groups
+from molscore.molecules.chem import mol_from_molecule, smiles_of
+from molscore.molecules.convert import as_molecules
+from molscore.molecules.elements import SYMBOLS
+from molscore.nn.adapter import RANK, adaptable, learnt, merge
+from molscore.nn.checkpoint import Adapter, Checkpoint, started_from
+from molscore.nn.context import Context
+from molscore.nn.discoformer import DiScoFormer
+from molscore.screening.model import Model, load
+from molscore.screening.reference import MMFF
+from molscore.screening.tables import with_tables
+from molscore.training.config import DataConfig, TrainConfig
+from molscore.training.data import Batches, DeviceSet
+from molscore.training.loop import load_state, save_state
+from molscore.training.losses import Noised, denoising_loss, dual_loss, noise_levels, noised
+
+__all__ = ["adapt", "as_set"]
+
+FEWEST = 20  # molecules
+HELD_OUT = 0.1  # of the library, unless it has a split
+JUDGED, TABLED = 64, 400  # held-out molecules: by whose loss one stops, and of whom percentiles are
+CHECKS, PATIENCE = 12, 3  # looks at the held-out loss in the time given; so many without a gain end it
+LR_TOKEN, LR_FACTORS, LR_OFFSET = 5e-3, 1e-3, 2e-4  # of AdamW; they fall to zero over the time given
+_OBJECTIVE = TrainConfig((DataConfig("library"),), "", batch=32, density_share=0.5)
+
+
+def adapt(
+    model: Model | str | Path,
+    molecules: Any,
+    distribution: str = "library",
+    minutes: float = 10.0,
+    steps: int = 0,
+    seed: int = 0,
+    blocks: bool = True,
+    state: str | Path | None = None,
+    progress: bool = False,
+) -> Model:
+    """The model of a library, learnt beside a base in at most so many minutes of training; unsaved.
+
+    Args:
+        model: the base, as `molscore.load` takes it: a saved one, which the adapter then names by its hash.
+        molecules: a `MoleculeSet`, whose split ``train`` is learnt and ``valid`` held out if it has the column, or
+            molecules of any kind, 20 or more.
+        distribution: what the library is called.
+        steps: end by these instead of by the clock, where given: the same seed then gives the same adapter.
+        blocks: whether low-rank adapters are learnt; else the token alone is.
+        state: file that a run which is cut short can be carried on from, if it is given again.
+
+    ``checkpoint.info`` says what the held-out loss was before and after. The base's numbers do not change.
+    Raises `ElementError` listing the elements that the base has no embedding for, `InputError` for too few molecules
+    or a base that is an adapter itself.
+    """
+    base = load(model)
+    if base.checkpoint.adapter is not None or base.weights == "unsaved":
+        raise InputError(f"model {base.name} is {'an adapter' if base.checkpoint.adapter else 'not saved'}: "
+                         "a base is a saved model of its own")  # fmt: skip
+    library = as_set(molecules)
+    _check_elements(library, base.network.elements)
+    train, held_out = _split(library, seed)
+    adaptation = _Adaptation(base.checkpoint, distribution_of(distribution, train), train, held_out, seed, blocks)
+    before = adaptation.run(60 * minutes, steps, None if state is None else Path(state), progress)
+    network = merge(started_from(base.checkpoint, [adaptation.distribution]), adaptation.best)
+    info = {
+        "base": base.name,
+        "token_from": adaptation.start,
+        "training_molecules": len(train),
+        "held_out_molecules": len(held_out),
+        "steps": adaptation.step,
+        "seconds": round(adaptation.seconds),
+        "held_out_loss": {"before": round(before, 4), "after": round(adaptation.lowest, 4)},
+    }
+    adapter = Adapter(base.source, base.weights, adaptation.best)
+    checkpoint = Checkpoint(network.eval(), (adaptation.distribution,), info, {}, adapter)
+    judged = held_out.select(np.arange(min(len(held_out), TABLED)))
+    made = "geometry" in judged.columns and (judged.columns["geometry"] != "input").all()
+    smiles = () if made else judged.columns["smiles"]
+    kind = MMFF if made else "given"
+    known = [text for text in library.columns["smiles"] if text]
+    return with_tables(Model(checkpoint, distribution), judged, smiles, known, kind=kind)
+
+
+def as_set(molecules: Any) -> MoleculeSet:
+    """A library as a `MoleculeSet` with the column ``smiles``: SMILES are read off geometries where none are given."""
+    if not isinstance(molecules, MoleculeSet):
+        molecules = MoleculeSet.from_molecules(as_molecules(molecules))
+    if "smiles" in molecules.columns:
+        return molecules
+    return molecules.with_columns(smiles=[_smiles(molecule) for molecule in molecules])
+
+
+def _smiles(molecule: Any) -> str:
+    try:
+        return smiles_of(mol_from_molecule(molecule))
+    except MolscoreError:
+        return ""
+
+
+def _check_elements(library: MoleculeSet, known: tuple[str, ...]) -> None:
+    if lacking := [SYMBOLS[number] for number in np.unique(library.numbers) if SYMBOLS[number] not in known]:
+        raise ElementError(
+            f"the base has no embedding for {', '.join(lacking)}; it knows {', '.join(known)}: leave such molecules out"
+        )
+
+
+def _split(library: MoleculeSet, seed: int) -> tuple[MoleculeSet, MoleculeSet]:
+    """What is learnt and what is held out, in an order drawn at random."""
+    order = np.random.default_rng(seed).permutation(len(library))
+    if "split" in library.columns:
+        splits = library.columns["split"][order]
+        parts = order[splits == "train"], order[splits == "valid"]
+    else:
+        n = max(1, round(HELD_OUT * len(order)))
+        parts = order[n:], order[:n]
+    if sum(map(len, parts)) < FEWEST or not all(map(len, parts)):
+        raise InputError(
+            f"{len(parts[0])} molecules to learn and {len(parts[1])} held out are too few: {FEWEST} in all"
+        )
+    return library.select(parts[0]), library.select(parts[1])
+
+
+class _Adaptation:
+    """One run: the network that learns, what it learns from, and the best so far."""
+
+    def __init__(
+        self, base: Checkpoint, distribution: Any, train: MoleculeSet, held_out: MoleculeSet, seed: int, blocks: bool
+    ) -> None:
+        torch.set_flush_denormal(True)
+        torch.manual_seed(seed)
+        self.distribution, self.seed = distribution, seed
+        self.network = started_from(base, [distribution])
+        device = self.network.sigma_N.device
+        self.set, self.batches = (
+            DeviceSet(train, self.network.elements, device),
+            Batches([train.sizes], [1.0], _OBJECTIVE.batch, seed),
+        )
+        fits = held_out.select(held_out.sizes <= distribution.max_atoms)
+        judged = fits.select(np.arange(min(len(fits), JUDGED)))
+        self.judged = list(_noisy(judged, self.network.elements, seed))
+        self.start = self._nearest(base)
+        self.network = adaptable(self.network, RANK, blocks).train()
+        token, offset = self.network.distribution_token.weight, self.network.noise_offset
+        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
+        factors = [p for p in self.parameters if p is not token and p is not offset]
+        groups = [{"params": [token], "lr": LR_TOKEN}, {"params": [offset], "lr": LR_OFFSET}]
+        groups += [{"params": factors, "lr": LR_FACTORS}] if factors else []
+        self.optimiser = torch.optim.AdamW(groups, weight_decay=0.0)
+        self.rates = [group["lr"] for group in groups]
+        self.step, self.seconds, self.lowest, self.worse = 0, 0.0, math.inf, 0
+        self.best: dict[str, Tensor] = {}
+
+    def _nearest(self, base: Checkpoint) -> str:
+        """Begin at the token of the base's distribution that the held-out molecules are likest to; its name."""
+
+        def begin_at(row: int) -> float:
+            with torch.no_grad():
+                self.network.distribution_token.weight[0] = base.network.distribution_token.weight[row]
+                self.network.noise_offset[0] = base.network.noise_offset[row]
+            return self.loss()
+
+        nearest = int(np.argmin([begin_at(row) for row in range(len(base.distributions))]))
+        begin_at(nearest)
+        return base.distributions[nearest].name
+
+    def _context(self, sizes: Tensor) -> Context:
+        return self.network.context(torch.zeros_like(sizes), sizes)
+
+    def _terms(self, noisy: Noised, dual: bool) -> Tensor:
+        context = self._context(noisy.x.sizes)
+        if dual:
+            return dual_loss(self.network, noisy, context, _OBJECTIVE)[0]
+        return denoising_loss(self.network.denoise, noisy, context, None, _OBJECTIVE)[0]
+
+    def loss(self) -> float:
+        """The objective on held-out molecules, each at the same noise every time."""
+        total = sum(len(noisy.ln_sigma) * float(self._terms(noisy, dual=True)) for noisy in self.judged)
+        return total / sum(len(noisy.ln_sigma) for noisy in self.judged)
+
+    def one_step(self, progress: float) -> None:
+        """One step of the optimiser at a learning rate that falls with progress."""
+        state = np.random.SeedSequence([self.seed, self.step]).generate_state(1, np.uint64)[0]
+        generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
+        chosen = self.batches.at(self.step)
+        dual = max(1, round(_OBJECTIVE.density_share * len(chosen.rows)))
+        for rows, is_dual in ((chosen.rows[dual:], False), (chosen.rows[:dual], True)):
+            if not len(rows):
+                continue
+            law = (_OBJECTIVE.log_normal_density, _OBJECTIVE.uniform_share_density)
+            levels = noise_levels(
+                len(rows),
+                _OBJECTIVE,
+                *(law if is_dual else (_OBJECTIVE.log_normal, _OBJECTIVE.uniform_share)),
+                generator,
+            )
+            noisy = noised(self.set.batch(rows, chosen.width), levels, generator)
+            self._terms(noisy, is_dual).backward(inputs=self.parameters)
+        nn.utils.clip_grad_norm_(self.parameters, _OBJECTIVE.clip)
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * min(1.0, (self.step + 1) / 10) * (1 - progress)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.step += 1
+
+    def run(self, limit: float, steps: int, path: Path | None, progress: bool) -> float:
+        """Learn for `steps`, or `limit` seconds, saving to `path` at each look at the held-out loss; the loss before."""
+        before = self._resume(path) if path is not None and path.is_file() else self._look(self.loss())
+        began = time.monotonic() - self.seconds
+
+        def done() -> float:
+            return self.step / steps if steps else self.seconds / limit
+
+        looks = int(CHECKS * done())
+        with tqdm(total=100, unit="%", desc="adapt", disable=None if progress else True, leave=False) as bar:
+            while done() < 1 and self.worse < PATIENCE:
+                self.one_step(done())
+                self.seconds = time.monotonic() - began
+                if done() >= (looks + 1) / CHECKS:
+                    looks = int(CHECKS * done())
+                    self._look(self.loss())
+                    if path is not None:
+                        save_state(path, self._state(before))
+                bar.update(min(100, int(100 * done())) - bar.n)
+                bar.set_postfix(steps=self.step, held_out=round(self.lowest, 3), before=round(before, 3))
+        return before
+
+    def _look(self, loss: float) -> float:
+        """Keep what has been learnt where it is the best so far."""
+        if loss < self.lowest:
+            self.lowest, self.best, self.worse = loss, learnt(self.network), 0
+        else:
+            self.worse += 1
+        return loss
+
+    def _state(self, before: float) -> dict[str, Any]:
+        names = ("step", "seconds", "lowest", "worse", "best", "start")
+        held = {name: getattr(self, name) for name in names}
+        return {**held, "before": before, "now": learnt(self.network), "optimiser": self.optimiser.state_dict()}
+
+    def _resume(self, path: Path) -> float:
+        state = load_state(path)
+        try:
+            before, now = state.pop("before"), state.pop("now")
+            self.optimiser.load_state_dict(state.pop("optimiser"))
+            for parameter, value in zip(_ordered(self.network), now.values(), strict=True):
+                parameter.data.copy_(value)
+            for name, value in state.items():
+                setattr(self, name, value)
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise CheckpointError(f"{path} is not a state of this adaptation: {error}") from None
+        return before
+
+
+def _ordered(network: DiScoFormer) -> Iterator[nn.Parameter]:
+    """The parameters that learn, in the order of `learnt`."""
+    return (parameter for parameter in network.parameters() if parameter.requires_grad)
+
+
+def _noisy(molecules: MoleculeSet, elements: tuple[str, ...], seed: int) -> Iterator[Noised]:
+    """Batches of molecules with noise of the levels of the density terms."""
+    generator = torch.Generator().manual_seed(seed)
+    law = (_OBJECTIVE.log_normal_density, _OBJECTIVE.uniform_share_density)
+    for rows in size_groups(molecules.sizes, 16):
+        x = molecules.batch(rows, elements)
+        yield noised(x, noise_levels(len(rows), _OBJECTIVE, *law, generator), generator)

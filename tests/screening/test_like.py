@@ -1,0 +1,96 @@
+"""A model given references, and ranking by how much likelier a row is among them."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import molscore
+from molscore.errors import InputError
+from molscore.screening.scorer import Scorer
+from tests import tiny
+
+ALCOHOLS = ["CO", "CCO", "CCCO", "CC(C)O"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny.model()
+
+
+@pytest.fixture(scope="module")
+def given(model):
+    return model.given(ALCOHOLS)
+
+
+def test_order_of_references_does_not_matter_and_what_they_are_does(model, given):
+    molecules = list(tiny.geometries())[:8]
+    value = given.log_likelihood(molecules)
+    assert np.array_equal(value, model.given(ALCOHOLS[::-1]).log_likelihood(molecules))
+    assert np.abs(value - model.log_likelihood(molecules)).min() > 1e-4
+    others = model.given(["c1ccccc1", "C1CC1"])
+    assert np.abs(given.log_density(molecules) - others.log_density(molecules)).max() > 1e-6
+
+
+def test_references_leave_the_plain_model_as_it_was(model):
+    molecules = list(tiny.geometries())[:8]
+    before = model.log_likelihood(molecules)
+    model.given(ALCOHOLS)
+    assert np.array_equal(model.log_likelihood(molecules), before)
+
+
+def test_a_copy_in_another_process_gives_the_same(given):
+    molecules = list(tiny.geometries())[:8]
+    copy = pickle.loads(pickle.dumps(given))
+    assert np.array_equal(copy.log_likelihood(molecules), given.log_likelihood(molecules))
+
+
+def test_no_percentiles_are_said_that_are_of_another_distribution(given):
+    assert given.references is None and given.resolutions == []
+    with pytest.raises(InputError, match="no reference"):
+        given.percentile("CCO")
+    with pytest.raises(InputError, match="already"):
+        given.given("CCO")
+
+
+@pytest.mark.parametrize("name", ["series.smi", "series.sdf"])
+def test_references_come_from_a_file(model, given, tmp_path, name):
+    molscore.write(tmp_path / name, [(molecule, {"smiles": text}, None) for text, molecule in
+                                     zip(ALCOHOLS, given.like, strict=True)], {})  # fmt: skip
+    found = model.given(tmp_path / name)
+    assert np.allclose(found.log_likelihood("CCN"), given.log_likelihood("CCN"), atol=0.02)
+
+
+def test_ranking_like_references(model, given):
+    frame = molscore.rank(model, ["CCCO", "c1cnc[nH]1", "not a molecule"], like=ALCOHOLS)
+    assert frame.attrs["by"] == "log_ratio"
+    alcohol, imidazole = frame["log_ratio"][:2]
+    assert alcohol > imidazole and np.isnan(frame["log_ratio"][2])
+    difference = frame["log_likelihood_given"] - frame["log_likelihood"]
+    assert np.allclose(frame["log_ratio"][:2], difference[:2], atol=2e-4)
+    assert frame["log_likelihood_given"][0] == pytest.approx(given.log_likelihood("CCCO")[0], abs=1e-3)
+    plain = molscore.rank(model, ["CCCO"])
+    assert "log_ratio" not in plain and plain["percentile"][0] == frame["percentile"][0]
+
+
+def test_conformers_are_compared_as_they_are_judged(model):
+    scored = Scorer(model, by="log_ratio", conformers=3, like=ALCOHOLS)(
+        [molscore.molecules.files.Record(0, None, "CCCO", {})]
+    )[0].columns
+    assert scored["log_ratio"] == pytest.approx(scored["log_likelihood_given"] - scored["log_likelihood"], abs=2e-4)
+
+
+def test_ratio_without_references_is_refused(model):
+    with pytest.raises(InputError, match="--like"):
+        molscore.rank(model, ["CCO"], by="log_ratio")
+
+
+def test_draws_in_the_manner_of_references(model, given):
+    drawn = given.generate(200, steps=1, by="log_ratio")
+    share = np.mean([candidate.formula in {m.formula for m in given.like} for candidate in drawn])
+    plain = np.mean([c.formula in {m.formula for m in given.like} for c in model.generate(200, steps=1)])
+    assert share > plain + 0.1
+    judged = next(candidate for candidate in drawn if candidate.measure == candidate.measure)
+    expected = given.log_likelihood(judged) - model.log_likelihood(judged)
+    assert judged.measure == pytest.approx(float(expected[0]), abs=1e-3)
+    assert judged.log_likelihood == pytest.approx(float(model.log_likelihood(judged)[0]), abs=1e-3)
