@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow data lint figures clean
+.PHONY: help demo test test-slow data lint figures docs clean
 
 help:  ## show this list
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "make %-10s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,12 +34,17 @@ lint: $(VENV)/.installed-lint  ## check style, who imports whom, and what is dec
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry .
 
-figures: $(VENV)/.installed  ## write the tables of the pages from benchmarks/results, and the worked example from the model
+figures: $(VENV)/.installed  ## write the tables of the pages from benchmarks/results, the worked example and the picture from the model
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.isomers
+	$(BIN)/python -m benchmarks.gallery
+
+docs: $(VENV)/.installed-docs  ## build the pages and the API reference as a site, into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist site
 
 # Stamps: each install step runs once, and again when what it depends on changes.
 $(VENV)/.created:
@@ -74,4 +79,8 @@ $(VENV)/.installed-qm9: $(VENV)/.torch pyproject.toml
 # These read the sources without importing them, so nothing else is installed for them.
 $(VENV)/.installed-lint: $(VENV)/.created
 	@$(PIP) "deptry>=0.23" "import-linter>=2.5" "ruff>=0.9"
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.created
+	@$(PIP) "mkdocs-material>=9.6" "mkdocstrings[python]>=0.30"
 	@touch $@

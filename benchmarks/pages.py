@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FIELDS = {"title": str, "columns": list, "rows": list, "machine": dict | str, "command": str, "note": str}
 #: Pages with a region <!-- results -->, and the folder of benchmarks/results that each shows.
 PAGES = {
-    "README.md": ".",
+    "docs/results.md": ".",
     "docs/density_figures.md": "density",
     "docs/generation_figures.md": "generation",
     "docs/ranking_figures.md": "ranking",
