@@ -242,9 +242,10 @@ def rank(
     from molscore.reporting.outputs import streamed
     from molscore.screening import report
     from molscore.screening.criteria import choose_order
-    from molscore.screening.library import Job, Plan, Shard, run
     from molscore.screening.like import existing
     from molscore.screening.model import load
+    from molscore.screening.rank.job import Job, Shard
+    from molscore.screening.rank.run import Plan, run
     from molscore.screening.scorer import Scorer
 
     plan = {name: options[name] for name in ("sort", "resume", "engine", "workers")}
@@ -529,7 +530,7 @@ _by_column = click.option("--by", help="Column to order by; unless given, what t
 @_output
 def merge(folders: tuple[str, ...], sort: bool, by: str | None, output: str) -> None:
     """All rows of the parts in FOLDERS, those of the shards of one job, as one file."""
-    from molscore.screening.library.result import merged
+    from molscore.screening.rank.merge import merged
 
     for line in merged([Path(folder) for folder in folders], output, by, sort):
         _say(line)
@@ -542,7 +543,7 @@ def merge(folders: tuple[str, ...], sort: bool, by: str | None, output: str) -> 
 @_output
 def top(folders: tuple[str, ...], n: int, by: str | None, output: str) -> None:
     """The best n rows of the parts in FOLDERS, those of the shards of one job, each molecule once."""
-    from molscore.screening.library.result import merged
+    from molscore.screening.rank.merge import merged
 
     for line in merged([Path(folder) for folder in folders], output, by, n=n):
         _say(line)

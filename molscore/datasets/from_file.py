@@ -25,7 +25,7 @@ from molscore.datasets.suitable import check_geometry, check_graph, check_size
 from molscore.errors import InputError, MolscoreError, ParseError
 from molscore.molecules.atomic import reason_of
 from molscore.molecules.chem import RDKIT_VERSION, bond_array, mol_from_molecule, smiles_of
-from molscore.molecules.conformer_pool import ConformerPool
+from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.files import Record, Scan, scan
 from molscore.molecules.molecule import Molecule
 

@@ -18,10 +18,10 @@ from molscore.datasets.progress import progress
 from molscore.datasets.store import MoleculeSet
 from molscore.datasets.suitable import check_geometry, check_graph, check_size
 from molscore.errors import ChargeError, InputError, MolscoreError, ParseError
+from molscore.molecules.bonds import Bonds
 from molscore.molecules.chem import bond_array, mol_from_bonds, smiles_of
 from molscore.molecules.elements import atomic_number
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.perception import Bonds
 
 __all__ = ["Component", "build", "components", "entry_of"]
 

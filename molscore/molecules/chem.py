@@ -8,8 +8,8 @@ from rdkit import Chem, rdBase
 from rdkit import __version__ as RDKIT_VERSION
 
 from molscore.errors import ParseError, PositionError
+from molscore.molecules.bonds import Bonds, perceive_bonds
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.perception import Bonds, perceive_bonds
 from molscore.molecules.smiles import check_bonds, from_smiles
 
 __all__ = [
@@ -50,7 +50,7 @@ def atomic_numbers(smiles_or_mol: str | Chem.Mol) -> list[int]:
 def mol_from_molecule(molecule: Molecule, max_iterations: int = 10_000, time_limit: float = 5.0) -> Chem.Mol:
     """RDKit molecule with explicit hydrogens, the given geometry and bonds and stereochemistry read off it.
 
-    Neutral closed-shell molecules only; raises `ParseError` when no bonds fit within the limits (see `perception`).
+    Neutral closed-shell molecules only; raises `ParseError` when no bonds fit within the limits (see `bonds`).
     """
     return mol_from_bonds(molecule, perceive_bonds(molecule, max_iterations, time_limit))
 

@@ -5,17 +5,21 @@ J. Comput. Chem. 1999, 20, 720 (MMFF94s).
 """
 
 import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any
 
 import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
-from molscore.errors import ConformerError, FragmentError, MolscoreError, OvertimeError
+from molscore.errors import ConformerError, FragmentError, InputError, MolscoreError, OvertimeError
 from molscore.molecules.chem import fragments, from_smiles, placed, unlabelled
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import check_geometry
+from molscore.molecules.workers import Crashed, Late, Reply, Workers
 
-__all__ = ["embed"]
+__all__ = ["ConformerPool", "answer", "embed"]
 
 _STEPS_PER_ROUND = 200
 _ROUNDS = 10
@@ -164,3 +168,61 @@ def _minimise(mol: Chem.Mol, conformers: list[int], deadline: float, mmff: bool 
                 break
         energies.append(field.CalcEnergy())
     return energies, "MMFF94s" if properties is not None else "UFF"
+
+
+def answer(smiles: str, n_conformers: int, seed: int, time_limit: float) -> dict[str, Any]:
+    """What a worker process says of a SMILES string: what its conformers share, and of each its positions (N, 3) Å."""
+    found = embed(smiles, n_conformers, seed, time_limit)
+    shared = {name: getattr(found[0], name) for name in ("name", "charge", "unpaired")}
+    conformers = [{"positions": m.positions.tolist(), "properties": m.properties} for m in found]
+    return {"shared": {"numbers": found[0].numbers.tolist(), **shared}, "conformers": conformers}
+
+
+class ConformerPool:
+    """`embed` in worker processes, started when first needed and stopped on `close` or at the end of a ``with`` block.
+
+    Args:
+        workers: number of processes.
+        seed: of the geometries; the same seed gives the geometries of `embed`.
+        time_limit: seconds a molecule. A process that overstays twice that is killed, and started again.
+        conformers: of each molecule.
+    """
+
+    def __init__(self, workers: int, seed: int = 0, time_limit: float = 30.0, conformers: int = 1) -> None:
+        if workers < 1 or not time_limit > 0 or conformers < 1:
+            raise InputError(
+                "a pool needs a worker, a time limit above zero and a conformer at least, "
+                f"not {workers}, {time_limit} and {conformers}"
+            )
+        self.workers, self.seed, self.time_limit, self.conformers = workers, seed, time_limit, conformers
+        self._workers = Workers("conformers", workers)
+
+    def embed(
+        self, smiles: Sequence[str], progress: Callable[[], object] = lambda: None
+    ) -> list[list[Molecule] | MolscoreError]:
+        """Geometries as `embed` gives them, or why there are none, for each SMILES string, in order."""
+        options = {"n_conformers": self.conformers, "seed": self.seed, "time_limit": self.time_limit}
+        replies = self._workers.map([{"smiles": text, **options} for text in smiles], 2 * self.time_limit, progress)
+        return [self._molecules(text, reply) for text, reply in zip(smiles, replies, strict=True)]
+
+    def _molecules(self, smiles: str, reply: Reply) -> list[Molecule] | MolscoreError:
+        match reply:
+            case Late():
+                return OvertimeError(f"{smiles!r}: no conformer was found within {self.time_limit:g} s")
+            case Crashed():
+                return ConformerError(f"{smiles!r}: RDKit crashed")
+            case MolscoreError():
+                return reply
+        return [Molecule(**reply["shared"], **conformer) for conformer in reply["conformers"]]
+
+    def close(self) -> None:
+        """Stop the processes."""
+        self._workers.close()
+
+    def __enter__(self) -> "ConformerPool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.close()

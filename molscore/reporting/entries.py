@@ -11,7 +11,7 @@ from rdkit import Chem
 from molscore.errors import InputError, MolscoreError, ParseError
 from molscore.evaluation.checks import strain
 from molscore.molecules.chem import from_smiles, mol_from_molecule, smiles_of
-from molscore.molecules.conformer_pool import ConformerPool
+from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.descriptors import descriptors, pattern_of
 from molscore.molecules.files.columns import is_smiles_name
 from molscore.molecules.files.record import Record

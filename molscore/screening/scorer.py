@@ -12,8 +12,7 @@ import numpy as np
 
 from molscore.errors import InputError, MismatchError, MolscoreError, PositionError
 from molscore.molecules.chem import from_smiles, mol_from_molecule
-from molscore.molecules.conformer_pool import ConformerPool
-from molscore.molecules.conformers import embed
+from molscore.molecules.conformers import ConformerPool, embed
 from molscore.molecules.convert import as_list
 from molscore.molecules.descriptors import pattern_of
 from molscore.molecules.files.record import Record

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from molscore.errors import InputError
-from molscore.molecules.conformer_pool import ConformerPool
+from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.known import Known
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology

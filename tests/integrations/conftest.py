@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from molscore.molecules import Molecule
 from molscore.integrations.server.app import create_app
 from molscore.integrations.server.service import Limits, Service
+from molscore.molecules import Molecule
 from molscore.screening import Model
 from tests import tiny
 

@@ -16,8 +16,8 @@ def test_few_rows_start_no_process_and_many_do(model, monkeypatch) -> None:
         monkeypatch.setattr(pooled, "POOL_ROWS", least)
         with PooledScorer(Scorer(model), workers=1) as judge:
             found.append([scored.columns for scored in judge(records)])
-            assert bool(judge.pool._running) == (least == 2)
-        assert not judge.pool._running
+            assert bool(judge.pool._workers._running) == (least == 2)
+        assert not judge.pool._workers._running
     assert found[0] == found[1]
 
 

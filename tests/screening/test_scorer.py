@@ -16,7 +16,7 @@ import torch
 from torch_geometric.data import Batch, Data
 
 from molscore import Scorer
-from molscore.molecules import conformer_pool
+from molscore.molecules import workers
 from molscore.molecules.chem import from_smiles
 from molscore.molecules.pyg import to_pyg
 from tests import tiny
@@ -107,8 +107,8 @@ def test_denormal_numbers_are_flushed_in_any_thread(scorer, library) -> None:
 
 def test_a_molecule_that_hangs_costs_twice_its_time(model, monkeypatch) -> None:
     """Where RDKit cannot be trusted with the time, a process is, which can be killed; elsewhere there is none."""
-    monkeypatch.setattr(conformer_pool, "_BOOT", "import time; time.sleep(600)")
-    monkeypatch.setattr(conformer_pool, "_START_SECONDS", 0.3)
+    monkeypatch.setattr(workers, "_BOOT", "import time; time.sleep(600)")
+    monkeypatch.setattr(workers, "_START_SECONDS", 0.3)
     started = time.monotonic()
     judged = Scorer(model, time_limit=0.1).judge(["CCO", "C1CC"])
     assert time.monotonic() - started < 60.0

@@ -1,22 +1,25 @@
 """Parts: some rows of a ranking in a Parquet file that is whole or not there."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from molscore.errors import InputError
 from molscore.molecules.atomic import reason_of, replacing
 from molscore.molecules.files.parquet import array_of, geometry_arrays
 from molscore.molecules.molecule import Molecule
-from molscore.screening.columns import columns_of
-from molscore.screening.scorer import COLUMNS, Scored
+from molscore.screening.columns import columns_of, given_name
+from molscore.screening.scorer import COLUMNS, GIVEN, Scored
 
-__all__ = ["HIDDEN", "KEY", "ROW", "is_whole", "read_part", "rows_of", "table_of", "write_part"]
+__all__ = ["HIDDEN", "KEY", "ROW", "Summary", "is_whole", "read_part", "rows_of", "table_of", "write_part"]
 
 ROW, KEY = "molscore_row", "molscore_key"
 NUMBERS, POSITIONS = "molscore_numbers", "molscore_positions"
@@ -100,3 +103,25 @@ def is_whole(path: Path, note: Mapping[str, Any]) -> bool:
     except InputError:
         return False
     return (table.schema.metadata or {}).get(_NOTE) == json.dumps(dict(note)).encode()
+
+
+@dataclass
+class Summary:
+    """Rows by status, given geometries by what they were compared with, input columns that have another name, and rows
+    with text that was lost."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    renamed: dict[str, str] = field(default_factory=dict)
+
+    def counting(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """The same tables, counted as they pass."""
+        for table in tables:
+            for counted in table["status"].value_counts().to_pylist():
+                self.statuses[counted["values"]] += counted["counts"]
+            given = table.filter(pc.equal(table["geometry"], GIVEN))
+            for counted in given["reference"].drop_null().value_counts().to_pylist():
+                self.kinds[counted["values"]] += counted["counts"]
+            names = [name for name in table.column_names if name not in HIDDEN and given_name(name) != name]
+            self.renamed |= {given_name(name): name for name in names}
+            yield table

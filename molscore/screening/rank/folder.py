@@ -17,9 +17,8 @@ import pyarrow as pa
 
 from molscore.errors import InputError, OutputError
 from molscore.molecules.atomic import reason_of, write_text
-from molscore.screening.library.job import Job, differences
-from molscore.screening.library.parts import is_whole, read_part, write_part
-from molscore.screening.library.shard import WHOLE, Shard
+from molscore.screening.rank.job import WHOLE, Job, Shard, differences
+from molscore.screening.rank.parts import is_whole, read_part, write_part
 
 __all__ = ["Manifest", "PartFolder", "complete_parts", "part_path", "read_manifest"]
 

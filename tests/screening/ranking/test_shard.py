@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from molscore.errors import InputError
-from molscore.screening.library.shard import WHOLE, Shard
+from molscore.screening.rank.job import WHOLE, Shard
 
 
 @given(st.integers(1, 50), st.integers(0, 10_000))

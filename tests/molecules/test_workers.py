@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from molscore.errors import ConformerError, FragmentError, InputError, OvertimeError, ParseError
-from molscore.molecules import Molecule, conformer_pool
-from molscore.molecules.conformer_pool import ConformerPool
-from molscore.molecules.conformers import embed
+from molscore.molecules import Molecule, workers
+from molscore.molecules.conformers import ConformerPool, embed
 
 HANGS = "import time; time.sleep(600)"
 HANGS_LATER = "print('ready', flush=True); import time; time.sleep(600)"
@@ -46,19 +45,19 @@ def test_it_gives_several_conformers_as_embed_does() -> None:
 )
 def test_a_stuck_or_dead_worker_costs_its_own_molecule(monkeypatch, program, start, kind, reason) -> None:
     """Also where one follows the other: the time that a process may take to start is none that a molecule gets."""
-    monkeypatch.setattr(conformer_pool, "_START_SECONDS", start)
+    monkeypatch.setattr(workers, "_START_SECONDS", start)
     with ConformerPool(2, time_limit=0.1) as pool:
         with monkeypatch.context() as patch:
-            patch.setattr(conformer_pool, "_BOOT", program)
+            patch.setattr(workers, "_BOOT", program)
             broken = pool.embed(["CCO", "C"])
         assert all(type(item) is kind and reason in str(item) for item in broken)
-        monkeypatch.setattr(conformer_pool, "_START_SECONDS", 60.0)
+        monkeypatch.setattr(workers, "_START_SECONDS", 60.0)
         pool.time_limit = 30.0
         assert isinstance(pool.embed(["CCO"])[0][0], Molecule)
 
 
 def test_nothing_is_started_for_nothing(monkeypatch) -> None:
-    monkeypatch.setattr(conformer_pool, "_Worker", lambda: pytest.fail("started a process"))
+    monkeypatch.setattr(workers, "_Worker", lambda: pytest.fail("started a process"))
     with ConformerPool(2) as pool:
         assert pool.embed([]) == []
 

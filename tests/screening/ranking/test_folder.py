@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from molscore.errors import InputError
-from molscore.screening.library.folder import PartFolder, complete_parts, read_manifest
-from molscore.screening.library.shard import Shard
-from tests.screening.library.conftest import PROVENANCE
+from molscore.screening.rank.folder import PartFolder, complete_parts, read_manifest
+from molscore.screening.rank.job import Shard
+from tests.screening.ranking.conftest import PROVENANCE
 
 TABLE = pa.table({"molscore_row": [0, 1], "status": ["ok", "ok"]})
 

@@ -11,11 +11,12 @@ import pytest
 from molscore.errors import InputError, OutputError
 from molscore.molecules.files import read, write
 from molscore.screening.columns import columns_of
-from molscore.screening.library import Plan, Shard, here, run
-from molscore.screening.library.folder import PartFolder
-from molscore.screening.library.result import merged
-from molscore.screening.rank import Ranking, sort_scored
-from tests.screening.library.conftest import PART_ROWS, PROVENANCE, ROWS
+from molscore.screening.rank import Ranking, engines, sort_scored
+from molscore.screening.rank.folder import PartFolder
+from molscore.screening.rank.job import Shard
+from molscore.screening.rank.merge import merged
+from molscore.screening.rank.run import Plan, run
+from tests.screening.ranking.conftest import PART_ROWS, PROVENANCE, ROWS
 
 
 def result(job, path: Path, **options) -> bytes:
@@ -44,8 +45,8 @@ def killed(job, path: Path, parts: int) -> None:
     """Run in a process of its own that is killed by SIGKILL when so many parts are there."""
     pid = os.fork()
     if pid == 0:
-        slow = here.part_of
-        here.part_of = lambda *a: (time.sleep(0.02), slow(*a))[1]
+        slow = engines.part_of
+        engines.part_of = lambda *a: (time.sleep(0.02), slow(*a))[1]
         try:
             run(job, Plan(str(path), workers=1), PROVENANCE)
         finally:
@@ -63,14 +64,14 @@ def test_killed_and_resumed_is_as_never_killed(job, tmp_path, monkeypatch) -> No
     made, path = job(), tmp_path / "out.csv"
     whole = result(made, tmp_path / "whole.csv")
     judged: list[int] = []
-    judge = here.part_of
+    judge = engines.part_of
     for moment in (1, 3):
         killed(made, path, moment)
         with pytest.raises(InputError, match="--resume"):
             run(made, Plan(str(path)), PROVENANCE)
         judged.clear()
         with monkeypatch.context() as patch:
-            patch.setattr(here, "part_of", lambda chunk, *rest: judged.append(chunk.number) or judge(chunk, *rest))
+            patch.setattr(engines, "part_of", lambda chunk, *rest: judged.append(chunk.number) or judge(chunk, *rest))
             assert result(made, path, resume=True) == whole
         assert 0 < len(judged) <= 6 - moment and 0 not in judged
         assert not Path(f"{path}.parts").exists()
@@ -88,7 +89,7 @@ def test_a_run_that_could_not_write_its_result_need_not_judge_again(job, tmp_pat
     with pytest.raises(OutputError, match="no space"):
         result(made, path)
     monkeypatch.undo()
-    monkeypatch.setattr(here, "part_of", lambda *_: pytest.fail("judged what had been judged"))
+    monkeypatch.setattr(engines, "part_of", lambda *_: pytest.fail("judged what had been judged"))
     assert result(made, path, resume=True) == whole
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from molscore.errors import InputError
-from molscore.screening.library import Job, Plan, Shard, run
-from molscore.screening.library.result import merged
-from molscore.screening.library.with_ray import _cause
-from tests.screening.library.conftest import PROVENANCE
+from molscore.screening.rank.engines import _cause
+from molscore.screening.rank.job import Job, Shard
+from molscore.screening.rank.merge import merged
+from molscore.screening.rank.run import Plan, run
+from tests.screening.ranking.conftest import PROVENANCE
 
 
 def test_ray_gives_the_bytes_of_one_process(job, tmp_path, monkeypatch) -> None:

@@ -9,9 +9,9 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
 from molscore.errors import ParseError
-from molscore.molecules import Molecule, perception
+from molscore.molecules import Molecule, bonds, workers
+from molscore.molecules.bonds import perceive_bonds
 from molscore.molecules.chem import smiles_of
-from molscore.molecules.perception import perceive_bonds
 
 # Its sulfates leave millions of valence combinations to try: rdkit issue 9227.
 ENDLESS = "[N-]=[N+]=NCC1OC(OS(=O)(=O)[O-])C(OS(=O)(=O)[O-])C(OS(=O)(=O)[O-])C1OS(=O)(=O)[O-]"
@@ -26,19 +26,19 @@ def endless() -> Molecule:
 
 
 @pytest.fixture
-def fresh_worker(monkeypatch) -> perception._Worker:
+def fresh(monkeypatch) -> workers.Workers:
     """A worker of this test alone."""
-    worker = perception._Worker()
-    monkeypatch.setattr(perception, "_WORKER", worker)
-    yield worker
-    worker.stop()
+    found = workers.Workers("bonds", 1)
+    monkeypatch.setattr(bonds, "_WORKERS", found)
+    yield found
+    found.close()
 
 
 def test_bonds_of_water(water) -> None:
-    bonds = perceive_bonds(water)
-    assert sorted(bonds.pairs.tolist()) == [[0, 1], [0, 2]]
-    assert bonds.orders.tolist() == [1, 1]
-    assert bonds.charges.tolist() == [0, 0, 0]
+    found = perceive_bonds(water)
+    assert sorted(found.pairs.tolist()) == [[0, 1], [0, 2]]
+    assert found.orders.tolist() == [1, 1]
+    assert found.charges.tolist() == [0, 0, 0]
 
 
 def test_the_number_of_iterations_is_bounded(endless) -> None:
@@ -48,7 +48,7 @@ def test_the_number_of_iterations_is_bounded(endless) -> None:
     assert time.monotonic() - began < 20
 
 
-def test_the_time_is_bounded_and_life_goes_on(endless, water, fresh_worker) -> None:
+def test_the_time_is_bounded_and_life_goes_on(endless, water, fresh) -> None:
     perceive_bonds(water)
     began = time.monotonic()
     with pytest.raises(ParseError, match="'endless': no bonds found within 0.2 s"):
@@ -57,56 +57,48 @@ def test_the_time_is_bounded_and_life_goes_on(endless, water, fresh_worker) -> N
     assert len(perceive_bonds(water).orders) == 2
 
 
-def test_a_killed_worker_is_replaced(water, fresh_worker) -> None:
+def test_a_killed_worker_is_replaced(water, fresh) -> None:
     perceive_bonds(water)
-    first = fresh_worker._process
+    first = fresh._running[0].process
     first.kill()
     first.wait()
     assert len(perceive_bonds(water).orders) == 2
-    assert fresh_worker._process.pid != first.pid
+    assert fresh._running[0].process.pid != first.pid
 
 
-def test_a_worker_that_dies_at_work_is_an_error_of_the_molecule(water, fresh_worker, tmp_path, monkeypatch) -> None:
-    dying = tmp_path / "dying.py"
-    dying.write_text("import sys\nsys.stdout.write('R')\nsys.stdout.flush()\nsys.stdin.buffer.read(8)\nsys.exit(3)\n")
+def test_a_worker_that_dies_at_work_is_an_error_of_the_molecule(water, fresh, monkeypatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(perception, "_WORKER_FILE", dying)
+        patch.setattr(workers, "_BOOT", "print('ready', flush=True); input()")
         with pytest.raises(ParseError, match="'water'.*crashed"):
             perceive_bonds(water)
     assert len(perceive_bonds(water).orders) == 2
 
 
-def test_an_interrupted_exchange_does_not_put_the_pipe_out_of_step(water, library, fresh_worker, monkeypatch) -> None:
+def test_an_interrupted_exchange_does_not_put_the_pipe_out_of_step(water, library, fresh, monkeypatch) -> None:
     perceive_bonds(water)
     with monkeypatch.context() as patch:
-        patch.setattr(perception, "REPLY", _Interrupting(perception.REPLY))
+        patch.setattr(workers._Worker, "reply", _interrupted)
         with pytest.raises(KeyboardInterrupt):
             perceive_bonds(library["CCO"])
     assert len(perceive_bonds(water).orders) == 2
 
 
-class _Interrupting:
-    """A reply format during whose unpacking the user presses Ctrl-C."""
-
-    def __init__(self, real: object) -> None:
-        self.size = real.size
-
-    def unpack(self, data: bytes) -> None:
-        raise KeyboardInterrupt
+def _interrupted(_: object) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_child_has_a_worker_of_its_own(water, fresh_worker) -> None:
+def test_a_forked_child_has_a_worker_of_its_own(water, fresh) -> None:
     perceive_bonds(water)
-    pid = fresh_worker._process.pid
+    pid = fresh._running[0].process.pid
     child = os.fork()
     if child == 0:
-        right = len(perceive_bonds(water).orders) == 2 and fresh_worker._process.pid != pid
-        fresh_worker.stop()
+        right = len(perceive_bonds(water).orders) == 2 and fresh._running[0].process.pid != pid
+        fresh.close()
         os._exit(0 if right else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert len(perceive_bonds(water).orders) == 2
-    assert fresh_worker._process.pid == pid
+    assert fresh._running[0].process.pid == pid
 
 
 def test_atoms_that_are_no_molecule_are_refused(scattered) -> None:

@@ -1,30 +1,82 @@
-"""The engine for many processes or machines: Ray Data maps the scorer over shares of the parts.
+"""What makes the parts of a job: this process, or Ray's over many machines, which give the same bytes.
 
-The machines need to see the input under the same path; parts come back to the one that started the job. The address of
-a cluster is taken from ``RAY_ADDRESS``; without it, Ray runs on this machine alone.
+In one process parts come one after another, geometries from worker processes. Ray Data maps the scorer over shares of
+the parts; its machines need to see the input under the same path, parts come back to the one that started the job. The
+address of a cluster is taken from ``RAY_ADDRESS``; without it, Ray runs on this machine alone.
 """
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from molscore.errors import InputError, MolscoreError
-from molscore.screening.library.folder import PartFolder
-from molscore.screening.library.here import Extent, chunks_of, part_of
-from molscore.screening.library.job import Job
-from molscore.screening.library.progress import Progress
-from molscore.screening.library.shard import Shard
+from molscore.molecules.files import Scan
+from molscore.molecules.files.record import Make, Record
 from molscore.screening.pooled import PooledScorer, cores
+from molscore.screening.rank.folder import PartFolder
+from molscore.screening.rank.job import Job, Shard
+from molscore.screening.rank.parts import table_of
+from molscore.screening.rank.progress import Progress
+from molscore.screening.scorer import Scored
 
-__all__ = ["judge_with_ray"]
+__all__ = ["Chunk", "Extent", "chunks_of", "judge_locally", "judge_with_ray", "part_of"]
 
 _SHARES_A_WORKER = 4  # so that a worker that is done early finds more to do
+
+Judge = Callable[[Sequence[Record]], list[Scored]]
+
+
+class Chunk(NamedTuple):
+    """The rows of one part, before any chemistry."""
+
+    number: int
+    start: int
+    rows: list[Make]
+
+
+class Extent(NamedTuple):
+    """The size of an input."""
+
+    rows: int
+    parts: int
+
+
+def chunks_of(found: Scan, size: int) -> Iterator[Chunk]:
+    """The rows of each part, in order."""
+    number = 0
+    while rows := list(islice(found.rows, size)):
+        yield Chunk(number, number * size, rows)
+        number += 1
+
+
+def part_of(chunk: Chunk, job: Job, judge: Judge) -> pa.Table:
+    """The part that a chunk becomes."""
+    return table_of(judge([make() for make in chunk.rows]), chunk.start, job.types, job.shapes)
+
+
+def judge_locally(job: Job, folder: PartFolder, workers: int | None, progress: bool) -> Extent:
+    """Make the parts of the folder's share that are not there; raises `InputError` for an input without rows."""
+    found, done, rows = job.scan(), folder.done(), 0
+    with (
+        PooledScorer(job.scorer, workers) as judge,
+        Progress(progress, found.total, found.share, folder.shard.of) as bar,
+    ):
+        for chunk in chunks_of(found, job.part_rows):
+            wanted = folder.shard.owns(chunk.number) and chunk.number not in done
+            if wanted:
+                folder.save(chunk.number, part_of(chunk, job, judge))
+            rows += len(chunk.rows)
+            bar.advance(len(chunk.rows), wanted)
+    if not rows:
+        raise InputError(f"{'standard input' if job.path == '-' else job.path} holds no molecules")
+    return Extent(rows, -(-rows // job.part_rows))
 
 
 class _Worker:

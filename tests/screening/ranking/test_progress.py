@@ -2,7 +2,7 @@
 
 import pytest
 
-from molscore.screening.library.progress import Progress
+from molscore.screening.rank.progress import Progress
 
 
 def test_a_known_total_is_what_is_expected() -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from molscore.errors import InputError
-from molscore.screening.library.job import Job, differences
+from molscore.screening.rank.job import Job, differences
 
 
 def test_everything_that_rows_depend_on_is_part_of_a_job(job) -> None:

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 
 from molscore.errors import InputError
-from molscore.screening.library.merge import Merge
-from molscore.screening.library.parts import read_part, write_part
+from molscore.screening.rank.merge import Merge
+from molscore.screening.rank.parts import read_part, write_part
 
 ROWS = 500
 

@@ -15,21 +15,19 @@ from molscore.screening.duplicates import DUPLICATE, mark_duplicates
 from molscore.screening.frames import is_frame
 from molscore.screening.model import Model, load
 from molscore.screening.pooled import PooledScorer
+from molscore.screening.rank.job import CHUNK_ROWS
 from molscore.screening.records import records_of
 from molscore.screening.scorer import COLUMNS, Scored, Scorer
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CHUNK_ROWS", "Ranking", "rank", "sort_scored"]
-
-CHUNK_ROWS = 2048  # judged at a time: enough molecules of each size to fill the batches of the network
-
+__all__ = ["Ranking", "rank", "sort_scored"]
 
 class Ranking:
     """The judgements of a library in memory or on disk, made while one iterates, in order.
 
-    Raises `InputError` for no rows. For a large file, `molscore.screening.library` keeps what has been done.
+    Raises `InputError` for no rows. For a large file, `molscore.screening.rank.run` keeps what has been done.
     """
 
     def __init__(

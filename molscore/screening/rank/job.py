@@ -1,11 +1,12 @@
-"""What a ranking is made from: everything that its rows depend on, and how two such jobs differ."""
+"""What a ranking is made from: everything that its rows depend on, how two such jobs differ, and shares of
+one for several processes or machines."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,16 +20,43 @@ from molscore.molecules.files import Scan, scan
 from molscore.molecules.files.source import format_of
 from molscore.molecules.molecule import Molecule
 from molscore.screening.columns import output_name
-from molscore.screening.rank import CHUNK_ROWS
 from molscore.screening.scorer import Scorer
 
-__all__ = ["Job", "differences"]
+__all__ = ["CHUNK_ROWS", "WHOLE", "Job", "Shard", "differences"]
+
+CHUNK_ROWS = 2048  # judged at a time: enough molecules of each size to fill the batches of the network
 
 _CHANGED = {
     "input": "the input has changed",
     "model": "the weights of the model are others",
     "like": "the references have changed",
 }
+
+
+class Shard(NamedTuple):
+    """The i-th of n shares: every n-th part, so that slow stretches of a library are shared by all."""
+
+    index: int
+    """From 1."""
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """Shard of ``i/n``; raises `InputError` for anything else."""
+        index, _, of = text.partition("/")
+        if not (index.isdecimal() and of.isdecimal() and 1 <= int(index) <= int(of)):
+            raise InputError(f"a shard is i/n with i from 1 to n, such as 3/8, not {text!r}")
+        return cls(int(index), int(of))
+
+    def owns(self, part: int) -> bool:
+        """Whether a part, counted from 0, is one of this share."""
+        return part % self.of == self.index - 1
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.of}"
+
+
+WHOLE = Shard(1, 1)
 
 
 @dataclass(frozen=True)

@@ -16,20 +16,16 @@ from typing import Any
 from molscore.errors import InputError, OutputError
 from molscore.molecules.files import write
 from molscore.molecules.files.source import format_of
-from molscore.screening.library.folder import PartFolder, complete_parts
-from molscore.screening.library.here import judge_here
-from molscore.screening.library.job import Job
-from molscore.screening.library.merge import Merge
-from molscore.screening.library.parts import read_part, rows_of
-from molscore.screening.library.progress import passing
-from molscore.screening.library.result import shows_shapes
-from molscore.screening.library.shard import WHOLE, Shard
-from molscore.screening.library.summary import Summary
-from molscore.screening.library.with_ray import judge_with_ray
+from molscore.screening.rank.engines import judge_locally, judge_with_ray
+from molscore.screening.rank.folder import PartFolder, complete_parts
+from molscore.screening.rank.job import WHOLE, Job, Shard
+from molscore.screening.rank.merge import Merge, shows_shapes
+from molscore.screening.rank.parts import Summary, read_part, rows_of
+from molscore.screening.rank.progress import passing
 
 __all__ = ["ENGINES", "Plan", "run"]
 
-ENGINES = {"local": judge_here, "ray": judge_with_ray}
+ENGINES = {"local": judge_locally, "ray": judge_with_ray}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from molscore.molecules.files.record import Record
-from molscore.screening.library.parts import HIDDEN, is_whole, read_part, rows_of, table_of, write_part
+from molscore.screening.rank.parts import HIDDEN, is_whole, read_part, rows_of, table_of, write_part
 from molscore.screening.scorer import Scored
 from tests import tiny
 
