@@ -1,4 +1,4 @@
-"""Draw the README's picture: what the shipped model gives when asked for molecules of each distribution, none picked."""
+"""Draw the README's picture: what the shipped model gives when asked for molecules of each distribution, unpicked."""
 
 from pathlib import Path
 

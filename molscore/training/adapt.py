@@ -221,7 +221,7 @@ class _Adaptation:
         self.step += 1
 
     def run(self, limit: float, steps: int, path: Path | None, progress: bool) -> float:
-        """Learn for `steps`, or `limit` seconds, saving to `path` at each look at the held-out loss; the loss before."""
+        """Learn for `steps`, or `limit` seconds, saving to `path` at each look at the held-out loss; that before."""
         before = self._resume(path) if path is not None and path.is_file() else self._look(self.loss())
         began = time.monotonic() - self.seconds
 
