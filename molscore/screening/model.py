@@ -188,6 +188,14 @@ class Model:
         sigma = passes.check_sigma(resolution)
         return passes.atom_log_densities(self.network, self.molecules(molecules), sigma, self.context)
 
+    def bonds(self, molecules: Any, sigma: float = DEFAULT_SIGMA) -> list[NDArray[np.uint16]]:
+        """The bonds that the network sees in each geometry, (E_i, 3): two atoms, counted from 0, and the order.
+
+        Orders are 1, 2, 3, or 4 for aromatic, the likeliest of each pair for itself: no perception by RDKit that could
+        hang, and no promise that valences fit.
+        """
+        return passes.bonds(self.network, self.molecules(molecules), passes.check_sigma(sigma), self.context)
+
     def generate(
         self,
         n: int,

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from rdkit import Chem
 
 from molscore.diffusion.rotations import random_rotations
 from molscore.errors import MolscoreError
 from molscore.molecules import Molecule
+from molscore.molecules.chem import bond_array
 from molscore.molecules.conformers import embed
 from molscore.screening import Model, load
 
@@ -61,3 +63,17 @@ def test_every_distribution_judges_what_it_learnt() -> None:
         assert np.isfinite(model.log_likelihood(drug)).all()
     with pytest.raises(MolscoreError, match="29"):
         load("qm9").log_likelihood(drug)
+
+
+@pytest.mark.parametrize("smiles", ["CC(=O)OC", "c1ccccc1", "C#CC1CC1", "NC(=O)c1ccco1", "N#CC=C"])
+def test_the_network_sees_the_bonds_of_a_molecule(shipped: Model, smiles: str) -> None:
+    molecule = embed(smiles)[0]
+    expected = bond_array(Chem.AddHs(Chem.MolFromSmiles(smiles)))
+    (seen,) = shipped.bonds(molecule)
+    assert as_set(seen) == as_set(expected)
+    stretched = Molecule(molecule.numbers, 1.6 * molecule.positions)
+    assert as_set(shipped.bonds(stretched)[0]) != as_set(expected)
+
+
+def as_set(bonds: np.ndarray) -> set[tuple[int, int, int]]:
+    return {(min(i, j), max(i, j), order) for i, j, order in np.asarray(bonds).tolist()}
