@@ -1,4 +1,4 @@
-"""What does adapting to a library buy? Held-out loss of the nearest token as it is, a token learnt, and token and factors.
+"""What does adapting to a library buy? The nearest token as it is, a token that is learnt, and one with factors.
 
     python -m benchmarks.adaptation LIBRARY.parquet --base MODEL --steps 100
 """
@@ -40,7 +40,8 @@ def main() -> None:
             size = (model.save_pretrained(Path(folder) / "own") / "model.safetensors").stat().st_size
         fits = [molecule for molecule in held_out if molecule.n_atoms <= model.max_atoms]
         density = model.log_density(fits)
-        rows.append([name, loss["before"], loss["after"], round(float(density.mean()), 2), round(seconds), size // 1000])
+        mean = round(float(density.mean()), 2)
+        rows.append([name, loss["before"], loss["after"], mean, round(seconds), size // 1000])
         print(*rows[-1], sep=" | ", flush=True)
     result = {
         "title": "What does adapting to a library buy?",

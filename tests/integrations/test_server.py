@@ -184,7 +184,8 @@ def test_a_server_with_references_compares_with_them_and_draws_in_their_manner()
     with TestClient(create_app(service), base_url="http://127.0.0.1") as client:
         rows = client.post("/log-likelihood", json={"molecules": ["CCCO", "c1cnc[nH]1"]}).json()["rows"]
         assert rows[0]["log_ratio"] > rows[1]["log_ratio"]
-        answer = client.post("/reinvent?predictor_id=log_ratio", json=[{"input_string": "CCCO", "query_id": "a"}]).json()
+        query = [{"input_string": "CCCO", "query_id": "a"}]
+        answer = client.post("/reinvent?predictor_id=log_ratio", json=query).json()
         assert answer["output"]["successes_list"][0]["output_value"] == rows[0]["log_ratio"]
         assert client.get("/info").json()["references"] == 2
         drawn = client.post("/generate", json={"n": 3, "steps": 2, "seed": 1}).json()["candidates"]
