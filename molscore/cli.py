@@ -433,7 +433,8 @@ def adapt(
     from molscore.screening.model import load
     from molscore.training.adapt import adapt as run
 
-    work = Path(f"{output.rstrip('/')}.parts")
+    output = output.rstrip("/")
+    work = Path(f"{output}.parts")
     if work.exists() and not resume:
         raise InputError(f"{work} is of an earlier run: add --resume to carry on, or remove it")
     loaded = load(base)
@@ -443,6 +444,8 @@ def adapt(
     info = adapted.checkpoint.info
     loss = info["held_out_loss"]
     adapted.save_pretrained(output, f"An adapter of {info['base']} to {name}, made by `molscore adapt`.")
+    if (listed := work / "library.left_out.csv").is_file():
+        _say(f"rows that were left out are listed in {shutil.move(listed, f'{output}.left_out.csv')}")
     shutil.rmtree(work, ignore_errors=True)
     _say(
         f"saved {output}: {info['training_molecules']} molecules in {info['steps']} steps; "

@@ -43,6 +43,7 @@ def facts(name_or_folder: str | Path = "qm9", distribution: str | None = None) -
         return {
             "model": name_of(folder),
             "weights": f"sha256:{sha256(weights.read_bytes()).hexdigest()}",
+            **({"base": dict(config["base"])} if "base" in config else {}),  # of an adapter
             "parameters": sum(prod(shape) for name, shape in shapes.items() if not name.startswith(_NO_PARAMETERS)),
             "network": dict(config["model"]),
             "distribution": chosen["name"],

@@ -145,3 +145,11 @@ def test_a_rest_answer_leaves_failures_out_of_the_successes() -> None:
 def test_a_number_that_there_is_not_is_refused() -> None:
     with pytest.raises(InputError, match="percentile"):
         answer_process(SCORER.judge(["C"]), "docking")
+
+
+def test_ratio_is_answered_where_there_are_references() -> None:
+    alcohols = Scorer(tiny.model(), by="log_likelihood", like=["CO", "CCO"])
+    payload = json.loads(answer_process(alcohols.judge(["CCCO"]), "log_ratio"))["payload"]
+    assert payload["predictions"] == payload["log_ratio"] and payload["log_ratio"][0] > 0
+    with pytest.raises(InputError, match="log_ratio"):
+        answer_process(Scorer(tiny.model()).judge(["CCCO"]), "log_ratio")

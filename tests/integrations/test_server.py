@@ -172,3 +172,22 @@ def test_the_model_of_a_server_is_chosen_at_its_start_only(client) -> None:
 def test_a_fault_is_told_without_its_traceback(client, monkeypatch) -> None:
     monkeypatch.setattr("molscore.integrations.server.service.Service.judge", lambda *_: 1 / 0)
     refused(client.post("/log-likelihood", json={"molecules": ["C"]}), 500, "log")
+
+
+def test_a_server_with_references_compares_with_them_and_draws_in_their_manner() -> None:
+    from fastapi.testclient import TestClient
+
+    from molscore.integrations.server.app import create_app
+    from molscore.integrations.server.service import Service
+
+    service = Service(tiny.model(), LIMITS, like=["CO", "CCO"])
+    with TestClient(create_app(service), base_url="http://127.0.0.1") as client:
+        rows = client.post("/log-likelihood", json={"molecules": ["CCCO", "c1cnc[nH]1"]}).json()["rows"]
+        assert rows[0]["log_ratio"] > rows[1]["log_ratio"]
+        query = [{"input_string": "CCCO", "query_id": "a"}]
+        answer = client.post("/reinvent?predictor_id=log_ratio", json=query).json()
+        assert answer["output"]["successes_list"][0]["output_value"] == rows[0]["log_ratio"]
+        assert client.get("/info").json()["references"] == 2
+        drawn = client.post("/generate", json={"n": 3, "steps": 2, "seed": 1}).json()["candidates"]
+    expected = generate(service.like, Request(3, 1, sampling=Sampling(steps=2)))
+    assert [c["formula"] for c in drawn] == [c.formula for c in expected]

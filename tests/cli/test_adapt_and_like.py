@@ -1,0 +1,74 @@
+"""`molscore adapt`, and references named by --like."""
+
+import csv
+import json
+
+import pytest
+
+from tests import tiny
+
+SERIES = "CO\nCCO\nCCCO\n"
+
+
+@pytest.fixture
+def series(tmp_path):
+    path = tmp_path / "series.smi"
+    path.write_text(SERIES)
+    return path
+
+
+def test_adapt_makes_a_folder_that_is_a_model(run, folder, tmp_path):
+    (tmp_path / "own.smi").write_text("\n".join(tiny.LIBRARY) + "\n")
+    done = run("adapt", "own.smi", "--base", folder, "--minutes", 0.02, "--workers", 1, "-o", "adapter")
+    assert done.exit_code == 0, done.output
+    assert not (tmp_path / "adapter.parts").exists()
+    known = json.loads(run("info", "--model", "adapter", "--json").stdout)
+    assert known["distribution"] == "own" and known["base"]["name"] == str(folder)
+    assert (tmp_path / "adapter/model.safetensors").stat().st_size < 0.9 * (folder / "model.safetensors").stat().st_size
+    (tmp_path / "one.smi").write_text("CCO\n")
+    ranked = run("rank", "one.smi", "--model", "adapter")
+    assert ranked.exit_code == 0 and ",ok," in ranked.stdout
+
+    (tmp_path / "adapter.parts").mkdir()
+    again = run("adapt", "own.smi", "--base", folder, "-o", "adapter")
+    assert again.exit_code == 2 and "--resume" in again.stderr
+
+
+def test_rank_like_orders_by_log_ratio(run, folder, series, tmp_path):
+    (tmp_path / "library.smi").write_text("c1cnc[nH]1\nCC(C)O\n")
+    done = run("rank", "library.smi", "--like", series, "--sort", "--model", folder, "-o", "ranked.csv")
+    assert done.exit_code == 0, done.output
+    with (tmp_path / "ranked.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["smiles"] for row in rows] == ["CC(C)O", "c1cnc[nH]1"]
+    assert float(rows[0]["log_ratio"]) > float(rows[1]["log_ratio"])
+    assert "order: log_ratio" in done.stderr
+
+
+@pytest.mark.parametrize("by, code", [("log_ratio", 2), ("log_likelihood", 0)])
+def test_ratio_needs_references(run, folder, series, by, code):
+    assert run("rank", series, "--by", by, "--model", folder).exit_code == code
+
+
+def test_references_that_are_no_file_or_no_molecules_are_named(run, folder, series, tmp_path):
+    done = run("rank", series, "--like", "CCO", "--model", folder)
+    assert done.exit_code == 2 and "CCO: unknown file type" in done.stderr
+    (tmp_path / "bad.smi").write_text("CCO\nC1CC\n")
+    done = run("generate", "-n", 1, "--like", "bad.smi", "--model", folder)
+    assert done.exit_code == 2 and "row 1" in done.stderr
+
+
+def test_generate_like(run, folder, series, likely, tmp_path):
+    done = run("generate", "-n", 2, "--like", series, "--by", "log_ratio", "--min-percentile", 0, "--model", folder,
+               "-o", "drawn.csv")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    with (tmp_path / "drawn.csv").open(newline="") as file:
+        values = [float(row["log_ratio"]) for row in csv.DictReader(file)]
+    assert len(values) == 2 and values == sorted(values, reverse=True)
+
+
+def test_reinvent_answers_with_log_ratio(run, folder, series):
+    done = run("reinvent", "--like", series, "--model", folder, input="CCO\nnothing\n")
+    payload = json.loads(done.stdout)["payload"]
+    assert done.exit_code == 0 and payload["predictions"][0] == payload["log_ratio"][0]
+    assert payload["predictions"][1] != payload["predictions"][1]
