@@ -13,8 +13,8 @@ coordinates padded with zeros gives the same numbers. Heads, from the last token
     log p = ln N(y; 0, 1) + sum_k w_k(s) ( ln p_k(y) - ln N(y; 0, 1) ) + sqrt(d) r(s)
     score = sum_k u_k(s) score_k(y) + sum_c g_c(s) v_c
 
-with p_k kernel densities and Gaussians near y (`simple_estimates`): the network starts as one of them and learns what
-is better.
+with p_k kernel densities and Gaussians near y (`simple_estimates`). The network starts as one of them and learns what is
+better; log p is kept within a nat of the highest of them, so that far out it falls as they do.
 
 Sources: Ilin, Sushko, Krishna, DiScoFormer, arXiv 2511.05924 (whitening, cross-attention to the samples, two heads; its
 theory has softmax attention as a KDE whose normaliser must be read out, which p_k does). Vectors in the tokens, in
@@ -48,6 +48,9 @@ class VectorConfig:
     clusters: int = 3  # and so many a Gaussian of the cluster
     max_dim: int = 4  # largest d it is trained for
     max_rows: int = 2048  # most samples it is trained for
+
+
+CEILING = 1.0  # nats above the highest simple estimate: what keeps the density integrable
 
 
 class Context(NamedTuple):
@@ -147,6 +150,7 @@ class VectorNetwork(nn.Module):
             s = F.layer_norm(s.to(y.dtype), s.shape[-1:])
             w = self.density_head(s).view(B, m, -1)
             log_p = log_normal(y, d) + d[:, None] * (w[..., :-1] * estimates.f).sum(-1) + d.sqrt()[:, None] * w[..., -1]
+            log_p = torch.minimum(log_p, log_normal(y, d) + d[:, None] * estimates.f.amax(-1) + CEILING)
             directions = torch.cat([estimates.scores, v.to(y.dtype).view(B, m, D, -1)], dim=-1)
             return log_p, (directions * self.score_head(s).view(B, m, 1, -1)).sum(-1)
 
