@@ -13,12 +13,12 @@ coordinates padded with zeros gives the same numbers. Heads, from the last token
     log p = ln N(y; 0, 1) + sum_k w_k(s) ( ln p_k(y) - ln N(y; 0, 1) ) + sqrt(d) r(s)
     score = sum_k u_k(s) score_k(y) + sum_c g_c(s) v_c
 
-with p_k kernel densities and Gaussians near y (`simple_estimates`): the network starts as one of them and learns what
-is better.
+with p_k kernel densities and Gaussians near y (`simple_estimates`). The network starts as one of them and learns what is
+better; log p is kept within a nat of the highest of them, so that far out it falls as they do.
 
 Sources: Ilin, Sushko, Krishna, DiScoFormer, arXiv 2511.05924 (whitening, cross-attention to the samples, two heads; its
-theory has softmax attention as a KDE whose normaliser must be read out, which p_k does). Vectors in the
-tokens, in place of random rotations in training, are this package's: `molscore.nn.attention` has them in R^3.
+theory has softmax attention as a KDE whose normaliser must be read out, which p_k does). Vectors in the tokens, in
+place of random rotations in training, are this package's: `molscore.nn.attention` has them in R^3.
 """
 
 import math
@@ -29,7 +29,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["Block", "Context", "Estimates", "VectorConfig", "VectorNetwork", "simple_estimates", "log_normal"]
+from molscore.vectors.estimates import Estimates, log_normal, simple_estimates
+
+__all__ = ["Block", "Context", "VectorConfig", "VectorNetwork"]
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,7 @@ class VectorConfig:
     max_rows: int = 2048  # most samples it is trained for
 
 
-TIGHT = 0.65  # bandwidth between means over that of the means
-FAR = 30.0  # nats per dimension below the standard normal, from where on simple estimates are compressed
-STEEP = 20.0  # root mean square score per dimension, at which they are cut
+CEILING = 1.0  # nats above the highest simple estimate: what keeps the density integrable
 
 
 class Context(NamedTuple):
@@ -61,112 +61,6 @@ class Context(NamedTuple):
     means: Tensor  # (K, B, n, D), see `Estimates`
     keys: tuple[Tensor, ...]  # for each layer (B, H, n + 1, c), a null key last
     values: tuple[Tensor, ...]
-
-
-def log_normal(y: Tensor, d: Tensor) -> Tensor:
-    """ln N(y; 0, 1) of y (B, m, D) in the first d (B,) of its dimensions, (B, m)."""
-    return -y.square().sum(-1) / 2 - d[:, None] / 2 * math.log(2 * math.pi)
-
-
-class Estimates(NamedTuple):
-    """What E simple estimates say at m queries: kernel densities, then local Gaussians, then Gaussians of clusters."""
-
-    f: Tensor  # (B, m, E) (ln p - ln N(y; 0, 1)) / d
-    scores: Tensor  # (B, m, D, E), the gradient of ln p
-    widths: Tensor  # (B, E), their bandwidths h
-    samples: Tensor  # (B, m, E), ln of the effective number of samples that they rest on
-    means: Tensor  # (K, B, m, D) means of the samples near each query, for each bandwidth
-
-
-def simple_estimates(
-    y: Tensor, x: Tensor, own: Tensor, d: Tensor, config: VectorConfig, means: Tensor | None = None
-) -> Estimates:
-    """Estimates from samples x (B, n, D) at queries y (B, m, D).
-
-    With weights k_j = exp(-|y - x_j|^2/2h^2), their mean m and covariance C of the samples, u = m - y:
-
-        kernel density        ln p_h(y) = ln mean_j N(y; x_j, h^2),                       score u / h^2
-        local Gaussian        ln p(y) = ln p_h + ln det(h^2 C^-1) / 2 - u.C^-1 u / 2,     score C^-1 u
-        Gaussian of a cluster ln p(y) = ln(mean_j k_j) + ln N(y; m, C),                   score C^-1 u
-
-    The second takes the kernel's blur off, exactly where p is a Gaussian as far as the kernel sees (local likelihood:
-    Hjort and Jones 1996, doi 10.1214/aos/1032298288). The third weighs samples by how near their m is to the query's
-    own, in place of y and x (a step of mean shift gathers a cluster: Cheng 1995, doi 10.1109/34.400568), which is right
-    where clusters are apart. C is drawn towards an isotropic one, wider where few samples are near, by the weight of
-    2 + d/8 samples.
-
-    Args:
-        y: (B, m, D) queries.
-        x: (B, n, D) samples.
-        own: (B, m) the row of x that the query is itself, left out of its own estimates; -1 for none.
-        d: (B,) dimensions.
-        config: the bandwidths, shares of Silverman's (4/(d + 2)/n)^(1/(d + 4)), and how many of them are used for what.
-        means: those of the samples themselves, as of an earlier call; None where the first n of y are x.
-    """
-    B, n, D = x.shape
-    itself = own[:, :, None] == torch.arange(n, device=y.device)
-    log_others = torch.log(n - (own >= 0).to(y.dtype))
-    silverman = (4 / (d + 2) / n) ** (1 / (d + 4))
-    widths = silverman * torch.tensor(config.bandwidths, dtype=y.dtype, device=y.device)[:, None]  # (K, B)
-    log_base, d = log_normal(y, d), d[:, None]
-    live = (torch.arange(D, device=y.device) < d).to(y.dtype)[:, None]  # (B, 1, D)
-    products = (x[..., :, None] * x[..., None, :]).flatten(2) if config.local or config.clusters else None
-
-    def gaussian(kernel: Tensor, mass: Tensor, size: Tensor, mean: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """ln det C / 2 and u.C^-1 u (B, m), C^-1 u (B, m, D)."""
-        C = (kernel @ products / mass[..., None]).unflatten(-1, (D, D)) - mean[..., :, None] * mean[..., None, :]
-        prior = 2 + d / 8
-        variance = C.diagonal(dim1=-2, dim2=-1).sum(-1) / d + (h * prior / size).square()
-        ridge = (prior * variance)[..., None] * live + (size + prior)[..., None] * (1 - live)  # padding has a C of one
-        C = (size[..., None, None] * C + torch.diag_embed(ridge)) / (size + prior)[..., None, None]
-        root = torch.linalg.cholesky_ex(C).L
-        z = torch.linalg.solve_triangular(root, (mean - y)[..., None], upper=False)
-        pull = torch.linalg.solve_triangular(root.transpose(-1, -2), z, upper=True)[..., 0]
-        return root.diagonal(dim1=-2, dim2=-1).log().sum(-1), z.square().sum((-1, -2)), pull
-
-    rows, near = [], []
-    squares = _squares(y, x).masked_fill(itself, math.inf)
-    nearest = squares.amin(-1)
-    for index, h in enumerate(widths[..., None]):  # h (B, 1)
-        kernel, mass, size = _weights(squares, nearest, h)
-        mean = kernel @ x / mass[..., None]
-        near.append(mean)
-        log_p = mass.log() - nearest / (2 * h.square()) - log_others - d * (h.log() + math.log(2 * math.pi) / 2)
-        rows.append((0, log_p, (mean - y) / h.square()[..., None], size, h))
-        if index < config.local:
-            half_log_det, distance, pull = gaussian(kernel, mass, size, mean, h)
-            rows.append((1, log_p + d * h.log() - half_log_det - distance / 2, pull, size, h))
-    means = torch.stack([mean[:, :n] for mean in near]) if means is None else means
-    for index, h in enumerate(widths[: config.clusters, :, None]):
-        squares = _squares(near[index], means[index]).masked_fill(itself, math.inf)
-        nearest = squares.amin(-1)
-        kernel, mass, size = _weights(squares, nearest, h * TIGHT)
-        half_log_det, distance, pull = gaussian(kernel, mass, size, kernel @ x / mass[..., None], h)
-        log_share = mass.log() - nearest / (2 * (h * TIGHT).square()) - log_others
-        log_p = log_share - half_log_det - distance / 2 - d / 2 * math.log(2 * math.pi)
-        rows.append((2, log_p, pull, size, h))
-    _, log_p, scores, samples, h = zip(*sorted(rows, key=lambda row: row[0]), strict=True)
-    f = (torch.stack(log_p, dim=-1) - log_base[..., None]) / d[..., None]
-    f = torch.where(f < -FAR, -FAR * (1 + torch.log(f.clamp_max(-FAR) / -FAR)), f)
-    slopes = torch.stack(scores, dim=-1)
-    steepness = slopes.square().sum(2, keepdim=True).clamp_min(1e-12).sqrt() / d.sqrt()[..., None, None]
-    slopes = slopes * (STEEP / steepness).clamp_max(1)
-    sizes = torch.stack(samples, dim=-1).log()
-    return Estimates(f, slopes, torch.cat(h, dim=-1), sizes, torch.stack(near))
-
-
-def _squares(y: Tensor, x: Tensor) -> Tensor:
-    """|y_i - x_j|^2 of (B, m, D) and (B, n, D), (B, m, n)."""
-    ends = y.square().sum(-1)[:, :, None] + x.square().sum(-1)[:, None]
-    return torch.baddbmm(ends, y, x.transpose(1, 2), alpha=-2).clamp_min_(0)
-
-
-def _weights(squares: Tensor, nearest: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights k (B, m, n), the nearest sample's being one, their sum (B, m) and their effective number (B, m)."""
-    # in place, as fresh memory of this size costs more than the arithmetic
-    kernel = (nearest[..., None] - squares).mul_((0.5 / h.square())[..., None]).exp_()
-    mass = kernel.sum(-1)
-    return kernel, mass, (mass / torch.linalg.vector_norm(kernel, dim=-1)).square()
 
 
 class Block(nn.Module):
@@ -235,7 +129,8 @@ class VectorNetwork(nn.Module):
 
     def estimates(self, y: Tensor, x: Tensor, own: Tensor, d: Tensor, means: Tensor | None = None) -> Estimates:
         """`simple_estimates` of this network's kind."""
-        return simple_estimates(y, x, own, d, self.config, means)
+        c = self.config
+        return simple_estimates(y, x, own, d, c.bandwidths, c.local, c.clusters, means)
 
     def _tokens(self, y: Tensor, estimates: Estimates, d: Tensor, n: int) -> tuple[Tensor, Tensor]:
         """Whitened y (B, m, D) among n samples -> scalars (B*m, dim), vectors (B*m, D, V)."""
@@ -255,6 +150,7 @@ class VectorNetwork(nn.Module):
             s = F.layer_norm(s.to(y.dtype), s.shape[-1:])
             w = self.density_head(s).view(B, m, -1)
             log_p = log_normal(y, d) + d[:, None] * (w[..., :-1] * estimates.f).sum(-1) + d.sqrt()[:, None] * w[..., -1]
+            log_p = torch.minimum(log_p, log_normal(y, d) + d[:, None] * estimates.f.amax(-1) + CEILING)
             directions = torch.cat([estimates.scores, v.to(y.dtype).view(B, m, D, -1)], dim=-1)
             return log_p, (directions * self.score_head(s).view(B, m, 1, -1)).sum(-1)
 

@@ -193,7 +193,7 @@ def main(argv: list[str] | None = None) -> None:
             p.grad.nan_to_num_(0.0, 0.0, 0.0)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         left = max(0.0, 1 - (time.monotonic() - start) / options.seconds)
-        factor = min((index + 1) / 100, left, (options.steps - index) / max(1, options.steps))
+        factor = min((index + 1) / 20, left, (options.steps - index) / max(1, options.steps))
         for part, base in zip(parts, rates, strict=True):
             for group, lr in zip(part.param_groups, base, strict=True):
                 group["lr"] = lr * factor

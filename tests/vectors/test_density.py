@@ -46,8 +46,8 @@ def test_integrates_to_one(plane) -> None:
     assert density.log_normaliser_error_ < 0.02
 
 
-@pytest.mark.parametrize("d", [2, 10])
-def test_better_than_the_best_kernel_density_estimate(d) -> None:
+@pytest.mark.parametrize(("d", "times"), [(2, 1), (10, 3)])
+def test_better_than_the_best_kernel_density_estimate(d, times) -> None:
     errors = []
     for seed in range(3):
         x, y, log_p, _ = mixture(d, 600, 200, seed)
@@ -60,7 +60,7 @@ def test_better_than_the_best_kernel_density_estimate(d) -> None:
             ]
         )
     ours, kernel = np.mean(errors, axis=0)
-    assert ours < kernel / 2
+    assert ours < kernel / times
 
 
 def test_affine_maps_of_the_data_are_maps_of_the_answer(plane) -> None:
@@ -101,7 +101,7 @@ def test_adaptation_brings_the_heads_together(plane) -> None:
 
     def disagreement(network: torch.nn.Module) -> float:
         _, S, slope = heads_and_gradient(network, y, network.context(context.x, context.d))
-        return float((S - slope).square().sum(-1).mean())
+        return float((S - slope).detach().square().sum(-1).mean())
 
     before = disagreement(network)
     after = disagreement(adapted(network, context.x, context.d, y, steps=4))

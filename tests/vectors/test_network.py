@@ -9,8 +9,9 @@ from sklearn.neighbors import KernelDensity
 
 from molscore.errors import CheckpointError
 from molscore.vectors.checkpoint import load_network, save_network
+from molscore.vectors.estimates import simple_estimates
 from molscore.vectors.mixtures import broad, published
-from molscore.vectors.network import VectorConfig, VectorNetwork, simple_estimates
+from molscore.vectors.network import VectorConfig, VectorNetwork
 from molscore.vectors.train import draw, losses, main
 from molscore.vectors.whitening import Whitening
 
@@ -67,7 +68,7 @@ def test_training_sees_what_queries_see(network, sets) -> None:
 
 def test_kernel_density_is_scikit_learns(sets) -> None:
     x, y, d = sets
-    found = simple_estimates(y, x, torch.full((2, 7), -1), d, VectorConfig(local=0, clusters=0))
+    found = simple_estimates(y, x, torch.full((2, 7), -1), d, (1.4, 0.5), 0, 0)
     log_p = found.f * 3 - (y.square().sum(-1) / 2 + 1.5 * math.log(2 * math.pi))[..., None]
     for k, h in enumerate(found.widths[0].tolist()):
         np.testing.assert_allclose(log_p[0, :, k], KernelDensity(bandwidth=h).fit(x[0]).score_samples(y[0]), rtol=1e-9)
@@ -76,9 +77,8 @@ def test_kernel_density_is_scikit_learns(sets) -> None:
 def test_a_gaussian_seen_through_a_kernel_is_found_again(float64) -> None:
     scale = torch.tensor([1.0, 0.5])
     x, y, d = torch.randn(1, 40_000, 2) * scale, torch.randn(1, 50, 2) * scale, torch.tensor([2.0])
-    config = VectorConfig(bandwidths=(4.0,), local=1, clusters=0)  # h = 0.7: the blur is of the Gaussian's own width
-    means = torch.zeros(1, 1, 40_000, 2)
-    found = simple_estimates(y, x, torch.full((1, 50), -1), d, config, means)
+    # h = 0.7: the blur is of the Gaussian's own width
+    found = simple_estimates(y, x, torch.full((1, 50), -1), d, (4.0,), 1, 0, torch.zeros(1, 1, 40_000, 2))
     truth = -y / scale**2
     error = (found.scores - truth[..., None]).square().sum(2).mean(1) / truth.square().sum(2).mean(1)
     kernel, local = error[0].tolist()
