@@ -8,6 +8,7 @@ alone: what a raw likelihood favours that has nothing to do with being right.
 import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from molscore.evaluation.auroc import auroc
 from molscore.evaluation.library import geometries_of
 from molscore.evaluation.stability import stability
 from molscore.molecules.atomic import write_text
+from molscore.molecules.distribution import Distribution
 from molscore.molecules.molecule import Molecule
 from molscore.screening.admission import admissible, element_counts
 from molscore.screening.criteria import ORDERS, Case, criterion, has_tables
@@ -52,6 +54,22 @@ class Contrast(NamedTuple):
     bad: Sequence[Molecule]
     paired: bool = False  # bad[i] was made from good[i]
     control: bool = False
+
+
+class _Lenient(Model):
+    def molecules(self, molecules: Sequence[Molecule]) -> list[Molecule]:
+        return list(molecules)
+
+
+@cache
+def lenient(model: Model) -> Model:
+    """The model, judging what no molecule can be as well: without a hydrogen there is an odd electron."""
+    return _Lenient(model.checkpoint, model.name, model.distribution.name, model.weights)
+
+
+def _has_place(molecule: Molecule, distribution: Distribution) -> bool:
+    """Whether the network has seen its elements and molecules of its size."""
+    return set(molecule.symbols) <= set(distribution.elements) and 2 <= molecule.n_atoms <= distribution.max_atoms
 
 
 def perturbed(molecule: Molecule, width: float, rng: np.random.Generator) -> Molecule:
@@ -103,7 +121,7 @@ def contrasts(
     }  # fmt: skip
     for name, change in changes.items():
         pairs = [
-            (m, made) for m in held if (made := change(m, rng)) is not None and admissible(made, model.distribution)
+            (m, made) for m in held if (made := change(m, rng)) is not None and _has_place(made, model.distribution)
         ]
         yield Contrast(name, [good for good, _ in pairs], [bad for _, bad in pairs], True)
     if drawn:
@@ -121,7 +139,7 @@ def measures(
     model: Model, molecules: Sequence[Molecule], parents: Sequence[Molecule], resolution: float
 ) -> dict[str, NDArray[np.float64]]:
     """The criteria by name, (M,) each, with the probability of size and formula of the parents."""
-    elements = model.distribution.elements
+    model, elements = lenient(model), model.distribution.elements
     composition = model.composition.log_prob(element_counts(parents, elements))
     permutations = log_permutations(element_counts(molecules, elements))
     terms = Terms(composition, model.log_density(molecules, resolution), permutations)

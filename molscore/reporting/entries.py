@@ -131,7 +131,7 @@ def _place(entries: Sequence[Entry], records: list[Record], seed: int) -> None:
             continue
         entry.molecule = found[0]
         entry.bonds = Chem.AddHs(entry.graph)  # whose order of atoms the geometry has
-        records[row] = Record(record.row, found[0], record.smiles, record.columns, outline=outline(record.smiles))
+        records[row] = Record(record.row, found[0], record.smiles, record.columns)
 
 
 def _describe(entry: Entry) -> None:
