@@ -516,7 +516,7 @@ def explain(
 @_json
 def info(model: str, distribution: str | None, as_json: bool) -> None:
     """Facts about a model: parameters, elements, sizes, training data, figures, resolutions."""
-    from molscore.screening.card import facts, to_text
+    from molscore.screening.info import facts, to_text
 
     found = facts(model, distribution)
     click.echo(json.dumps(found, indent=1) if as_json else to_text(found))

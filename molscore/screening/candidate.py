@@ -67,6 +67,11 @@ class Candidate(Molecule):
     """nats by which it is less likely than the median of reference molecules of its size; of guided draws."""
     verdict: Verdict = PASSED
 
+    def __repr__(self) -> str:
+        percentile = "" if self.percentile is None else f", percentile={self.percentile:.2f}"
+        verdict = "" if self.passed else f", verdict={str(self.verdict)!r}"
+        return f"Candidate({self.smiles or self.formula}{percentile}{verdict})"
+
     @property
     def passed(self) -> bool:
         """Whether no check and no filter turned it down."""

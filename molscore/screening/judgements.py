@@ -1,10 +1,13 @@
 """`Judgements`: what is said of a batch of molecules, as arrays."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Judgements"]
 
@@ -31,6 +34,12 @@ class Judgements(NamedTuple):
     def ok(self) -> NDArray[np.bool_]:
         """(M,) whether each molecule was judged."""
         return self.status == "ok"
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """A row for each molecule, a column for each array."""
+        import pandas as pd
+
+        return pd.DataFrame(self._asdict())
 
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, Any]]) -> "Judgements":

@@ -166,7 +166,7 @@ def test_an_interruption_is_told_from_an_error(run, folder, monkeypatch) -> None
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("molscore.screening.card.facts", interrupted)
+    monkeypatch.setattr("molscore.screening.info.facts", interrupted)
     done = run("info", "--model", folder)
     assert done.exit_code == 130
     assert "Traceback" not in done.output
@@ -214,7 +214,7 @@ def test_a_bug_is_not_hidden(run, folder, monkeypatch) -> None:
     def bug(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("molscore.screening.card.facts", bug)
+    monkeypatch.setattr("molscore.screening.info.facts", bug)
     assert isinstance(run("info", "--model", folder).exception, ZeroDivisionError)
 
 

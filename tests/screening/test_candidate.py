@@ -99,3 +99,8 @@ def test_those_that_passed_come_first_and_best_first(judged) -> None:
     assert [c.passed for c in order] == [True] * 90 + [False] * 10
     percentiles = [c.percentile for c in order[:90]]
     assert percentiles == sorted(percentiles, reverse=True)
+
+
+def test_it_shows_its_smiles_and_why_it_was_turned_down() -> None:
+    assert repr(inspect(embed("CCO")[0], 0)) == "Candidate(CCO)"
+    assert repr(inspect(apart(), 0)).endswith("verdict='connected: 2 pieces (1 piece)')")

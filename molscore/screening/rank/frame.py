@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from molscore.errors import InputError
 from molscore.molecules.files.record import Record
+from molscore.screening.bundled import resolved
 from molscore.screening.columns import columns_of, output_name
 from molscore.screening.criteria import choose_order
 from molscore.screening.duplicates import DUPLICATE, mark_duplicates
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Ranking", "rank", "sort_scored"]
 
+
 class Ranking:
-    """The judgements of a library in memory or on disk, made while one iterates, in order.
+    """The rows of a library in memory or on disk, judged while one iterates, in order; or all of them as a DataFrame.
 
     Raises `InputError` for no rows. For a large file, `molscore.screening.rank.run` keeps what has been done.
     """
@@ -38,7 +40,8 @@ class Ranking:
         workers: int | None = None,
         progress: bool = False,
     ) -> None:
-        self._judge, self.progress = PooledScorer(scorer, workers), progress
+        self.scorer, self.source, self.progress = scorer, source, progress
+        self._judge = PooledScorer(scorer, workers)
         records = records_of(source, smiles_column)
         first = next(records, None)
         if first is None:
@@ -55,6 +58,12 @@ class Ranking:
             while chunk := list(islice(self._records, CHUNK_ROWS)):
                 yield from judge(chunk)
                 bar.update(len(chunk))
+
+    def to_dataframe(self, sort: bool = False) -> "pd.DataFrame":
+        """What `rank` returns: a row for each row of the library, best first where `sort` says so."""
+        frame = _frame_of(sort_scored(self, self.scorer.by) if sort else list(self), self.source)
+        frame.attrs["by"] = self.scorer.by
+        return frame
 
 
 def rank(
@@ -89,13 +98,19 @@ def rank(
     an error; one with a molecule seen before has the status ``duplicate`` and its numbers. Raises `InputError` for a
     source, resolution or order that cannot be used.
     """
+    if _is_model(source) and not _is_model(model):
+        raise InputError("the model comes first, then the library: rank(model, library)")
     model = load(model)
     order = choose_order(model, by, resolution, like is not None)
     scorer = Scorer(model, resolution, order, seed, geometry=geometry, like=like)
-    judged: Iterable[Scored] = Ranking(scorer, source, smiles_column, workers, progress)
-    frame = _frame_of(sort_scored(judged, scorer.by) if sort else list(judged), source)
-    frame.attrs["by"] = scorer.by
-    return frame
+    return Ranking(scorer, source, smiles_column, workers, progress).to_dataframe(sort)
+
+
+def _is_model(given: Any) -> bool:
+    """Whether this is a `Model`, or names a bundled one or a model folder."""
+    if isinstance(given, (str, Path)):
+        return (resolved(given)[0] / "config.json").is_file()
+    return isinstance(given, Model)
 
 
 def sort_scored(judged: Iterable[Scored], by: str) -> list[Scored]:

@@ -9,7 +9,7 @@ import pytest
 from molscore import explain, rank
 from molscore.errors import InputError
 from molscore.molecules.chem import from_smiles
-from molscore.screening import Scorer, load
+from molscore.screening import Ranking, Scorer, load
 from molscore.screening.criteria import DEFAULT, choose_order
 from molscore.screening.records import records_of
 from tests import tiny
@@ -88,8 +88,6 @@ def test_bad_rows_change_nothing_for_good_ones(model) -> None:
 
 
 def test_chunks_do_not_matter(model, monkeypatch) -> None:
-    from molscore.screening.rank import Ranking
-
     whole = rank(model, list(tiny.LIBRARY))
     monkeypatch.setitem(Ranking._judged.__globals__, "CHUNK_ROWS", 4)
     assert np.allclose(numbers(rank(model, list(tiny.LIBRARY))), numbers(whole), atol=1e-3)
@@ -165,8 +163,20 @@ def test_memory_stays_bounded(model) -> None:
     """Records are read as they are judged: an endless library gives its first rows."""
     from itertools import count, islice
 
-    from molscore.screening import Ranking
 
     endless = (tiny.geometries()[i % 5] for i in count())
     first = list(islice(Ranking(Scorer(model), endless), 3))
     assert [scored.columns["status"] for scored in first] == ["ok"] * 3
+
+
+def test_a_ranking_and_arrays_become_a_dataframe(model, library) -> None:
+    ranking = Ranking(Scorer(model), library)
+    pd.testing.assert_frame_equal(ranking.to_dataframe(), rank(model, library))
+    frame = Scorer(model).judge(library).to_dataframe()
+    assert frame["percentile"].tolist() == rank(model, library)["percentile"].tolist()
+
+
+def test_swapped_arguments_are_named(model) -> None:
+    for swapped in ((["CCO"], model), (["CCO"], "qm9"), ("library.csv", "qm9")):
+        with pytest.raises(InputError, match=r"rank\(model, library\)"):
+            rank(*swapped)
