@@ -17,7 +17,6 @@ from molscore.molecules.files.columns import is_smiles_name
 from molscore.molecules.files.record import Record
 from molscore.molecules.files.row import as_row, text_of
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.smiles import outline
 from molscore.screening.criteria import DRAWN
 from molscore.screening.explain import explain_all
 from molscore.screening.model import Model

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from benchmarks import decoys
-from benchmarks.decoys import Contrast, contrasts, exchanged, lenient, measures, perturbed, rows_of, swapped, without_hydrogen
+from benchmarks.decoys import (
+    Contrast,
+    contrasts,
+    exchanged,
+    lenient,
+    measures,
+    perturbed,
+    rows_of,
+    swapped,
+    without_hydrogen,
+)
 from molscore.molecules import Molecule
 from tests import tiny
 
