@@ -31,8 +31,8 @@ class DiScoFormerDensity(BaseEstimator):
     """Density estimator with the interface of `sklearn.neighbors.KernelDensity`, and the gradient of its logarithm.
 
     `fit` trains nothing: a network that was trained once on random Gaussian mixtures reads the rows. It is equivariant
-    under every invertible affine map of the data, so columns need no scaling. 1 to 100 columns, more rows than columns;
-    reduce wider data before (`make_pipeline(PCA(50), DiScoFormerDensity())` is a density of the 50 components).
+    under every invertible affine map of the data, so columns need no scaling. 1 to 16 columns, more rows than columns;
+    reduce wider data before (`make_pipeline(PCA(10), DiScoFormerDensity())` is a density of the 10 components).
     A query that is itself a row of the fit is judged by the other rows, as in leave-one-out.
 
     Args:
