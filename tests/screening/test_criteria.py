@@ -8,7 +8,16 @@ from molscore.errors import InputError
 from molscore.molecules import Molecule
 from molscore.screening import Scorer, criteria
 from molscore.screening.candidate import inspect
-from molscore.screening.criteria import DEFAULT, DRAWN, ORDERS, WITH_REFERENCES, Case, choose_order, criterion, has_tables
+from molscore.screening.criteria import (
+    DEFAULT,
+    DRAWN,
+    ORDERS,
+    WITH_REFERENCES,
+    Case,
+    choose_order,
+    criterion,
+    has_tables,
+)
 from molscore.screening.generate import Request, density_filter, generate, judge
 from molscore.screening.likelihood import degrees_of_freedom
 from molscore.screening.samplers import Sampling
