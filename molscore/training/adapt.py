@@ -155,7 +155,7 @@ class _Adaptation:
         )
         fits = held_out.select(held_out.sizes <= distribution.max_atoms)
         if not len(fits):
-            raise InputError(f"all held-out molecules are larger than those to learn, of {distribution.max_atoms} atoms")
+            raise InputError(f"all held-out molecules are larger than those to learn ({distribution.max_atoms} atoms)")
         judged = fits.select(np.arange(min(len(fits), JUDGED)))
         self.judged = list(_noisy(judged, self.network.elements, seed))
         self.start = self._nearest(base)
