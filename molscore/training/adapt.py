@@ -155,8 +155,7 @@ class _Adaptation:
         )
         fits = held_out.select(held_out.sizes <= distribution.max_atoms)
         if not len(fits):
-            largest = distribution.max_atoms
-            raise InputError(f"all held-out molecules are larger than those to learn, of {largest} atoms")
+            raise InputError(f"all held-out molecules are larger than those to learn ({distribution.max_atoms} atoms)")
         judged = fits.select(np.arange(min(len(fits), JUDGED)))
         self.judged = list(_noisy(judged, self.network.elements, seed))
         self.start = self._nearest(base)

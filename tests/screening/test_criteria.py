@@ -8,7 +8,16 @@ from molscore.errors import InputError
 from molscore.molecules import Molecule
 from molscore.screening import Scorer, criteria
 from molscore.screening.candidate import inspect
-from molscore.screening.criteria import DEFAULT, DRAWN, ORDERS, Case, choose_order, criterion, has_tables
+from molscore.screening.criteria import (
+    DEFAULT,
+    DRAWN,
+    ORDERS,
+    WITH_REFERENCES,
+    Case,
+    choose_order,
+    criterion,
+    has_tables,
+)
 from molscore.screening.generate import Request, density_filter, generate, judge
 from molscore.screening.likelihood import degrees_of_freedom
 from molscore.screening.samplers import Sampling
@@ -21,15 +30,17 @@ def test_the_command_line_has_the_orders_there_are() -> None:
 
 @pytest.mark.parametrize("by", ORDERS)
 def test_every_order_ranks_and_filters(model, library, by) -> None:
-    frame = rank(model, library, by=by, sort=True)
+    like = ["CO", "CCO"] if by in WITH_REFERENCES else None
+    given = None if like is None else model.given(like)
+    frame = rank(model, library, by=by, sort=True, like=like)
     assert frame.attrs["by"] == by
     values = frame[by].tolist()
     assert values == sorted(values, reverse=True) and np.ptp(values) > 0
     drawn = [inspect(molecule, row) for row, molecule in enumerate(library)]
-    judged = judge(model, drawn, 0.05, by)
+    judged = judge(given or model, drawn, 0.05, by)
     kept = {c.index for c in density_filter(judged, 0.5) if c.passed}
     dropped = [c for c in density_filter(judged, 0.5) if c.verdict.check == by]
-    case = Case(model, library, model.terms(library), 0.05)
+    case = Case(model, library, model.terms(library), 0.05, given=given)
     numbers = criterion(case, by)
     passed = [c.index for c in judged if c.passed]
     assert min(numbers[sorted(kept)]) >= max(numbers[sorted(set(passed) - kept)])

@@ -20,7 +20,8 @@ def base(tmp_path):
 
 @pytest.fixture
 def library():
-    return MoleculeSet.from_molecules(tiny.geometries(), {"smiles": tiny.LIBRARY})
+    made = ["MMFF94s"] * len(tiny.LIBRARY)
+    return MoleculeSet.from_molecules(tiny.geometries(), {"smiles": tiny.LIBRARY, "geometry": made})
 
 
 def test_adapted_model_is_saved_beside_a_base_that_stays(base, library, tmp_path):
