@@ -16,9 +16,9 @@ def main() -> None:
     for name in DISTRIBUTIONS:
         for candidate in molscore.load(name).generate(EACH, SEED):
             drawn.append(candidate)
-            legends.append(f"{name}  {candidate.formula}\npercentile {candidate.percentile:.0f}")
-            print(f"{name:8} {candidate.formula:14} percentile {candidate.percentile:5.1f}", end="  ")
-            print(f"log p {candidate.log_likelihood:7.1f}  {candidate.smiles}", flush=True)
+            place = "outside" if candidate.percentile is None else f"percentile {candidate.percentile:.0f}"
+            legends.append(f"{name}  {candidate.formula}\n{place}")
+            print(name, candidate.formula, place, f"{candidate.log_likelihood:.1f} nats", candidate.smiles, flush=True)
     draw_grid(drawn, legends, PICTURE, per_row=EACH)
 
 
