@@ -110,7 +110,7 @@ def test_a_formula_is_kept_to(run, folder, tmp_path) -> None:
 @pytest.mark.usefixtures("likely")
 def test_a_pattern_chooses_and_several_outputs_hold_the_same(run, folder, tmp_path) -> None:
     outputs = ("-o", "a.csv", "-o", "a.sdf", "-o", "a.html", "-o", "a.png")
-    done = run("generate", "-n", 6, "--smarts", "[#8]", "--model", folder, *outputs)
+    done = run("generate", "-n", 3, "--smarts", "[#8]", "--model", folder, *outputs)
     assert done.exit_code == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "a.csv").open()))
     assert rows and all("O" in row["formula"] and len(row["inchikey"]) == 27 for row in rows)
