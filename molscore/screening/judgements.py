@@ -39,7 +39,7 @@ class Judgements(NamedTuple):
         """A row for each molecule, a column for each array."""
         import pandas as pd
 
-        return pd.DataFrame(self._asdict())
+        return pd.DataFrame({name: values for name, values in self._asdict().items() if values is not None})
 
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, Any]]) -> "Judgements":
