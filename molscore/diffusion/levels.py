@@ -3,7 +3,7 @@
     ln sigma_i = ln m + w sinh(t_i),      t_1 ... t_n equally spaced from sigma_max down to sigma_min
 
 An evaluation is worth most where the noise is about half a bond's length: there the flow decides which atoms are
-bonded, while above and below it hardly bends (benchmarks/recipe.md has both grids measured). Karras et al. 2022
+bonded, while above and below it hardly bends (docs/trials.md has both grids measured). Karras et al. 2022
 (arXiv 2206.00364, equation 5) crowd levels at sigma_min instead, as images need.
 """
 

@@ -31,8 +31,8 @@ from molscore.screening.reference import MMFF
 from molscore.screening.tables import with_tables
 from molscore.training.config import DataConfig, TrainConfig
 from molscore.training.data import Batches, DeviceSet
-from molscore.training.loop import load_state, save_state
 from molscore.training.losses import Noised, denoising_loss, dual_loss, noise_levels, noised
+from molscore.training.state import load_state, save_state
 
 __all__ = ["adapt", "as_set"]
 

@@ -12,7 +12,7 @@ mean of sigma^2 div v, whatever the field v (Stein's identity):
 
 The log of the integral of exp(-U) changes with ln sigma by minus the mean of that bracket over the *model*. The time
 score's own residual, f without its last term, has no mean over data either where U is right. Where -grad U is too
-flat, the last term keeps exp(-U) from integrating to less than one (benchmarks/recipe.md).
+flat, the last term keeps exp(-U) from integrating to less than one (docs/trials.md).
 
 s is the signal's share sigma_N^2/(sigma^2 + sigma_N^2), b_k the waves of the noise level and v the mean of e^2 near it.
 t has mean zero at every noise level, so that c t changes no mean and takes away what e shares with it: half of the
