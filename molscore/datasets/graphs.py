@@ -6,7 +6,8 @@ import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDetermineBonds
 
-from molscore.molecules.chem import bare_mol, bond_array, from_smiles
+from molscore.molecules.bonds import bare_mol
+from molscore.molecules.chem import bond_array, from_smiles
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["bonds_over"]

@@ -11,7 +11,7 @@ import numpy as np
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from molscore.molecules.chem import from_smiles
-from molscore.molecules.known import canonical_smiles
+from molscore.molecules.identity import canonical_smiles
 
 __all__ = ["KEYS", "SHARES", "scaffold", "split_by", "splits_of"]
 

@@ -15,9 +15,8 @@ from molscore.errors import (
     TooLargeError,
     TooSmallError,
 )
-from molscore.molecules.chem import from_smiles, radicals
+from molscore.molecules.chem import contents_of, from_smiles, shown
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.smiles import outline_of, shown
 
 __all__ = ["ELEMENTS", "LARGEST", "check_geometry", "check_graph", "check_size"]
 
@@ -33,13 +32,13 @@ _RADII = np.array([0.0] + [Chem.GetPeriodicTable().GetRcovalent(number) for numb
 def check_graph(smiles: str) -> Chem.Mol:
     """The graph of a SMILES string, hydrogens implicit; raises the typed error that says why no data set takes it."""
     graph, label = from_smiles(smiles), shown(smiles)
-    found = outline_of(graph)
+    found = contents_of(graph)
     if found.pieces != 1:
         raise FragmentError(f"{label} is in {found.pieces} pieces")
     if found.charge:
         raise ChargeError(f"{label} has a net charge of {found.charge:+d}")
-    if unpaired := radicals(graph):
-        raise RadicalError(f"{label} has unpaired electrons ({unpaired})")
+    if found.unpaired:
+        raise RadicalError(f"{label} has unpaired electrons ({found.unpaired})")
     if others := [symbol for symbol in found.counts if symbol not in ELEMENTS]:
         raise ElementError(f"{label}: element {others[0]} is not one of {', '.join(ELEMENTS)}")
     check_size(found.n_atoms, label)

@@ -19,8 +19,7 @@ from molscore.errors import InputError, ParseError
 from molscore.evaluation.bonds import as_set
 from molscore.evaluation.bootstrap import bootstrap_interval
 from molscore.evaluation.intervals import wilson_interval
-from molscore.molecules.chem import mol_from_molecule
-from molscore.molecules.depiction import without_hydrogens
+from molscore.molecules.chem import mol_from_molecule, without_hydrogens
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["FIGURES", "Fidelity", "Figure", "fidelity", "graph_figures"]

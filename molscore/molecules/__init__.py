@@ -10,7 +10,7 @@ _HOMES = {
     "as_molecule": "molscore.molecules.convert",
     "as_molecules": "molscore.molecules.convert",
     "atomic_number": "molscore.molecules.elements",
-    "check_formula": "molscore.molecules.formula",
+    "check_formula": "molscore.molecules.elements",
     "collate": "molscore.molecules.batch",
     "hill_formula": "molscore.molecules.elements",
     "hill_string": "molscore.molecules.elements",

@@ -17,7 +17,7 @@ from molscore.errors import MolscoreError, ParseError
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.workers import Crashed, Late, Workers
 
-__all__ = ["Bonds", "answer", "perceive_bonds", "read_bonds"]
+__all__ = ["Bonds", "answer", "bare_mol", "perceive_bonds"]
 
 # Tightest first: a generous factor joins atoms across small rings, a tight one loses a stretched bond and leaves
 # fragments. 1.3 and connect-the-dots (None) are RDKit's own defaults.
@@ -64,19 +64,19 @@ def answer(numbers: Sequence[int], positions: Sequence[Sequence[float]], max_ite
     """What a worker process says of a geometry: ``bonds``, (M, 3) atoms and order, and formal ``charges`` (N,)."""
     with rdBase.BlockLogs():
         try:
-            mol = read_bonds(np.array(numbers), np.array(positions), max_iterations)
+            mol = _kekule_reading(Molecule(numbers, positions), max_iterations)
         except Exception as error:  # the process outlives anything that RDKit raises
             raise ParseError(str(error).strip().split("\n")[0]) from None
     bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx(), int(b.GetBondTypeAsDouble())) for b in mol.GetBonds()]
     return {"bonds": bonds, "charges": [atom.GetFormalCharge() for atom in mol.GetAtoms()]}
 
 
-def read_bonds(numbers: NDArray[np.int64], positions: NDArray[np.float64], max_iterations: int) -> Chem.Mol:
+def _kekule_reading(molecule: Molecule, max_iterations: int) -> Chem.Mol:
     """Closed-shell molecule with Kekulé bonds: the first connected reading, else the first one of neutral pieces.
 
     Raises `ValueError` with the reason of the last attempt.
     """
-    atoms = _atoms(numbers, positions)
+    atoms = bare_mol(molecule)
     seen: set[tuple[tuple[int, int], ...]] = set()
     in_pieces, reason = None, "no bonds were found"
     for factor in _COVALENT_FACTORS:
@@ -108,14 +108,17 @@ def read_bonds(numbers: NDArray[np.int64], positions: NDArray[np.float64], max_i
     return in_pieces
 
 
-def _atoms(numbers: NDArray[np.int64], positions: NDArray[np.float64]) -> Chem.RWMol:
-    """Atoms with a conformer and no bonds; RDKit must not add hydrogens of its own."""
+def bare_mol(molecule: Molecule) -> Chem.RWMol:
+    """RDKit molecule of the atoms in their geometry, without bonds and without implicit hydrogens."""
     mol = Chem.RWMol()
-    for number in numbers:
-        atom = Chem.Atom(int(number))
+    for number in molecule.numbers.tolist():
+        atom = Chem.Atom(number)
         atom.SetNoImplicit(True)
         mol.AddAtom(atom)
-    conformer = Chem.Conformer(len(numbers))
-    conformer.SetPositions(np.ascontiguousarray(positions, dtype=np.float64))
+    conformer = Chem.Conformer(molecule.n_atoms)
+    conformer.Set3D(True)
+    conformer.SetPositions(molecule.positions)
     mol.AddConformer(conformer)
+    if molecule.name:
+        mol.SetProp("_Name", molecule.name)
     return mol

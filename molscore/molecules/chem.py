@@ -1,50 +1,193 @@
-"""The gate to RDKit: SMILES to graph, geometry to bonds, bonds to SMILES, and what can be said of a graph."""
+"""RDKit: SMILES to graph and back, geometry to graph, and what can be said of a graph.
 
-from typing import Any
+RDKit's search for rings grows with the cube of their number and cannot be interrupted: 1,000 rings take minutes. So
+strings that are too long and graphs with too many rings are refused before it begins, which gives the same answer on
+every machine. What is left takes well under a second, and ordinary molecules a fifth of a millisecond.
+"""
+
+import re
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit import __version__ as RDKIT_VERSION
+from rdkit.Chem import rdMolDescriptors
 
-from molscore.errors import ParseError, PositionError
-from molscore.molecules.bonds import Bonds, perceive_bonds
+from molscore.errors import ParseError, PatternError, PositionError, TooLargeError
+from molscore.molecules.bonds import Bonds, bare_mol, perceive_bonds
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.smiles import check_bonds, from_smiles
 
 __all__ = [
-    "AROMATIC",
-    "RDKIT_VERSION",
-    "atomic_numbers",
-    "bare_mol",
-    "bond_array",
-    "charge",
-    "connected",
-    "fragments",
-    "from_smiles",
-    "has_geometry",
-    "missing_hydrogens",
-    "mol_from_bonds",
-    "mol_from_molecule",
-    "molecule_from_mol",
-    "placed",
-    "radicals",
-    "sanitises",
-    "smiles_of",
-    "unlabelled",
-]
+    "AROMATIC", "MAX_RINGS", "RDKIT_VERSION", "Contents", "bond_array", "check_bonds", "contents_of", "fragments",
+    "from_smiles", "has_geometry", "missing_hydrogens", "mol_from_bonds", "mol_from_molecule", "molecule_from_mol",
+    "placed", "ring_count", "shown", "smiles_of", "unlabelled", "unlikely_charges", "without_hydrogens",
+]  # fmt: skip
 
-#: The order of an aromatic bond beside 1, 2 and 3 in an array of bonds.
-AROMATIC = 4
+AROMATIC = 4  # the order of an aromatic bond beside 1, 2 and 3 in an array of bonds
+MAX_RINGS = 100  # independent ones; C60 has 31
 
+_MAX_SMILES_LENGTH = 10_000
+_MAX_ATOMS = 1000  # whose bonds are looked into: the canonical SMILES of 9,000 atoms takes a minute
+_SHOWN = 80  # characters of a string in a message
+_LONGEST_REASON = 200
+_AS_WRITTEN = Chem.SmilesParserParams()
+_AS_WRITTEN.sanitize = False
+_AS_WRITTEN.removeHs = False
+_TERM = re.compile(r"([A-Z][a-z]?|\*)(\d*)")
 _ORDERS = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
 _NUMBERS = {kind: order for order, kind in _ORDERS.items()}
 
 
-def atomic_numbers(smiles_or_mol: str | Chem.Mol) -> list[int]:
-    """Atomic numbers with the hydrogens that the valences ask for, those last; raises `ParseError` for a bad SMILES."""
-    mol = from_smiles(smiles_or_mol) if isinstance(smiles_or_mol, str) else smiles_or_mol
-    return [atom.GetAtomicNum() for atom in mol.GetAtoms()] + [1] * missing_hydrogens(mol)
+def from_smiles(smiles: str) -> Chem.Mol:
+    """Sanitised molecular graph without explicit hydrogens, as ``Chem.MolFromSmiles`` makes it.
+
+    Raises `ParseError` that says what is wrong, `PatternError` for dummy atoms and queries, and `TooLargeError` for
+    what RDKit would take too long over.
+    """
+    text = smiles.strip()
+    head, _, tail = text.partition(" ")
+    if not head:
+        raise ParseError("the SMILES string is empty")
+    if len(text) > _MAX_SMILES_LENGTH:
+        raise TooLargeError(f"a SMILES string of {len(text)} characters; {_MAX_SMILES_LENGTH} at most are read")
+    if not (head.isascii() and head.isprintable()):  # RDKit skips control characters at the beginning
+        raise ParseError(f"{shown(text)} is not a SMILES string: it has a character that none has")
+    if tail and not tail.lstrip().startswith("|"):
+        raise ParseError(f"{shown(text)} is not a SMILES string: there is a space in it")
+    with rdBase.BlockLogs():
+        try:
+            mol = Chem.MolFromSmiles(text, _AS_WRITTEN)
+        except (UnicodeError, RuntimeError, ValueError) as error:
+            raise ParseError(f"{shown(text)} is not a SMILES string: {_first_line(error)}") from None
+        if mol is None:
+            raise ParseError(f"{shown(text)} is not a molecule: the SMILES does not parse")
+        if mol.GetNumBonds() > MAX_RINGS and (rings := ring_count(mol)) > MAX_RINGS:
+            raise TooLargeError(f"{shown(text)} has {rings} rings; {MAX_RINGS} at most are looked into")
+        try:
+            mol = Chem.RemoveHs(mol)
+            Chem.AssignStereochemistry(mol, cleanIt=True)
+        except (RuntimeError, ValueError) as error:
+            raise ParseError(f"{shown(text)} is not a molecule: {_first_line(error)}") from None
+    if any(atom.GetAtomicNum() == 0 or atom.HasQuery() for atom in mol.GetAtoms()):
+        raise PatternError(f"{shown(text)} is not a molecule: it has a dummy atom or a query")
+    if any(bond.HasQuery() for bond in mol.GetBonds()):
+        raise PatternError(f"{shown(text)} is not a molecule: it has a bond of any order")
+    return mol
+
+
+def smiles_of(mol: Chem.Mol | Molecule, stereo: bool = True, imines: bool = False) -> str:
+    """Canonical SMILES with hydrogens implicit; bonds of a `Molecule` are perceived first.
+
+    On which side an imine's hydrogen is takes an explicit atom to say (``[H]/N=C/C``), so that it is left out unless
+    `imines` asks for it. Raises `ParseError` when there is no such string, `TooLargeError` when it would take minutes.
+    """
+    graph = mol_from_molecule(mol) if isinstance(mol, Molecule) else Chem.Mol(mol)
+    check_bonds(graph)
+    with rdBase.BlockLogs():
+        try:
+            if not stereo:  # before the hydrogens go: a stereo bond would hold on to its hydrogen
+                Chem.RemoveStereochemistry(graph)
+            graph = Chem.RemoveHs(graph) if imines else without_hydrogens(graph)
+            if not stereo:
+                Chem.RemoveStereochemistry(graph)
+            return Chem.MolToSmiles(graph)
+        except (RuntimeError, ValueError) as error:
+            raise ParseError(f"no SMILES for this molecule: {str(error).strip()}") from None
+
+
+def shown(smiles: str) -> str:
+    """A string as messages quote it: the beginning of a long one."""
+    return repr(smiles if len(smiles) <= _SHOWN else f"{smiles[: _SHOWN - 1]}…")
+
+
+def check_bonds(mol: Chem.Mol) -> None:
+    """Raise `TooLargeError` for a graph over whose canonical form RDKit would take too long."""
+    if mol.GetNumAtoms() > _MAX_ATOMS:
+        raise TooLargeError(f"{mol.GetNumAtoms()} atoms; the bonds of {_MAX_ATOMS} at most are looked into")
+    if mol.GetNumBonds() > MAX_RINGS and (rings := ring_count(mol)) > MAX_RINGS:
+        raise TooLargeError(f"{rings} rings; bonds with {MAX_RINGS} at most are looked into")
+
+
+def ring_count(mol: Chem.Mol) -> int:
+    """Number of independent rings, counted without looking for them."""
+    return mol.GetNumBonds() - mol.GetNumAtoms() + fragments(mol)
+
+
+def fragments(mol: Chem.Mol) -> int:
+    """Number of pieces that no bond joins."""
+    return len(Chem.GetMolFrags(mol))
+
+
+class Contents(NamedTuple):
+    """What a graph says of a molecule, as a `Molecule` does, without a geometry."""
+
+    counts: dict[str, int]
+    """Atoms of each element, hydrogens included."""
+    charge: int
+    """Net, in elementary charges."""
+    pieces: int
+    """Parts that no bond joins."""
+    unpaired: int
+    """Unpaired electrons."""
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms, hydrogens included."""
+        return sum(self.counts.values())
+
+
+def contents_of(mol: Chem.Mol) -> Contents:
+    """Elements, charge, pieces and unpaired electrons of a sanitised graph."""
+    counts: dict[str, int] = {}
+    formula = rdMolDescriptors.CalcMolFormula(mol).partition("+")[0].partition("-")[0]
+    for symbol, digits in _TERM.findall(formula):
+        counts[symbol] = counts.get(symbol, 0) + int(digits or 1)
+    unpaired = sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
+    return Contents(counts, Chem.GetFormalCharge(mol), fragments(mol), unpaired)
+
+
+def unlikely_charges(mol: Chem.Mol) -> list[str]:
+    """Charged carbons and oxonium atoms without a neighbour of opposite charge, such as ``C+``, in atom order: what a
+    reading of bonds invents where a hydrogen is missing or too many.
+
+    Of the 130,831 SMILES of QM9 none has C+ or O+, and C- only beside N+. Of 2,013 of its geometries one reads this
+    way, as another resonance form.
+    """
+    found = []
+    for atom in mol.GetAtoms():
+        charge = atom.GetFormalCharge()
+        odd = charge != 0 if atom.GetSymbol() == "C" else atom.GetSymbol() == "O" and charge > 0
+        if odd and not any(charge * other.GetFormalCharge() < 0 for other in atom.GetNeighbors()):
+            found.append(f"{atom.GetSymbol()}{'+' if charge > 0 else '-'}")
+    return found
+
+
+def without_hydrogens(mol: Chem.Mol) -> Chem.Mol:
+    """The graph with every hydrogen implicit that can be, those that hold a double bond's stereo included."""
+    rules = Chem.RemoveHsParameters()
+    rules.removeDefiningBondStereo = True
+    return Chem.RemoveHs(mol, rules)
+
+
+def missing_hydrogens(mol: Chem.Mol) -> int:
+    """Number of hydrogens that the valences ask for and that are not atoms of the graph."""
+    counted = mol
+    if mol.NeedsUpdatePropertyCache():
+        counted = Chem.Mol(mol)
+        counted.UpdatePropertyCache(strict=False)
+    return counted.GetNumAtoms(onlyExplicit=False) - counted.GetNumAtoms()
+
+
+def unlabelled(mol: Chem.Mol) -> Chem.Mol:
+    """The graph without atom maps and isotopes, nor the stereochemistry that came of them."""
+    plain = Chem.Mol(mol)
+    for atom in plain.GetAtoms():
+        atom.SetAtomMapNum(0)
+        atom.SetIsotope(0)
+    plain.UpdatePropertyCache(strict=False)
+    Chem.AssignStereochemistry(plain, cleanIt=True, force=True)
+    return plain
 
 
 def mol_from_molecule(molecule: Molecule, max_iterations: int = 10_000, time_limit: float = 5.0) -> Chem.Mol:
@@ -69,22 +212,6 @@ def mol_from_bonds(molecule: Molecule, bonds: Bonds) -> Chem.Mol:
         except (RuntimeError, ValueError) as error:
             raise ParseError(f"{molecule.label}: {str(error).strip()}") from None
     return mol.GetMol()
-
-
-def bare_mol(molecule: Molecule) -> Chem.RWMol:
-    """RDKit molecule of the atoms in their geometry, without bonds and without implicit hydrogens."""
-    mol = Chem.RWMol()
-    for number in molecule.numbers.tolist():
-        atom = Chem.Atom(number)
-        atom.SetNoImplicit(True)
-        mol.AddAtom(atom)
-    conformer = Chem.Conformer(molecule.n_atoms)
-    conformer.Set3D(True)
-    conformer.SetPositions(molecule.positions)
-    mol.AddConformer(conformer)
-    if molecule.name:
-        mol.SetProp("_Name", molecule.name)
-    return mol
 
 
 def bond_array(mol: Chem.Mol) -> NDArray[np.uint16] | None:
@@ -115,17 +242,11 @@ def molecule_from_mol(mol: Chem.Mol, conformer: int = -1, name: str | None = Non
 def placed(mol: Chem.Mol, positions: NDArray[np.floating], name: str = "", **properties: Any) -> Molecule:
     """Molecule of the atoms of a graph at `positions` (N, 3) Å, with what the graph says of charge, unpaired electrons
     and pieces; a graph without any bond says only the charge."""
-    numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
-    bonded = mol.GetNumBonds() > 0
-    return Molecule(
-        numbers,
-        positions,
-        name,
-        properties,
-        charge=charge(mol),
-        unpaired=radicals(mol) if bonded else 0,
-        pieces=fragments(mol) if bonded else 1,
-    )
+    atoms = list(mol.GetAtoms())
+    said: dict[str, int] = {"charge": Chem.GetFormalCharge(mol)}
+    if mol.GetNumBonds():
+        said |= {"unpaired": sum(atom.GetNumRadicalElectrons() for atom in atoms), "pieces": fragments(mol)}
+    return Molecule([atom.GetAtomicNum() for atom in atoms], positions, name, properties, **said)
 
 
 def has_geometry(mol: Chem.Mol, conformer: int = -1) -> bool:
@@ -137,73 +258,5 @@ def has_geometry(mol: Chem.Mol, conformer: int = -1) -> bool:
     return held.Is3D() and (len(positions) == 1 or bool((positions != positions[0]).any()))
 
 
-def missing_hydrogens(mol: Chem.Mol) -> int:
-    """Number of hydrogens that the valences ask for and that are not atoms of the graph."""
-    counted = mol
-    if mol.NeedsUpdatePropertyCache():
-        counted = Chem.Mol(mol)
-        counted.UpdatePropertyCache(strict=False)
-    return counted.GetNumAtoms(onlyExplicit=False) - counted.GetNumAtoms()
-
-
-def unlabelled(mol: Chem.Mol) -> Chem.Mol:
-    """The graph without atom maps and isotopes, nor the stereochemistry that came of them."""
-    plain = Chem.Mol(mol)
-    for atom in plain.GetAtoms():
-        atom.SetAtomMapNum(0)
-        atom.SetIsotope(0)
-    plain.UpdatePropertyCache(strict=False)
-    Chem.AssignStereochemistry(plain, cleanIt=True, force=True)
-    return plain
-
-
-def smiles_of(mol: Chem.Mol | Molecule, stereo: bool = True, imines: bool = False) -> str:
-    """Canonical SMILES with hydrogens implicit; bonds of a `Molecule` are perceived first.
-
-    On which side an imine's hydrogen is takes an explicit atom to say (``[H]/N=C/C``), so that it is left out unless
-    `imines` asks for it.
-    Raises `ParseError` when there is no such string, `TooLargeError` when it would take minutes.
-    """
-    graph = mol_from_molecule(mol) if isinstance(mol, Molecule) else Chem.Mol(mol)
-    check_bonds(graph)
-    with rdBase.BlockLogs():
-        try:
-            if not stereo:  # before the hydrogens go: a stereo bond would hold on to its hydrogen
-                Chem.RemoveStereochemistry(graph)
-            parameters = Chem.RemoveHsParameters()
-            parameters.removeDefiningBondStereo = not imines
-            graph = Chem.RemoveHs(graph, parameters)
-            if not stereo:
-                Chem.RemoveStereochemistry(graph)
-            return Chem.MolToSmiles(graph)
-        except (RuntimeError, ValueError) as error:
-            raise ParseError(f"no SMILES for this molecule: {str(error).strip()}") from None
-
-
-def fragments(mol: Chem.Mol) -> int:
-    """Number of pieces that no bond joins."""
-    return len(Chem.GetMolFrags(mol))
-
-
-def connected(mol: Chem.Mol) -> bool:
-    """Whether the molecule is in one piece."""
-    return fragments(mol) == 1
-
-
-def charge(mol: Chem.Mol) -> int:
-    """Net formal charge in elementary charges."""
-    return Chem.GetFormalCharge(mol)
-
-
-def radicals(mol: Chem.Mol) -> int:
-    """Number of unpaired electrons."""
-    return sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
-
-
-def sanitises(mol: Chem.Mol) -> bool:
-    """Whether RDKit accepts the valences, rings and aromaticity; the molecule is left as it is."""
-    with rdBase.BlockLogs():
-        try:
-            return Chem.SanitizeMol(Chem.Mol(mol)) == Chem.SanitizeFlags.SANITIZE_NONE
-        except (RuntimeError, ValueError):
-            return False
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:_LONGEST_REASON]

@@ -4,7 +4,7 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdMolDescriptors
 
 from molscore.errors import InputError
-from molscore.molecules.depiction import without_hydrogens
+from molscore.molecules.chem import without_hydrogens
 
 __all__ = ["descriptors", "pattern_of"]
 

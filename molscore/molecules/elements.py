@@ -1,12 +1,15 @@
-"""Chemical elements and formulas: symbols, atomic numbers, Hill strings."""
+"""Chemical elements and formulas: symbols, atomic numbers, Hill strings, and formulas that no molecule can have."""
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from molscore.errors import ElementError, FormulaError
 
-__all__ = ["SYMBOLS", "atomic_number", "hill_formula", "hill_string", "parse_formula", "symbol_of"]
+__all__ = [
+    "SYMBOLS", "atomic_number", "check_formula", "hill_formula", "hill_string", "max_valence", "parse_formula",
+    "symbol_of",
+]  # fmt: skip
 
 _PERIODIC_TABLE = (
     "X H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr "
@@ -21,6 +24,26 @@ SYMBOLS: tuple[str, ...] = tuple(_PERIODIC_TABLE.split())
 _NUMBERS = {symbol: number for number, symbol in enumerate(SYMBOLS) if number}
 _TERM = re.compile(r"([A-Z][a-z]?)([0-9]*)")
 _MAX_ATOMS_DIGITS = 6
+
+# The most bonds that an atom of each element makes in any neutral molecule, dative bonds included (B in H3N·BH3).
+_MAX_VALENCE = {
+    "H": 1,
+    "F": 1,
+    "B": 5,
+    "C": 4,
+    "Si": 4,
+    "N": 3,
+    "P": 5,
+    "O": 2,
+    "S": 6,
+    "Se": 6,
+    "As": 5,
+    "He": 0,
+    "Ne": 0,
+}
+_HALOGENS = ("Cl", "Br", "I", "At")
+_HYPERVALENT_HALOGEN = 7
+_ANY_OTHER = 8
 
 
 def atomic_number(symbol: str) -> int:
@@ -69,3 +92,36 @@ def hill_string(counts: Mapping[str, int]) -> str:
 def hill_formula(numbers: Iterable[int]) -> str:
     """Hill formula of a collection of atomic numbers."""
     return hill_string(Counter(symbol_of(int(number)) for number in numbers))
+
+
+def check_formula(counts: Mapping[str, int]) -> None:
+    """Raise `FormulaError`, naming the reason, for what no connected neutral closed-shell molecule can be.
+
+    Two necessary conditions: an even number of electrons; and enough valences to join N atoms with N-1 bonds. A formula
+    that passes need not exist. Halogens beyond fluorine count as hypervalent only beside oxygen or fluorine.
+    """
+    formula = hill_string(counts) or "an empty formula"
+    if not counts or any(n < 1 for n in counts.values()):
+        raise FormulaError(f"{formula}: every element needs at least one atom")
+    try:
+        electrons = sum(atomic_number(symbol) * n for symbol, n in counts.items())
+    except ElementError as error:
+        raise FormulaError(f"{formula}: {error}") from None
+    n_atoms = sum(counts.values())
+    valences = {symbol: max_valence(symbol, counts) for symbol in counts}
+    if sum(valences[symbol] * n for symbol, n in counts.items()) < 2 * (n_atoms - 1):
+        ends = sum(n for symbol, n in counts.items() if valences[symbol] == 1)
+        room = 2 + sum((valences[symbol] - 2) * n for symbol, n in counts.items() if valences[symbol] > 1)
+        raise FormulaError(
+            f"{formula}: its valences cannot join {n_atoms} atoms into one molecule "
+            f"({ends} hydrogen or halogen atoms, room for {room})"
+        )
+    if electrons % 2:
+        raise FormulaError(f"{formula} has an odd number of electrons ({electrons}): a radical or an ion")
+
+
+def max_valence(symbol: str, company: Container[str]) -> int:
+    """Most bonds that an atom of one element makes in the company of others."""
+    if symbol in _HALOGENS:
+        return _HYPERVALENT_HALOGEN if "O" in company or "F" in company else 1
+    return _MAX_VALENCE.get(symbol, _ANY_OTHER)

@@ -5,7 +5,7 @@
     reach[k, r, e, o] = max over n of  n valence_k(o) + reach[k + 1, r - n, e - n Z_k mod 2, o or (k in O, F and n > 0)]
 
 A formula of N atoms is possible when its electrons are even and its valences add up to 2(N - 1) or more: the conditions
-of `molscore.molecules.formula.check_formula`.
+of `molscore.molecules.elements.check_formula`.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from molscore.molecules.elements import atomic_number
-from molscore.molecules.formula import max_valence
+from molscore.molecules.elements import atomic_number, max_valence
 
 __all__ = ["Partial", "Support"]
 

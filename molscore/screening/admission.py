@@ -20,8 +20,7 @@ from molscore.errors import (
 )
 from molscore.molecules.batch import element_index
 from molscore.molecules.distribution import Distribution
-from molscore.molecules.elements import SYMBOLS
-from molscore.molecules.formula import check_formula
+from molscore.molecules.elements import SYMBOLS, check_formula
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import check_geometry
 
@@ -51,7 +50,7 @@ def admit_counts(counts: Mapping[str, int], distribution: Distribution, label: s
 
 
 class Stated(Protocol):
-    """What is said of a molecule apart from its geometry: a `Molecule`, or the outline of a SMILES string."""
+    """What is said of a molecule apart from its geometry: a `Molecule`, or the `Contents` of a graph."""
 
     counts: Mapping[str, int]
     charge: int

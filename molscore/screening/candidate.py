@@ -6,9 +6,8 @@ from html import escape
 from typing import Any, NamedTuple
 
 from molscore.errors import ParseError
-from molscore.molecules.charges import unlikely_charges
-from molscore.molecules.chem import fragments, mol_from_molecule, smiles_of
-from molscore.molecules.known import Known
+from molscore.molecules.chem import fragments, mol_from_molecule, smiles_of, unlikely_charges
+from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.screening.criteria import DIGITS
 
@@ -110,7 +109,7 @@ class Candidate(Molecule):
         return f'<div style="display: flex">{self._repr_svg_()}<table>{rows}</table></div>'
 
 
-def inspect(molecule: Molecule, index: int, known: Known | None = None) -> Candidate:
+def inspect(molecule: Molecule, index: int, known: TrainingIndex | None = None) -> Candidate:
     """Read the bonds of a drawn molecule and check what can be checked of it alone."""
     bare = Candidate(molecule.numbers, molecule.positions, molecule.name, index=index)
     try:

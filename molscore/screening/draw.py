@@ -11,8 +11,7 @@ from tqdm import tqdm
 
 from molscore.errors import InputError, SizeError
 from molscore.molecules.batch import size_groups
-from molscore.molecules.elements import atomic_number, parse_formula
-from molscore.molecules.formula import check_formula
+from molscore.molecules.elements import atomic_number, check_formula, parse_formula
 from molscore.molecules.molecule import Molecule
 from molscore.screening.admission import admit
 from molscore.screening.candidate import Candidate

@@ -19,11 +19,11 @@ from torch import Tensor
 
 from molscore.diffusion.sampling import ScoreFn
 from molscore.errors import FormulaError, InputError
+from molscore.molecules.chem import from_smiles
 from molscore.molecules.conformers import embed
 from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.files import read
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.smiles import from_smiles
 from molscore.screening.guidance import denoised, score_of
 
 if TYPE_CHECKING:

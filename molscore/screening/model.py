@@ -14,7 +14,7 @@ from torch import Tensor
 
 from molscore.errors import CheckpointError, DistributionError, InputError
 from molscore.molecules.convert import as_molecules
-from molscore.molecules.known import Known
+from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.nn.checkpoint import Checkpoint, from_pretrained, save_pretrained
 from molscore.nn.composition import FormulaPmf, FormulasGiven
@@ -129,14 +129,14 @@ class Model:
         return References.from_extras(self.checkpoint.extras, self.distribution)
 
     @cached_property
-    def known(self) -> Known | None:
+    def known(self) -> TrainingIndex | None:
         """The molecules that are not novel, where the checkpoint has a list: all of the data set, or of training."""
         name, extras = self.distribution.name, self.checkpoint.extras
         table = extras.get(f"known.{name}", extras.get("known"))
         if table is None:
             return None
         whole = table.dtype == torch.uint8  # older models have those of training, eight bytes each
-        return Known.unpack(table.cpu().numpy().copy(), name if whole else f"the training molecules of {name}")
+        return TrainingIndex.unpack(table.cpu().numpy().copy(), name if whole else f"the training molecules of {name}")
 
     def molecules(self, molecules: Any) -> list[Molecule]:
         """What was given as `Molecule` objects that the model can judge; raises naming the first that it cannot."""

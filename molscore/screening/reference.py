@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from molscore.errors import CheckpointError, InputError
+from molscore.molecules.conformers import at_minimum
 from molscore.molecules.distribution import Distribution
 from molscore.molecules.elements import SYMBOLS, atomic_number
-from molscore.molecules.force_field import at_minimum
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import Topology, neighbour_counts, topology
 

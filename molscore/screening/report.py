@@ -6,7 +6,7 @@ from typing import Any
 
 from molscore import __version__
 from molscore.molecules.descriptors import descriptors
-from molscore.molecules.known import Known
+from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.screening.candidate import Candidate
 from molscore.screening.duplicates import DUPLICATE
@@ -68,7 +68,7 @@ def candidate_rows(candidates: Iterable[Candidate], rejected: bool = False) -> I
             yield c, c.columns() | ({} if c.mol is None else descriptors(c.mol)), c.mol
 
 
-def candidate_summary(candidates: Sequence[Candidate], listed: Known | None = None) -> str:
+def candidate_summary(candidates: Sequence[Candidate], listed: TrainingIndex | None = None) -> str:
     """One line: how many were drawn and passed, how many of these are not `listed`, which checks turned down the rest.
     """
     reasons = Counter(c.verdict.check for c in candidates if not c.passed)

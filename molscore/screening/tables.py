@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from molscore.errors import InputError
 from molscore.molecules.conformers import ConformerPool
-from molscore.molecules.known import Known
+from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
 from molscore.screening.admission import admissible, element_counts
@@ -53,7 +53,7 @@ def with_tables(
             geometries[MMFF] = [found[0] for found in pool.embed(smiles) if isinstance(found, list)]
     extras = make_references(model, geometries, resolutions).to_extras()
     if known := list(known_smiles):
-        extras[f"known.{model.distribution.name}"] = torch.from_numpy(Known.make(known).pack())
+        extras[f"known.{model.distribution.name}"] = torch.from_numpy(TrainingIndex.make(known).pack())
     return model.with_extras(extras)
 
 

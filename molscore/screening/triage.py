@@ -6,11 +6,10 @@ Most rows of a real library are not for the model at hand. They cost one parse e
 from typing import NamedTuple
 
 from molscore.errors import MolscoreError, ParseError
-from molscore.molecules.chem import from_smiles
+from molscore.molecules.chem import contents_of, from_smiles, shown
 from molscore.molecules.distribution import Distribution
 from molscore.molecules.files.record import Record
 from molscore.molecules.identity import geometry_key, graph_key
-from molscore.molecules.smiles import outline, shown
 from molscore.screening.admission import validate
 
 __all__ = ["Triage", "triage"]
@@ -36,9 +35,10 @@ def triage(record: Record, distribution: Distribution) -> Triage:
             return Triage(n_atoms, geometry_key(molecule))
         if not record.smiles:
             raise ParseError("the row has neither a geometry nor a SMILES string")
-        found = outline(record.smiles)
+        graph = from_smiles(record.smiles)
+        found = contents_of(graph)
         n_atoms = found.n_atoms
         validate(found, distribution, shown(record.smiles))
-        return Triage(n_atoms, graph_key(from_smiles(record.smiles)))
+        return Triage(n_atoms, graph_key(graph))
     except MolscoreError as error:
         return Triage(n_atoms, error=error)

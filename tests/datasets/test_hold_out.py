@@ -4,13 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from rdkit import Chem
 
 from molscore.datasets.hold_out import hold_out
 from molscore.datasets.likeness import with_likeness
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
 from molscore.molecules import Molecule
-from molscore.molecules.chem import atomic_numbers
+from molscore.molecules.chem import from_smiles
 
 RINGS = [f"C1{'C' * n}{atom}1" for n in range(1, 9) for atom in "CNO"]
 
@@ -18,7 +19,8 @@ RINGS = [f"C1{'C' * n}{atom}1" for n in range(1, 9) for atom in "CNO"]
 def library(names, lengths=range(5)) -> MoleculeSet:
     """Eight conformers each of rings with chains, every tenth for testing, atoms anywhere."""
     smiles = [text for ring in names for n in lengths for text in ["C" * n + ring] * 8]
-    numbers = [atomic_numbers(text) for text in smiles]
+    graphs = [Chem.AddHs(from_smiles(text)) for text in smiles]
+    numbers = [[atom.GetAtomicNum() for atom in graph.GetAtoms()] for graph in graphs]
     molecules = [Molecule(z, np.random.default_rng(0).normal(size=(len(z), 3))) for z in numbers]
     splits = ["train" if i % 10 else "test" for i in range(len(smiles))]
     return with_likeness(MoleculeSet.from_molecules(molecules, {"smiles": smiles, "split": splits}))

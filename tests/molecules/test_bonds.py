@@ -59,11 +59,11 @@ def test_the_time_is_bounded_and_life_goes_on(endless, water, fresh) -> None:
 
 def test_a_killed_worker_is_replaced(water, fresh) -> None:
     perceive_bonds(water)
-    first = fresh._running[0].process
+    first = fresh.processes[-1]
     first.kill()
     first.wait()
     assert len(perceive_bonds(water).orders) == 2
-    assert fresh._running[0].process.pid != first.pid
+    assert fresh.processes[-1].pid != first.pid
 
 
 def test_a_worker_that_dies_at_work_is_an_error_of_the_molecule(water, fresh, monkeypatch) -> None:
@@ -77,28 +77,28 @@ def test_a_worker_that_dies_at_work_is_an_error_of_the_molecule(water, fresh, mo
 def test_an_interrupted_exchange_does_not_put_the_pipe_out_of_step(water, library, fresh, monkeypatch) -> None:
     perceive_bonds(water)
     with monkeypatch.context() as patch:
-        patch.setattr(workers._Worker, "reply", _interrupted)
+        patch.setattr(workers, "wait", _interrupted)
         with pytest.raises(KeyboardInterrupt):
             perceive_bonds(library["CCO"])
     assert len(perceive_bonds(water).orders) == 2
 
 
-def _interrupted(_: object) -> None:
+def _interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_child_has_a_worker_of_its_own(water, fresh) -> None:
     perceive_bonds(water)
-    pid = fresh._running[0].process.pid
+    pid = fresh.processes[-1].pid
     child = os.fork()
     if child == 0:
-        right = len(perceive_bonds(water).orders) == 2 and fresh._running[0].process.pid != pid
+        right = len(perceive_bonds(water).orders) == 2 and fresh.processes[-1].pid != pid
         fresh.close()
         os._exit(0 if right else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert len(perceive_bonds(water).orders) == 2
-    assert fresh._running[0].process.pid == pid
+    assert fresh.processes[-1].pid == pid
 
 
 def test_atoms_that_are_no_molecule_are_refused(scattered) -> None:

@@ -1,5 +1,7 @@
 """SMILES to geometry to bonds to SMILES, and what is said of a graph on the way."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,24 +9,57 @@ from hypothesis import strategies as st
 from rdkit import Chem
 from scipy.spatial.transform import Rotation
 
-from molscore.errors import MolscoreError, ParseError, PositionError
+from molscore.errors import MolscoreError, ParseError, PatternError, PositionError, TooLargeError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import (
     AROMATIC,
+    MAX_RINGS,
     bond_array,
-    charge,
-    connected,
-    fragments,
+    contents_of,
     from_smiles,
     has_geometry,
     missing_hydrogens,
     mol_from_molecule,
     molecule_from_mol,
-    sanitises,
+    ring_count,
+    shown,
     smiles_of,
     unlabelled,
+    unlikely_charges,
 )
 from tests.molecules.conftest import LIBRARY
+
+#: Atoms of each element, charge, pieces and unpaired electrons.
+CONTENTS = {
+    "[2H]C": ({"C": 1, "H": 4}, 0, 1, 0),
+    "CC |$a;b$|": ({"C": 2, "H": 6}, 0, 1, 0),
+    "C1.C1": ({"C": 2, "H": 6}, 0, 1, 0),
+    "[H][H]": ({"H": 2}, 0, 1, 0),
+    "[H+]": ({"H": 1}, 1, 1, 0),
+    "[U+4]": ({"U": 1}, 4, 1, 0),
+    "[O][O]": ({"O": 2}, 0, 1, 2),
+    "[O-][N+](=O)C": ({"C": 1, "H": 3, "N": 1, "O": 2}, 0, 1, 0),
+    "[O-]C=O": ({"C": 1, "H": 1, "O": 2}, -1, 1, 0),
+    "[Na+].[Cl-].O": ({"Na": 1, "Cl": 1, "O": 1, "H": 2}, 0, 3, 0),
+}
+C60 = (
+    "c12c3c4c5c1c1c6c7c2c2c8c3c3c9c4c4c%10c5c5c1c1c6c6c%11c7c2c2c7c8c3c3c8c9c4c4c9c%10"
+    "c5c5c1c1c6c6c%11c2c2c7c3c3c8c4c4c9c5c1c1c6c2c3c41"
+)
+
+
+def ladder(rungs: int) -> str:
+    """Squares in a row: as many rings as it has rungs but one."""
+    inner = "".join(f"C%({i})" for i in range(1, rungs - 1))
+    back = "".join(f"C%({i})" for i in range(rungs - 2, 0, -1))
+    return f"C%(999){inner}CC{back}C%(999)"
+
+
+def complete(n: int) -> str:
+    """Uranium atoms each bound to all others."""
+    atoms = range(1, n + 1)
+    rings = [[f"%({min(i, j)}{max(i, j):02d})" for j in atoms if abs(i - j) > 1] for i in atoms]
+    return "".join("[U]" + "".join(closures) for closures in rings)
 
 
 @pytest.mark.parametrize("smiles", LIBRARY)
@@ -79,18 +114,26 @@ def test_noise_within_reason_does_not_change_the_reading(library, rng) -> None:
         ("", "empty"),
         ("  ", "empty"),
         ("C1CC", "does not parse"),
+        ("(", "does not parse"),
+        ("lemon", "does not parse"),
+        ("1234", "does not parse"),
         ("CC(C)(C)(C)C", "valence"),
+        ("c1ccccc1(C)C", "kekulize|Kekulize|valence"),
         ("c1cccc1", "kekulize|Kekulize"),
         ("CCO ethanol", "space"),
-        ("*", "dummy"),
+        ("*CC", "dummy"),
+        ("C[*:1]", "dummy"),
+        ("CC* |$;;R1$|", "dummy"),
+        ("C~C", "any order"),
         ("é", "a character that none has"),
         ("C\x00C", "a character that none has"),
         ("\x00CC", "a character that none has"),
     ],
 )
 def test_what_is_no_smiles_is_refused_with_the_reason(text, reason, capfd) -> None:
-    with pytest.raises(ParseError, match=reason):
+    with pytest.raises(PatternError if reason in ("dummy", "any order") else ParseError, match=reason) as error:
         from_smiles(text)
+    assert isinstance(error.value, PatternError) == (reason in ("dummy", "any order"))
     assert capfd.readouterr() == ("", "")
 
 
@@ -128,22 +171,6 @@ def test_labels_are_left_out_with_the_stereo_that_came_of_them() -> None:
     assert [smiles_of(unlabelled(from_smiles(s))) for s in labelled] == ["CCO", "CCO", "CC(C)O", "C[C@@H](O)F"]
 
 
-def test_pieces_and_charges() -> None:
-    salt, zwitterion = from_smiles("[Na+].[Cl-].O"), from_smiles("[NH3+]CC(=O)[O-]")
-    assert (fragments(salt), connected(salt), charge(salt)) == (3, False, 0)
-    assert (fragments(zwitterion), connected(zwitterion), charge(zwitterion)) == (1, True, 0)
-    assert charge(from_smiles("C[NH3+]")) == 1
-    assert charge(from_smiles("[O-]C=O")) == -1
-
-
-def test_sanitises_says_so_and_leaves_the_molecule_alone(capfd) -> None:
-    good, bad = (Chem.MolFromSmiles(text, sanitize=False) for text in ("c1ccccc1", "C(C)(C)(C)(C)C"))
-    assert sanitises(good)
-    assert not sanitises(bad)
-    assert good.NeedsUpdatePropertyCache()
-    assert capfd.readouterr() == ("", "")
-
-
 def test_a_mol_without_geometry_or_hydrogens_is_no_molecule(library) -> None:
     flat = from_smiles("CCO")
     assert not has_geometry(flat)
@@ -170,3 +197,62 @@ def test_bonds_are_an_array_where_their_orders_are_known() -> None:
     assert bond_array(from_smiles("C=CC#N")).tolist() == [[0, 1, 2], [1, 2, 1], [2, 3, 3]]
     assert set(bond_array(from_smiles("c1ccccc1"))[:, 2].tolist()) == {AROMATIC}
     assert bond_array(from_smiles("[NH3]->[Fe]")) is None
+
+
+@pytest.mark.parametrize(("text", "contents"), CONTENTS.items())
+def test_what_a_graph_contains(text, contents) -> None:
+    found = contents_of(from_smiles(text))
+    assert found == contents and found.n_atoms == sum(contents[0].values())
+
+
+@pytest.mark.parametrize("text", [*LIBRARY, *CONTENTS, C60, "C[C@H](F)O |o1:1|", "[H]/N=C/C", "[H:1]OC"])
+def test_a_string_is_parsed_as_rdkit_parses_it(text) -> None:
+    assert Chem.MolToCXSmiles(from_smiles(text)) == Chem.MolToCXSmiles(Chem.MolFromSmiles(text))
+
+
+def test_rings_are_counted_before_they_are_looked_for() -> None:
+    """RDKit needs minutes for the rings of the last; a hundred and less, the control, are looked for."""
+    assert ring_count(from_smiles(C60)) == 31
+    assert ring_count(from_smiles(ladder(MAX_RINGS))) == MAX_RINGS - 1
+    assert from_smiles(complete(5)).GetNumAtoms() == 5
+    started = time.process_time()
+    for text in (ladder(MAX_RINGS + 2), ladder(700), complete(35)):
+        with pytest.raises(TooLargeError, match="rings"):
+            from_smiles(text)
+    assert time.process_time() - started < 2.0
+
+
+@pytest.mark.parametrize("text", ["C" * 100_000, "C" * 10_001, "C(" * 50_000, "\x00" * 20_000])
+def test_enormous_strings_are_not_read(text) -> None:
+    started = time.process_time()
+    with pytest.raises(TooLargeError, match="at most are read"):
+        from_smiles(text)
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    "text", ["C" * 9_000, "C(" * 4_900, "[" * 9_000, "C1" * 4_000, "=" * 9_000, ".".join(["C"] * 4_000)]
+)
+def test_long_strings_are_read_quickly_and_quoted_in_part(text) -> None:
+    started = time.process_time()
+    try:
+        assert contents_of(from_smiles(text)).n_atoms > 4_000
+    except MolscoreError as error:
+        assert len(str(error)) < 400
+    assert time.process_time() - started < 2.0
+    assert shown("CCO") == "'CCO'" and len(shown(text)) == 82
+
+
+@pytest.mark.parametrize(
+    "smiles", ["C[N+](=O)[O-]", "[C-]#[N+]C", "C[NH2+]CC(=O)[O-]", "C=[N+]=[N-]", "C[N+]#[C-]", "CO"]
+)
+def test_the_charges_of_real_molecules_pass(smiles) -> None:
+    assert unlikely_charges(from_smiles(smiles)) == []
+
+
+@pytest.mark.parametrize(
+    ("smiles", "charges"),
+    [("[CH2+]CC[CH2-]", ["C+", "C-"]), ("[CH2-]CCC1=C(O)CC[OH+]1", ["C-", "O+"]), ("[O-]C[O+]1CC1", ["O+"])],
+)
+def test_charges_that_stand_alone_are_seen(smiles, charges) -> None:
+    assert unlikely_charges(from_smiles(smiles)) == charges

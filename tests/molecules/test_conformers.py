@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from rdkit import Chem
+from rdkit.Chem import AllChem
 
 from molscore.errors import ConformerError, FragmentError, OvertimeError, ParseError
 from molscore.molecules import Molecule, conformers
-from molscore.molecules.chem import from_smiles, smiles_of
-from molscore.molecules.conformers import embed
+from molscore.molecules.chem import from_smiles, molecule_from_mol, smiles_of
+from molscore.molecules.conformers import at_minimum, embed
 
 
 def test_the_same_seed_gives_the_same_geometry_and_another_seed_another() -> None:
@@ -170,3 +171,17 @@ def test_a_diastereomer_has_another_shape() -> None:
 def test_bonds_of_small_molecules_are_no_single_bonds(smiles: str, length: float) -> None:
     first = embed(smiles)[0].positions[:2]
     assert np.linalg.norm(first[0] - first[1]) == pytest.approx(length, abs=0.08)
+
+
+@pytest.mark.parametrize("smiles", ["CC(=O)NC1CC1", "c1ccncc1OC", "CC(C)CC#N", "OCC(F)F", "O=S(=O)(N)c1ccc(Cl)cc1"])
+def test_minima_are_told_also_when_rounded_or_of_a_variant(smiles, rng) -> None:
+    made = embed(smiles)[0]
+    assert at_minimum(Molecule(made.numbers, made.positions.round(3)))
+    usual = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    AllChem.EmbedMolecule(usual, randomSeed=1)
+    assert not at_minimum(molecule_from_mol(usual))  # a control: not yet relaxed
+    AllChem.MMFFOptimizeMolecule(usual)
+    assert at_minimum(molecule_from_mol(usual))
+    moved = made.positions + 0.02 * rng.standard_normal(made.positions.shape)
+    assert not at_minimum(Molecule(made.numbers, moved))
+    assert not at_minimum(Molecule(made.numbers, np.zeros_like(moved) + rng.standard_normal(moved.shape)))

@@ -1,12 +1,15 @@
-"""Keys tell molecules apart and know the same one again, however it is written."""
+"""Keys tell molecules apart and know the same one again, however it is written; an index forgets nothing."""
 
+from hashlib import blake2b
 from itertools import combinations
 
 import numpy as np
+import pytest
 
+from molscore.errors import InputError, ParseError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import from_smiles
-from molscore.molecules.identity import geometry_key, graph_key
+from molscore.molecules.identity import TrainingIndex, canonical_smiles, geometry_key, graph_key, smiles_hash
 
 SAME = (
     ("CCO", "OCC", "C(O)C", "[CH3][CH2][OH]"),
@@ -42,3 +45,52 @@ def test_a_geometry_is_its_elements_and_positions_to_a_thousandth() -> None:
     assert len({key, *map(geometry_key, others)}) == 1 + len(others)
     zero = Molecule([1, 1], [[0.0, 0, 0], [0.74, 0, 0]])
     assert geometry_key(zero) == geometry_key(Molecule([1, 1], [[-0.0, 0, -1e-9], [0.74, 0, 0]]))
+
+
+SMILES = ["C", "CCO", "c1ccccc1", "C[C@H](N)C(=O)O", "OC/C=C/F", "C#N"]
+
+
+@pytest.fixture
+def known() -> TrainingIndex:
+    return TrainingIndex.make(SMILES)
+
+
+def test_members_are_known_and_others_are_not(known) -> None:
+    assert all(known.contains(smiles) for smiles in SMILES)
+    assert not any(known.contains(smiles) for smiles in ("CC", "CCN", "c1ccncc1", "N#N"))
+
+
+def test_spelling_stereo_labels_and_hydrogens_do_not_matter(known) -> None:
+    same = ["OCC", "C1=CC=CC=C1", "[H]C([H])([H])[H]", "C[C@@H](N)C(O)=O", "FC=CCO", "[CH3:2]CO", "[2H]C"]
+    assert all(known.contains(smiles) for smiles in same)
+    assert len(TrainingIndex.make([*SMILES, *same])) == len(known) == len(SMILES)
+
+
+def test_hashes_are_sorted_and_portable(known) -> None:
+    assert (np.diff(known.hashes) > 0).all() and known.hashes.dtype == np.int64
+    digest = blake2b(canonical_smiles("CCO").encode(), digest_size=8).digest()
+    assert smiles_hash("CCO") == sum(byte << 8 * place for place, byte in enumerate(digest[:5]))
+    old = np.sort([int.from_bytes(blake2b(canonical_smiles(s).encode(), digest_size=8).digest(), "little", signed=True)
+                   for s in SMILES])  # fmt: skip
+    for packed in (known.pack(), old):
+        assert np.array_equal(TrainingIndex.unpack(packed).hashes, known.hashes)
+    assert known.pack().shape == (len(SMILES), 5) and known.pack().dtype == np.uint8
+
+
+def test_hashes_spread_over_all_40_bits() -> None:
+    hashes = np.array([smiles_hash(str(k)) for k in range(20_000)])
+    assert len(np.unique(hashes)) == len(hashes)
+    bits = (hashes[:, None] >> np.arange(40)) & 1
+    assert np.abs(bits.mean(axis=0) - 0.5).max() < 0.02
+
+
+def test_bad_input_is_named(known) -> None:
+    with pytest.raises(ParseError, match="row 1: 'C1CC'"):
+        TrainingIndex.make(["C", "C1CC"])
+    with pytest.raises(ParseError, match="empty"):
+        known.contains("")
+    with pytest.raises(InputError, match="5 bytes"):
+        TrainingIndex.unpack(np.zeros((2, 4), dtype=np.uint8))
+    with pytest.raises(InputError, match="ascending"):
+        TrainingIndex(np.array([3, 2]))
+    assert not TrainingIndex.make([]).contains("C")

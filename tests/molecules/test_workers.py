@@ -57,7 +57,7 @@ def test_a_stuck_or_dead_worker_costs_its_own_molecule(monkeypatch, program, sta
 
 
 def test_nothing_is_started_for_nothing(monkeypatch) -> None:
-    monkeypatch.setattr(workers, "_Worker", lambda: pytest.fail("started a process"))
+    monkeypatch.setattr(workers.subprocess, "Popen", lambda *_, **__: pytest.fail("started a process"))
     with ConformerPool(2) as pool:
         assert pool.embed([]) == []
 

@@ -9,7 +9,7 @@ import pytest
 
 from molscore.errors import DistributionError, FormulaError, InputError, SizeError
 from molscore.molecules import Distribution
-from molscore.molecules.formula import check_formula
+from molscore.molecules.elements import check_formula
 from molscore.nn import composition
 from molscore.nn.composition import FormulaPmf, smoothed_sizes
 

@@ -7,7 +7,7 @@ import pytest
 
 from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
-from molscore.molecules.known import Known
+from molscore.molecules.identity import TrainingIndex
 from molscore.screening.candidate import Verdict, inspect, mark_duplicates, ranked
 from molscore.screening.generate import density_filter
 
@@ -19,12 +19,12 @@ def apart() -> Molecule:
 
 
 def test_a_real_molecule_passes() -> None:
-    candidate = inspect(embed("C[C@H](N)O")[0], 3, Known.make(["CC(N)O"]))
+    candidate = inspect(embed("C[C@H](N)O")[0], 3, TrainingIndex.make(["CC(N)O"]))
     assert candidate.passed and candidate.valid and candidate.connected
     assert candidate.novel is False
     assert candidate.index == 3
     assert "@" in candidate.smiles
-    assert inspect(embed("CCO")[0], 0, Known.make(["CC(N)O"])).novel is True
+    assert inspect(embed("CCO")[0], 0, TrainingIndex.make(["CC(N)O"])).novel is True
     assert inspect(embed("CCO")[0], 0).novel is None
 
 

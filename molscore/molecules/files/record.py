@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molscore.errors import MolscoreError
+from molscore.molecules.chem import contents_of, from_smiles
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.smiles import outline
 from molscore.molecules.stated import stated
 
 __all__ = ["Make", "Record", "bad_record", "checked", "with_stated"]
@@ -55,7 +55,7 @@ def with_stated(molecule: Molecule, smiles: str | None, columns: Mapping[str, An
     """The molecule with the charge, unpaired electrons and pieces of the SMILES string that is given beside its
     geometry, else with what the columns state of them."""
     try:
-        found = outline(smiles or "")
+        found = contents_of(from_smiles(smiles or ""))
     except MolscoreError:
         return replace(molecule, **stated(columns, molecule.numbers))
     return replace(molecule, charge=found.charge, unpaired=found.unpaired, pieces=found.pieces)
@@ -65,7 +65,7 @@ def checked(record: Record) -> Record:
     """The record, or one that says why its SMILES string is no molecule, where it has nothing else."""
     if record.ok and record.molecule is None:
         try:
-            outline(record.smiles or "")
+            from_smiles(record.smiles or "")
         except MolscoreError as error:
             return bad_record(record.row, error, record.columns, record.smiles)
     return record

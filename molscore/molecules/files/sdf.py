@@ -8,9 +8,11 @@ from typing import Any
 from rdkit import Chem, rdBase
 
 from molscore.errors import MolscoreError, ParseError, PatternError, TooLargeError
+from molscore.molecules.bonds import bare_mol
 from molscore.molecules.chem import (
-    bare_mol,
+    MAX_RINGS,
     bond_array,
+    check_bonds,
     has_geometry,
     missing_hydrogens,
     mol_from_molecule,
@@ -20,7 +22,6 @@ from molscore.molecules.chem import (
 from molscore.molecules.files.record import Make, Record, bad_record
 from molscore.molecules.files.row import Row, one_line, text_of
 from molscore.molecules.files.source import Lines
-from molscore.molecules.smiles import MAX_RINGS, check_bonds
 
 __all__ = ["scan_sdf", "sdf_record"]
 

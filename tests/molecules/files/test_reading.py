@@ -10,8 +10,8 @@ from itertools import islice
 import pytest
 
 from molscore.errors import InputError
+from molscore.molecules.chem import from_smiles
 from molscore.molecules.files import read, record, scan, write
-from molscore.molecules.smiles import outline
 
 SUFFIXES = (".smi", ".csv", ".sdf", ".xyz", ".extxyz", ".smi.gz", ".csv.gz", ".sdf.gz", ".xyz.gz", ".parquet")
 
@@ -136,7 +136,7 @@ def test_scanned_rows_become_the_records_that_are_read(library, tmp_path, suffix
 
 def test_a_row_that_is_not_wanted_costs_no_chemistry(tmp_path, monkeypatch) -> None:
     calls = []
-    monkeypatch.setattr(record, "outline", lambda text: calls.append(text) or outline(text))
+    monkeypatch.setattr(record, "from_smiles", lambda text: calls.append(text) or from_smiles(text))
     path = tmp_path / "a.csv"
     path.write_text("smiles\nCCO\nC(\n")
     rows = [make() for make in scan(path).rows]
