@@ -17,7 +17,7 @@ from molscore.evaluation.metrics import PerMolecule, judge
 from molscore.molecules.chem import mol_from_molecule, smiles_of
 from molscore.molecules.descriptors import descriptors
 from molscore.molecules.files import Record, Row
-from molscore.molecules.files.columns import is_smiles_name
+from molscore.molecules.files.record import is_smiles_name
 
 __all__ = ["Evaluation", "evaluate_file"]
 

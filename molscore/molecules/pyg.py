@@ -9,11 +9,10 @@ from torch_geometric.data import Data
 from torch_geometric.utils import to_dense_batch
 
 from molscore.errors import ElementError, InputError, PositionError
+from molscore.molecules.ase import stated, unwrapped
 from molscore.molecules.batch import Batch, element_index
 from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.periodic import unwrapped
-from molscore.molecules.stated import stated
 
 __all__ = ["batch_to_dense", "from_pyg", "separate", "to_pyg"]
 

@@ -13,9 +13,7 @@ from molscore.evaluation.checks import strain
 from molscore.molecules.chem import from_smiles, mol_from_molecule, smiles_of
 from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.descriptors import descriptors, pattern_of
-from molscore.molecules.files.columns import is_smiles_name
-from molscore.molecules.files.record import Record
-from molscore.molecules.files.row import as_row, text_of
+from molscore.molecules.files.record import Record, as_row, is_smiles_name, text_of
 from molscore.molecules.molecule import Molecule
 from molscore.screening.criteria import DRAWN
 from molscore.screening.explain import explain_all

@@ -10,7 +10,7 @@ from typing import Any
 from molscore.errors import InputError, OutputError
 from molscore.molecules.drawing import draw_grid
 from molscore.molecules.files import read, write
-from molscore.molecules.files.row import Row, as_row, smiles_for, text_of
+from molscore.molecules.files.record import Row, as_row, smiles_for, text_of
 from molscore.molecules.files.source import format_of
 from molscore.reporting.report import Report, report
 from molscore.screening.model import Model

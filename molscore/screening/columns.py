@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from molscore.molecules.files.columns import is_smiles_name
+from molscore.molecules.files.record import is_smiles_name
 from molscore.screening.scorer import COLUMNS, Scored
 
 __all__ = ["columns_of", "given_name", "output_name"]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from molscore.errors import InputError, MolscoreError, PositionError
-from molscore.molecules.files.columns import smiles_column as find_column
 from molscore.molecules.files.record import Record, bad_record
+from molscore.molecules.files.record import smiles_column as find_column
 from molscore.molecules.molecule import Molecule
 
 if TYPE_CHECKING:

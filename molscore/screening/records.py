@@ -7,8 +7,7 @@ from typing import Any
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.chem import smiles_of
 from molscore.molecules.convert import as_molecule
-from molscore.molecules.files import Record
-from molscore.molecules.files.reading import scan
+from molscore.molecules.files import Record, scan
 from molscore.molecules.files.record import bad_record
 from molscore.molecules.molecule import Molecule
 from molscore.screening.frames import is_frame, records_of_frame

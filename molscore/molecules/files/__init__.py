@@ -1,12 +1,11 @@
 """Molecules in files: `read` streams records that never raise for a bad row, `write` replaces a file in one step."""
 
-import csv
-
 from molscore.molecules.files.reading import Scan, read, scan
-from molscore.molecules.files.record import Record
-from molscore.molecules.files.row import Row
+from molscore.molecules.files.record import Make, Record, Row, as_row, bad_record, is_smiles_name, smiles_for, text_of
+from molscore.molecules.files.source import format_of
 from molscore.molecules.files.writing import write
 
-csv.field_size_limit(2**31 - 1)  # of its own the module refuses cells of more than 131,072 characters, read or written
-
-__all__ = ["Record", "Row", "Scan", "read", "scan", "write"]
+__all__ = [
+    "Make", "Record", "Row", "Scan", "as_row", "bad_record", "format_of", "is_smiles_name", "read", "scan",
+    "smiles_for", "text_of", "write",
+]  # fmt: skip

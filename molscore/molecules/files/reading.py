@@ -8,9 +8,8 @@ from molscore.errors import InputError
 from molscore.molecules.files.parquet import scan_parquet
 from molscore.molecules.files.record import Make, Record, checked
 from molscore.molecules.files.sdf import scan_sdf
-from molscore.molecules.files.smiles_lines import scan_smiles_lines
 from molscore.molecules.files.source import Lines, format_of, open_lines
-from molscore.molecules.files.table import header_of, scan_csv
+from molscore.molecules.files.tables import header_of, scan_csv, scan_smiles
 from molscore.molecules.files.xyz import scan_xyz
 
 __all__ = ["Scan", "read", "scan"]
@@ -50,7 +49,7 @@ def scan(path: str | os.PathLike[str], smiles_column: str | None = None) -> Scan
     lines = open_lines(path)
     if kind == "csv":
         return Scan(scan_csv(lines, smiles_column, path), share=lines.share)
-    return Scan({"smi": scan_smiles_lines, "sdf": scan_sdf, "xyz": scan_xyz}[kind](lines), share=lines.share)
+    return Scan({"smi": scan_smiles, "sdf": scan_sdf, "xyz": scan_xyz}[kind](lines), share=lines.share)
 
 
 def _scan_stdin(lines: Lines, smiles_column: str | None) -> Iterator[Make]:
@@ -62,5 +61,5 @@ def _scan_stdin(lines: Lines, smiles_column: str | None) -> Iterator[Make]:
     except InputError:
         if smiles_column is not None:
             raise
-        return scan_smiles_lines(lines)
+        return scan_smiles(lines)
     return scan_csv(lines, smiles_column, "standard input")

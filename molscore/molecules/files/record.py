@@ -1,18 +1,28 @@
-"""One row of an input file, usable or not."""
+"""One row of a file: a `Record` that was read, usable or not, or a `Row` to be written; how values are spelled."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from molscore.errors import MolscoreError
-from molscore.molecules.chem import contents_of, from_smiles
+from molscore.errors import InputError, MolscoreError, ParseError, PositionError
+from molscore.molecules.ase import stated
+from molscore.molecules.chem import contents_of, from_smiles, smiles_of
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.stated import stated
 
-__all__ = ["Make", "Record", "bad_record", "checked", "with_stated"]
+__all__ = [
+    "GEOMETRY", "Make", "Record", "Row", "as_row", "bad_record", "checked", "geometry_of", "is_smiles_name",
+    "one_line", "smiles_column", "smiles_for", "text_of",
+]  # fmt: skip
+
+GEOMETRY = ("numbers", "positions")
+"""Columns of a table with the atomic numbers (N,) and the positions, (3N,) or (N, 3) Å, of each row."""
+_SMILES = (
+    "smiles", "canonical_smiles", "isomeric_smiles", "can_smiles", "smiles_string", "input_smiles", "molecule_smiles",
+    "smi",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +61,6 @@ def bad_record(
     return Record(row, None, smiles, columns or {}, error.status, str(error))
 
 
-def with_stated(molecule: Molecule, smiles: str | None, columns: Mapping[str, Any]) -> Molecule:
-    """The molecule with the charge, unpaired electrons and pieces of the SMILES string that is given beside its
-    geometry, else with what the columns state of them."""
-    try:
-        found = contents_of(from_smiles(smiles or ""))
-    except MolscoreError:
-        return replace(molecule, **stated(columns, molecule.numbers))
-    return replace(molecule, charge=found.charge, unpaired=found.unpaired, pieces=found.pieces)
-
-
 def checked(record: Record) -> Record:
     """The record, or one that says why its SMILES string is no molecule, where it has nothing else."""
     if record.ok and record.molecule is None:
@@ -69,3 +69,109 @@ def checked(record: Record) -> Record:
         except MolscoreError as error:
             return bad_record(record.row, error, record.columns, record.smiles)
     return record
+
+
+def is_smiles_name(name: str) -> bool:
+    """Whether a column of this name holds SMILES strings, by custom."""
+    return name.strip().lower().replace(" ", "_") in _SMILES
+
+
+def smiles_column(names: Sequence[str], wanted: str | None, source: str) -> str:
+    """Name of the SMILES column: the one asked for, else the most usual name present, whatever its case.
+
+    Raises `InputError` that lists the columns there are.
+    """
+    if wanted is not None:
+        matches = [name for name in names if name == wanted] or [n for n in names if n.lower() == wanted.lower()]
+        if len(matches) == 1:
+            return matches[0]
+        problem = f"no column {wanted!r}"
+    else:
+        usual = {name.strip().lower().replace(" ", "_"): name for name in reversed(names)}
+        if found := next((usual[name] for name in _SMILES if name in usual), None):
+            return found
+        problem = "no column of SMILES found"
+    listed = ", ".join(names[:50]) + (" …" if len(names) > 50 else "")
+    raise InputError(f"{source}: {problem}; its columns are {listed or 'none'}")
+
+
+def geometry_of(columns: Mapping[str, Any], smiles: str | None = None) -> Molecule | None:
+    """The molecule of the columns `GEOMETRY` of a row, None where one of them is empty, with the charge, unpaired
+    electrons and pieces of its SMILES string, else with what the columns state of them.
+
+    Raises `PositionError` for positions that do not fit, and as `Molecule` does.
+    """
+    numbers, positions = (columns.get(name) for name in GEOMETRY)
+    if any(not hasattr(value, "__len__") and not isinstance(value, int) for value in (numbers, positions)):
+        return None  # None, NaN and NA
+    try:
+        numbers, flat = np.asarray(numbers), np.asarray([np.asarray(x, dtype=np.float64) for x in positions])
+    except (TypeError, ValueError):
+        raise PositionError("numbers and positions are not lists of numbers") from None
+    if flat.size != 3 * numbers.size or (flat.ndim > 1 and flat.shape[1:] != (3,)):
+        raise PositionError(f"{numbers.size} atoms have {flat.size} coordinates, not {3 * numbers.size}")
+    name = columns.get("name")
+    molecule = Molecule(numbers, flat.reshape(-1, 3), name if isinstance(name, str) else "")
+    try:
+        said = contents_of(from_smiles(smiles or ""))
+    except MolscoreError:
+        return replace(molecule, **stated(columns, molecule.numbers))
+    return replace(molecule, charge=said.charge, unpaired=said.unpaired, pieces=said.pieces)
+
+
+class Row(NamedTuple):
+    """What to write about one molecule."""
+
+    molecule: Molecule | None
+    """The geometry, or None where there is none to show."""
+    columns: Mapping[str, Any] = {}
+    """Everything else, by name, in order."""
+    mol: Any = None
+    """An RDKit molecule with the bonds of `molecule`, atom for atom, where they are known already."""
+
+    @property
+    def name(self) -> str:
+        """Name of the molecule, from its geometry or from a column ``name``."""
+        held = self.molecule.name if self.molecule is not None else ""
+        return held or text_of(self.columns.get("name"))
+
+
+def as_row(item: Any) -> Row:
+    """Row of a `Molecule` (with its properties; a candidate with its numbers and bonds), a `Record`, or a tuple
+    (molecule, columns, RDKit molecule)."""
+    if isinstance(item, Molecule):
+        facts = item.columns() if hasattr(item, "columns") else item.properties
+        return Row(item, facts, getattr(item, "mol", None))
+    if isinstance(item, Record):
+        return Row(item.molecule, item.columns)
+    if isinstance(item, tuple) and 1 <= len(item) <= 3 and isinstance(item[0], (Molecule, type(None))):
+        return Row(*item)
+    raise InputError(f"a {type(item).__name__} is not a row to write: use a Molecule or (Molecule or None, columns)")
+
+
+def smiles_for(row: Row) -> str | None:
+    """SMILES among the columns, else made from the bonds, else None."""
+    for name, value in row.columns.items():
+        if is_smiles_name(name) and (text := text_of(value).strip()):
+            return text
+    known = row.mol if row.mol is not None else row.molecule
+    try:
+        return None if known is None else smiles_of(known)
+    except ParseError:
+        return None
+
+
+def text_of(value: Any) -> str:
+    """A value as text: nothing for None and not-a-number, numbers so that they read back the same, bytes as UTF-8."""
+    if value is None or (isinstance(value, (float, np.floating)) and value != value):
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if hasattr(value, "item") and not isinstance(value, (np.generic, np.ndarray)):
+        return text_of(value.item())
+    return str(value)
+
+
+def one_line(text: str) -> str:
+    """Text with line breaks turned into spaces."""
+    return " ".join(text.splitlines())

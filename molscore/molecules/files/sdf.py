@@ -19,8 +19,7 @@ from molscore.molecules.chem import (
     placed,
     smiles_of,
 )
-from molscore.molecules.files.record import Make, Record, bad_record
-from molscore.molecules.files.row import Row, one_line, text_of
+from molscore.molecules.files.record import Make, Record, Row, bad_record, one_line, text_of
 from molscore.molecules.files.source import Lines
 
 __all__ = ["scan_sdf", "sdf_record"]
@@ -77,41 +76,24 @@ def _parse(text: str) -> tuple[Chem.Mol, MolscoreError | None]:
     """Molecule of a molblock and why its bonds are of no use, if so; raises when there are not even atoms."""
     with rdBase.BlockLogs():
         try:
-            mol, fault = None, None
-            if text.count("\n") > MAX_RINGS:  # each bond is a line
-                mol = Chem.MolFromMolBlock(text, sanitize=False, removeHs=False)
-                fault = None if mol is None else _too_large(mol)
-            if fault is None:
-                mol = Chem.MolFromMolBlock(text, removeHs=False)
-            if mol is None:
-                mol = Chem.MolFromMolBlock(text, sanitize=False, removeHs=False)
-                fault = _fault(mol)
+            mol = Chem.MolFromMolBlock(text, sanitize=False, removeHs=False)
         except (RuntimeError, ValueError) as error:
             raise ParseError(f"the record does not parse: {str(error).strip()}") from None
-    if mol is None or not mol.GetNumAtoms():
-        raise ParseError("the record does not parse" if mol is None else "the record has no atoms")
-    if any(atom.GetAtomicNum() == 0 or atom.HasQuery() for atom in mol.GetAtoms()):
-        raise PatternError("the record has an atom that is no element, or any of several")
-    return mol, fault
-
-
-def _too_large(mol: Chem.Mol) -> TooLargeError | None:
-    """What says that RDKit would take too long to make sense of the bonds of a record, if it would."""
-    try:
-        check_bonds(mol)
-    except TooLargeError as error:
-        return error
-    return None
-
-
-def _fault(mol: Chem.Mol | None) -> ParseError:
-    """Why RDKit refuses the bonds of a record."""
-    try:
-        if mol is not None:
+        if mol is None or not mol.GetNumAtoms():
+            raise ParseError("the record does not parse" if mol is None else "the record has no atoms")
+        if any(atom.GetAtomicNum() == 0 or atom.HasQuery() for atom in mol.GetAtoms()):
+            raise PatternError("the record has an atom that is no element, or any of several")
+        try:
+            if mol.GetNumBonds() > MAX_RINGS:
+                check_bonds(mol)
+            if whole := Chem.MolFromMolBlock(text, removeHs=False):
+                return whole, None
             Chem.SanitizeMol(Chem.Mol(mol))
-    except (RuntimeError, ValueError) as error:
-        return ParseError(f"the bonds are not a molecule: {str(error).strip()}")
-    return ParseError("the bonds are not a molecule")
+            return mol, ParseError("the bonds are not a molecule")
+        except TooLargeError as error:  # RDKit would take too long over them
+            return mol, error
+        except (RuntimeError, ValueError) as error:
+            return mol, ParseError(f"the bonds are not a molecule: {str(error).strip()}")
 
 
 def _blocks(lines: Lines) -> Iterator[list[str]]:

@@ -27,7 +27,10 @@ _REFUSED = {
 }
 _LONGEST_MAGIC = max(map(len, _REFUSED))
 _ELSE_1252 = "molscore-windows-1252"
-_GZIPPED = (".smi", ".csv", ".sdf", ".xyz", ".extxyz")
+
+codecs.register_error(
+    _ELSE_1252, lambda error: (error.object[error.start : error.end].decode("cp1252", "replace"), error.end)
+)
 
 
 class Lines(Iterator[str]):
@@ -50,12 +53,12 @@ class Lines(Iterator[str]):
 
 def format_of(path: str) -> tuple[str, bool]:
     """Format by suffix (``smi csv sdf xyz parquet``) and whether it is gzipped; raises `InputError` for others."""
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    zipped = bool(suffixes) and suffixes[-1] == ".gz"
-    suffix = (suffixes[:-1] if zipped else suffixes)[-1:]
-    if not suffix or suffix[0] not in _FORMATS or (zipped and suffix[0] not in _GZIPPED):
+    name = Path(path.lower())
+    zipped = name.suffix == ".gz"
+    suffix = Path(name.stem).suffix if zipped else name.suffix
+    if suffix not in _FORMATS or (zipped and suffix == ".parquet"):
         raise InputError(f"{path}: unknown file type; use {' '.join(_FORMATS)}, or .csv.gz .sdf.gz .smi.gz .xyz.gz")
-    return _FORMATS[suffix[0]], zipped
+    return _FORMATS[suffix], zipped
 
 
 def open_lines(path: str) -> Lines:
@@ -64,64 +67,48 @@ def open_lines(path: str) -> Lines:
     The first bytes tell whether it is gzipped and whether it is UTF-16, as Excel saves it. Else it is UTF-8, and bytes
     that are not are taken for Windows-1252, which is Latin-1 and more.
     """
-    source = _Source(path)
-    lines = Lines(source.lines(), source.share)
+    raw: BinaryIO | None = None
+    if path != "-":
+        try:
+            raw = open(path, "rb")  # noqa: SIM115 (closed after its last line)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
+    size = 0 if raw is None else os.fstat(raw.fileno()).st_size
+
+    def share() -> float | None:
+        return None if not size else 1.0 if raw.closed else min(1.0, raw.tell() / size)
+
+    lines = Lines(_decoded(sys.stdin.buffer, path, False) if raw is None else _decoded(raw, path, True), share)
     head = []
     for line in lines:
         head.append(line)
         if line.strip():
-            break
-    else:
-        raise InputError(f"{'standard input' if path == '-' else path} is empty")
-    lines.push(head)
-    return lines
+            lines.push(head)
+            return lines
+    raise InputError(f"{'standard input' if path == '-' else path} is empty")
 
 
-class _Source:
-    """Bytes of a file, plain or gzipped, or of standard input, which is left open afterwards."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._raw: BinaryIO | None = None
-        self._size = 0
-
-    def lines(self) -> Iterator[str]:
-        """Lines as text."""
-        try:
-            if self.path == "-":
-                yield from _decoded(sys.stdin.buffer)
-                return
-            with open(self.path, "rb") as raw:
-                self._raw, self._size = raw, os.fstat(raw.fileno()).st_size
-                yield from _decoded(raw)
-        except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"{self.path}: cannot be read ({reason_of(error)})") from None
-
-    def share(self) -> float | None:
-        """How much of the file has been read, 0 to 1."""
-        if self._raw is None or not self._size:
-            return None
-        return 1.0 if self._raw.closed else min(1.0, self._raw.tell() / self._size)
-
-
-def _decoded(source: BinaryIO) -> Iterator[str]:
-    """Lines of bytes, which are unpacked first where they are gzipped; the source is left open."""
-    binary = io.BufferedReader(source)
-    head = binary.peek(_LONGEST_MAGIC)
-    for magic, kind in _REFUSED.items():
-        if head.startswith(magic):
-            raise InputError(f"{getattr(source, 'name', 'the input')} is {kind}: unpack it, or save it as CSV")
-    unpacked = gzip.GzipFile(fileobj=binary) if head.startswith(_GZIP) else binary
-    wide = unpacked.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    coding = {"encoding": "utf-16", "errors": "replace"} if wide else {"encoding": "utf-8-sig", "errors": _ELSE_1252}
-    text = io.TextIOWrapper(unpacked, newline="", **coding)
-    yield from text
-    text.detach()
-    binary.detach()
-
-
-def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
-    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
-
-
-codecs.register_error(_ELSE_1252, _as_windows_1252)
+def _decoded(source: BinaryIO, path: str, close: bool) -> Iterator[str]:
+    """Lines of bytes, which are unpacked first where they are gzipped; standard input is left open."""
+    try:
+        binary = io.BufferedReader(source)
+        head = binary.peek(_LONGEST_MAGIC)
+        for magic, kind in _REFUSED.items():
+            if head.startswith(magic):
+                raise InputError(f"{getattr(source, 'name', 'the input')} is {kind}: unpack it, or save it as CSV")
+        unpacked = gzip.GzipFile(fileobj=binary) if head.startswith(_GZIP) else binary
+        wide = unpacked.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        text = io.TextIOWrapper(
+            unpacked,
+            newline="",
+            encoding="utf-16" if wide else "utf-8-sig",
+            errors="replace" if wide else _ELSE_1252,
+        )
+        yield from text
+        text.detach()
+        binary.detach()
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
+    finally:
+        if close:
+            source.close()

@@ -3,23 +3,22 @@
 import csv
 import gzip
 import io
+import json
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 import pyarrow as pa
 
 from molscore.errors import InputError, OutputError
-from molscore.molecules.atomic import replacing
-from molscore.molecules.files.columns import is_smiles_name
+from molscore.molecules.atomic import replacing, write_text
 from molscore.molecules.files.parquet import write_parquet
-from molscore.molecules.files.provenance import keep_sidecar, tags_of
-from molscore.molecules.files.row import Row, as_row, one_line, smiles_for, text_of
+from molscore.molecules.files.record import Row, as_row, is_smiles_name, one_line, smiles_for, text_of
 from molscore.molecules.files.sdf import sdf_record
 from molscore.molecules.files.source import format_of
 from molscore.molecules.files.xyz import xyz_frame
@@ -57,9 +56,14 @@ def write(
         elif kind == "csv":
             count = _write_csv(fresh, items, zipped)
         else:
-            count = _write_records(fresh, items, kind, zipped, tags_of(provenance))
-    if kind in ("csv", "smi"):
-        keep_sidecar(Path(path), provenance)
+            tags = {f"molscore_{key}": value for key, value in (provenance or {}).items()}
+            count = _write_records(fresh, items, kind, zipped, tags)
+    if kind in ("csv", "smi"):  # which have no room for it
+        sidecar = f"{path}.provenance.json"
+        with suppress(OSError):  # of an earlier file
+            os.unlink(sidecar)
+        if provenance:
+            write_text(sidecar, json.dumps(dict(provenance), indent=2, default=text_of) + "\n")
     return count
 
 

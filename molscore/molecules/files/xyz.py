@@ -1,4 +1,8 @@
-"""XYZ and extended XYZ: frames of a count, a comment and that many atoms."""
+"""XYZ and extended XYZ: frames of a count, a comment and that many atoms.
+
+The text is ours to read: ASE's reader ends at the first bad frame, turns values into numbers of its own, and knows
+neither labels such as C12 or D, nor exponents of Fortran, nor raw QM9. ASE mends what a periodic box has cut.
+"""
 
 import math
 import re
@@ -8,13 +12,11 @@ from functools import partial
 from typing import Any
 
 from molscore.errors import ElementError, MolscoreError, ParseError, TooSmallError
-from molscore.molecules.elements import SYMBOLS, atomic_number
-from molscore.molecules.files.record import Make, Record, bad_record
-from molscore.molecules.files.row import Row, one_line, text_of
+from molscore.molecules.ase import stated, unwrapped
+from molscore.molecules.elements import atomic_number, symbol_of
+from molscore.molecules.files.record import Make, Record, Row, bad_record, one_line, text_of
 from molscore.molecules.files.source import Lines
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.periodic import unwrapped
-from molscore.molecules.stated import stated
 
 __all__ = ["scan_xyz", "xyz_frame"]
 
@@ -29,8 +31,10 @@ _SPECIES = ("species", "symbols", "symbol", "element", "elements", "z", "numbers
 _POSITIONS = ("pos", "positions")
 _ISOTOPES = {"D": "H", "T": "H"}
 _QM9 = re.compile(r"gdb\s+(\d+)\s*(.*)$")
-_NOWHERE = 1_000_000  # no line has so many fields
 _QM9_LINES = 3  # frequencies, SMILES, InChI
+_NOWHERE = 1_000_000  # no line has so many fields
+
+Atom = tuple[str, tuple[float, float, float]]
 
 
 def scan_xyz(lines: Lines) -> Iterator[Make]:
@@ -44,7 +48,7 @@ def scan_xyz(lines: Lines) -> Iterator[Make]:
         if _SEPARATOR.match(line):
             continue
         if not _COUNT.match(line):
-            _skip(lines)
+            _to_next_count(lines)
             yield partial(bad_record, row, ParseError("there is no atom count at the start of the frame"))
         else:
             yield _frame(row, int(line), lines)
@@ -54,37 +58,61 @@ def scan_xyz(lines: Lines) -> Iterator[Make]:
 def _frame(row: int, n_atoms: int, lines: Lines) -> Make:
     """The frame whose count has just been read."""
     comment = next(lines, "").strip()
-    columns, fields, species, position = _comment(comment)
-    symbols, positions = [], []
-    line = None
-    while (line := next(lines, None)) is not None:
+    fields = {key: "".join(values) for key, *values in _FIELD.findall(comment)}
+    columns: dict[str, Any] = {key: value for key, value in fields.items() if key not in _CELL_FIELDS}
+    if comment and not fields:
+        columns = {"name": comment}
+    species, position = _places(fields.get("Properties", ""))
+    atoms: list[Atom] = []
+    for line in lines:
         atom = _atom(line, species, position)
-        if atom is None or len(symbols) == n_atoms:
+        if atom is None or len(atoms) == n_atoms:
             lines.push([line])
             break
-        symbols.append(atom[0])
-        positions.append(atom[1])
-    if len(symbols) < n_atoms or (line is not None and _atom(line, species, position) is not None):
-        _skip(lines)
-        found = f"only {len(symbols)}" if len(symbols) < n_atoms else "more"
+        atoms.append(atom)
+    else:
+        atom = None
+    if len(atoms) < n_atoms or atom is not None:
+        _to_next_count(lines)
+        found = f"only {len(atoms)}" if len(atoms) < n_atoms else "more"
         return partial(bad_record, row, ParseError(f"the frame says {n_atoms} atoms, {found} follow"), columns)
     if qm9 := _QM9.match(comment):
         columns = {"name": f"gdb_{qm9[1]}", "properties": " ".join(qm9[2].split()), **_qm9_smiles(lines)}
     if n_atoms == 0:
         return partial(bad_record, row, TooSmallError("the frame has no atoms"), columns)
-    return partial(_record, row, symbols, positions, columns, fields)
+    return partial(_record, row, atoms, columns, fields)
 
 
-def _record(
-    row: int,
-    symbols: list[str],
-    positions: list[tuple[float, float, float]],
-    columns: dict[str, Any],
-    fields: dict[str, str],
-) -> Record:
+def _places(specification: str) -> tuple[int, int]:
+    """The fields at which species and position stand in the line of an atom: ``species:S:1:pos:R:3`` says 0 and 1."""
+    parts = specification.split(":")
+    if not parts[0]:
+        return 0, 1
+    where, offset = {}, 0
+    for name, width in zip(parts[::3], parts[2::3], strict=False):
+        where[name.lower()] = offset
+        offset += int(width) if width.isdecimal() else 1
+    first = [next((where[name] for name in names if name in where), _NOWHERE) for names in (_SPECIES, _POSITIONS)]
+    return first[0], first[1]
+
+
+def _atom(line: str, species: int, position: int) -> Atom | None:
+    """Symbol and coordinates, or None for a line that is no atom."""
+    fields = line.split()
+    if len(fields) <= max(species, position + 2) or not (_SYMBOL.match(fields[species]) or fields[species].isdecimal()):
+        return None
+    try:
+        x, y, z = (float(_EXPONENT.sub("e", field)) for field in fields[position : position + 3])
+    except ValueError:
+        return None
+    return fields[species], (x, y, z)
+
+
+def _record(row: int, atoms: list[Atom], columns: dict[str, Any], fields: dict[str, str]) -> Record:
     """Record of a frame that is complete."""
     try:
-        numbers = [_number(symbol) for symbol in symbols]
+        numbers = [_number(symbol) for symbol, _ in atoms]
+        positions = [place for _, place in atoms]
         molecule = Molecule(numbers, positions, columns.get("name", ""), **stated(columns, numbers))
         if "Lattice" in fields:
             molecule = replace(molecule, positions=unwrapped(numbers, molecule.positions, *_box(fields)))
@@ -93,17 +121,27 @@ def _record(
         return bad_record(row, error, columns)
 
 
+def _number(symbol: str) -> int:
+    """Atomic number of ``C``, ``c``, ``C12``, ``6``, or ``D``."""
+    if not symbol.isdecimal():
+        letters = _SYMBOL.match(symbol).group(1).capitalize()
+        return atomic_number(_ISOTOPES.get(letters, letters))
+    if len(symbol) > 3:
+        raise ElementError(f"{symbol} is not an atomic number")
+    symbol_of(int(symbol))
+    return int(symbol)
+
+
 def _box(fields: dict[str, str]) -> tuple[list[list[float]], list[bool]]:
     """The three vectors of a box in Å, and along which of them it is periodic: all, where the frame does not say."""
     try:
         x = [float(value) for value in fields["Lattice"].split()]
-        cell = [x[0:3], x[3:6], x[6:9]]
         periodic = [flag[0] in "Tt1" for flag in fields.get("pbc", "T T T").replace(",", " ").split()]
-        if len(x) != 9 or len(periodic) != 3 or not all(map(math.isfinite, x)):
-            raise ValueError
     except ValueError:
-        raise ParseError("the Lattice is not nine numbers, or its pbc not three of T and F") from None
-    return cell, periodic
+        x, periodic = [], []
+    if len(x) != 9 or len(periodic) != 3 or not all(map(math.isfinite, x)):
+        raise ParseError("the Lattice is not nine numbers, or its pbc not three of T and F")
+    return [x[0:3], x[3:6], x[6:9]], periodic
 
 
 def _qm9_smiles(lines: Lines) -> dict[str, str]:
@@ -118,53 +156,12 @@ def _qm9_smiles(lines: Lines) -> dict[str, str]:
     return {"smiles": fields[-1]} if fields else {}
 
 
-def _skip(lines: Lines) -> None:
+def _to_next_count(lines: Lines) -> None:
     """Drop lines up to the next atom count."""
     for line in lines:
         if _COUNT.match(line):
             lines.push([line])
             return
-
-
-def _atom(line: str, species: int, position: int) -> tuple[str, tuple[float, float, float]] | None:
-    """Symbol and coordinates, or None for a line that is no atom."""
-    fields = line.split()
-    if len(fields) <= max(species, position + 2) or not (_SYMBOL.match(fields[species]) or fields[species].isdecimal()):
-        return None
-    try:
-        x, y, z = (float(_EXPONENT.sub("e", field)) for field in fields[position : position + 3])
-    except ValueError:
-        return None
-    return fields[species], (x, y, z)
-
-
-def _number(symbol: str) -> int:
-    """Atomic number of ``C``, ``c``, ``C12``, ``6``, or ``D``."""
-    if symbol.isdecimal():
-        number = int(symbol) if len(symbol) < 4 else 0
-        if not 0 < number < len(SYMBOLS):
-            raise ElementError(f"{symbol} is not an atomic number")
-        return number
-    letters = _SYMBOL.match(symbol).group(1).capitalize()
-    return atomic_number(_ISOTOPES.get(letters, letters))
-
-
-def _comment(text: str) -> tuple[dict[str, Any], dict[str, str], int, int]:
-    """Columns, all fields, and the places at which species and position stand in the line of an atom."""
-    fields = {key: "".join(values) for key, *values in _FIELD.findall(text)}
-    columns = {key: value for key, value in fields.items() if key not in _CELL_FIELDS}
-    if not fields:
-        columns = {"name": text} if text else {}
-    if not (specification := fields.get("Properties", "").split(":"))[0]:
-        return columns, fields, 0, 1
-    where, offset = {}, 0
-    for name, width in zip(specification[::3], specification[2::3], strict=False):
-        where[name.lower()] = offset
-        offset += int(width) if width.isdecimal() else 1
-    species, position = (
-        next((where[name] for name in names if name in where), _NOWHERE) for names in (_SPECIES, _POSITIONS)
-    )
-    return columns, fields, species, position
 
 
 def xyz_frame(row: Row, tags: Mapping[str, Any]) -> str:
@@ -173,14 +170,13 @@ def xyz_frame(row: Row, tags: Mapping[str, Any]) -> str:
     A row without a molecule is a frame of no atoms.
     """
     fields = {**({"name": row.name} if row.name else {}), **row.columns, **tags}
-    parts = ["Properties=species:S:1:pos:R:3"]
-    parts += [f"{_NO_KEY.sub('_', key)}={_quoted(text_of(value))}" for key, value in fields.items()]
-    molecule = row.molecule
-    if molecule is None:
-        return f"0\n{' '.join(parts)}\n"
-    atoms = zip(molecule.symbols, molecule.positions.tolist(), strict=True)
+    parts = [f"{_NO_KEY.sub('_', key)}={_quoted(text_of(value))}" for key, value in fields.items()]
+    comment = " ".join(["Properties=species:S:1:pos:R:3", *parts])
+    if row.molecule is None:
+        return f"0\n{comment}\n"
+    atoms = zip(row.molecule.symbols, row.molecule.positions.tolist(), strict=True)
     body = "".join(f"{symbol:<2} {x:16.8f} {y:16.8f} {z:16.8f}\n" for symbol, (x, y, z) in atoms)
-    return f"{molecule.n_atoms}\n{' '.join(parts)}\n{body}"
+    return f"{row.molecule.n_atoms}\n{comment}\n{body}"
 
 
 def _quoted(value: str) -> str:

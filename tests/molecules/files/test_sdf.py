@@ -11,7 +11,7 @@ from rdkit.Chem import rdDepictor
 
 from molscore.molecules import Molecule
 from molscore.molecules.chem import from_smiles, mol_from_molecule, smiles_of
-from molscore.molecules.files.row import Row
+from molscore.molecules.files.record import Row
 from molscore.molecules.files.sdf import scan_sdf, sdf_record
 from molscore.molecules.files.source import Lines
 from tests.molecules.conftest import LIBRARY

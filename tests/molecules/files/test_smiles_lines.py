@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from molscore.molecules.files.record import checked
-from molscore.molecules.files.smiles_lines import scan_smiles_lines
 from molscore.molecules.files.source import Lines
+from molscore.molecules.files.tables import scan_smiles
 
 LINE = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=20)
 
@@ -35,6 +35,6 @@ def test_cxsmiles_extensions_stay_with_the_smiles(records) -> None:
 @given(st.lists(LINE, max_size=8))
 def test_every_line_that_is_not_blank_is_a_row(garbage) -> None:
     lines = ["O first", *garbage, "CCO last"]
-    rows = [checked(make()) for make in scan_smiles_lines(Lines(f"{line}\n" for line in lines))]
+    rows = [checked(make()) for make in scan_smiles(Lines(f"{line}\n" for line in lines))]
     assert [r.row for r in rows] == list(range(sum(bool(line.strip()) for line in lines)))
     assert (rows[0].smiles, rows[0].ok, rows[-1].smiles, rows[-1].ok) == ("O", True, "CCO", True)

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from molscore.errors import InputError
 from molscore.molecules.files import read, write
-from molscore.molecules.files.columns import smiles_column, unique_names
-from molscore.molecules.files.record import checked
+from molscore.molecules.files.record import checked, smiles_column
 from molscore.molecules.files.source import Lines
-from molscore.molecules.files.table import scan_csv
+from molscore.molecules.files.tables import scan_csv, unique_names
 
 CELL = st.text(st.characters(codec="utf-8"), max_size=15)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from molscore.errors import InputError, OutputError
 from molscore.molecules.files import Record, read, write
-from molscore.molecules.files.row import as_row, one_line, text_of
+from molscore.molecules.files.record import as_row, one_line, text_of
 
 SUFFIXES = (".sdf", ".csv", ".parquet", ".xyz", ".smi", ".sdf.gz", ".csv.gz", ".xyz.gz", ".smi.gz")
 PROVENANCE = {"model": "qm9", "version": "1.0", "command": "molscore rank a.csv", "seed": 0, "resolution": 0.05}

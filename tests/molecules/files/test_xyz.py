@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from molscore.molecules import Molecule
-from molscore.molecules.files.row import Row
+from molscore.molecules.files.record import Row
 from molscore.molecules.files.source import Lines
 from molscore.molecules.files.xyz import scan_xyz, xyz_frame
 
