@@ -1,7 +1,6 @@
 """`DensityEstimator`: a trained model in the clothes of a scikit-learn density estimator."""
 
 from dataclasses import replace
-from inspect import signature
 from os import PathLike
 from typing import Any
 from warnings import warn
@@ -18,10 +17,15 @@ from molscore.screening.model import Model, load
 from molscore.screening.samplers import DENSITY
 from molscore.screening.scorer import Scorer
 
+try:
+    from sklearn.base import BaseEstimator
+except ModuleNotFoundError:  # who does without scikit-learn needs none of what it adds: parameters to set, a repr
+    BaseEstimator = object
+
 __all__ = ["DensityEstimator"]
 
 
-class DensityEstimator:
+class DensityEstimator(BaseEstimator):
     """Density estimator over molecules, with the interface of `sklearn.neighbors.KernelDensity`.
 
     It is trained already: `fit` changes nothing and need not be called. X is a sequence of molecules of any kind
@@ -111,18 +115,6 @@ class DensityEstimator:
         sampling = replace(DENSITY, steps=self.steps, sampler=self.sampler)
         return draw(self._model(), n_samples, seed, sampling, self.resolution)
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The arguments that it was made with, by name."""
-        return {name: getattr(self, name) for name in _PARAMETERS}
-
-    def set_params(self, **params: Any) -> "DensityEstimator":
-        """Change some of them; raises ValueError for a name that is none."""
-        for name, value in params.items():
-            if name not in _PARAMETERS:
-                raise ValueError(f"{name!r} is no parameter of DensityEstimator; there are {', '.join(_PARAMETERS)}")
-            setattr(self, name, value)
-        return self
-
     def _model(self) -> Model:
         """The model, loaded once for each name and distribution."""
         if isinstance(self.model, Model):
@@ -142,24 +134,12 @@ class DensityEstimator:
         return True
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn may expect; asked for by scikit-learn alone, so that it need not be installed."""
-        from sklearn.utils import InputTags, Tags, TargetTags
-
-        return Tags(
-            estimator_type="density_estimator",
-            target_tags=TargetTags(required=False),
-            input_tags=InputTags(one_d_array=True, two_d_array=False, string=True, allow_nan=True),
-            requires_fit=False,
-            no_validation=True,
-        )
-
-    def __repr__(self) -> str:
-        defaults = {name: parameter.default for name, parameter in signature(type(self)).parameters.items()}
-        changed = {name: value for name, value in self.get_params().items() if value != defaults[name]}
-        return f"DensityEstimator({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
-
-
-_PARAMETERS = tuple(signature(DensityEstimator).parameters)
+        """What scikit-learn may expect: no table of numbers, and no need to fit."""
+        tags = super().__sklearn_tags__()
+        tags.estimator_type, tags.requires_fit, tags.no_validation = "density_estimator", False, True
+        tags.input_tags.one_d_array, tags.input_tags.two_d_array = True, False
+        tags.input_tags.string = tags.input_tags.allow_nan = True
+        return tags
 
 
 def _flat(X: Any) -> Any:

@@ -145,14 +145,14 @@ def test_a_service_can_judge_several_conformers_as_one() -> None:
 
 
 def test_drawing_ends_when_its_time_is_over_or_the_server_stops() -> None:
-    service = Service(tiny.model(), Limits(generated=64, steps=200))
+    service = Service(tiny.model(), Limits(generated=64, steps=200, seconds=1000.0))
     wish = Request(n=64, sampling=Sampling(steps=200))
     started = time.monotonic()
     with pytest.raises(LimitError, match="longer than 0.1 s"):
         service.generate(wish, Deadline(0.1))
-    threading.Timer(0.2, service.stop).start()
+    threading.Timer(0.2, service.close).start()
     with pytest.raises(LimitError, match="stopping"):
-        service.generate(wish, Deadline(1000.0))
+        service.work(lambda deadline: service.generate(wish, deadline))
     assert time.monotonic() - started < 20
-    with pytest.raises(LimitError, match="64 molecules"):
+    with pytest.raises(InputError, match="generated: at most 64"):
         Service(tiny.model()).generate(Request(n=65), Deadline(1.0))

@@ -83,7 +83,7 @@ def test_facts_and_health(client) -> None:
     [
         ({}, "molecules"),
         ({"molecules": []}, "at least 1"),
-        ({"molecules": ["C"] * 13}, "at most 12"),
+        ({"molecules": ["C"] * 13}, "rows: at most 12"),
         ({"molecules": "C"}, "list"),
         ({"molecules": [3]}, "molecules.0"),
         ({"molecules": [None]}, "molecules.0"),
@@ -112,7 +112,7 @@ def test_other_shapes_are_refused(client, body, word) -> None:
         ({"n": True}, "n"),
         ({"steps": 5}, "steps"),
         ({"seed": -1}, "seed"),
-        ({"n_atoms": 15}, "n_atoms"),
+        ({"n_atoms": 15}, "atoms"),
         ({"sampler": "/bin/sh"}, "sde"),
         ({"keep": 0.0}, "keep"),
         ({"formula": "C1H9"}, "valences"),

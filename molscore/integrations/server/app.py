@@ -1,34 +1,41 @@
 """The HTTP application: four questions and REINVENT4's, each answered by a `Service`; and the server that runs it."""
 
-import asyncio
 import logging
 import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import uvicorn
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Request
+from fastapi import Query as Parameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from molscore import __version__
 from molscore.errors import InputError, LimitError, MolscoreError
-from molscore.integrations.reinvent import answer_rest
-from molscore.integrations.server.schemas import Drawn, Judged, Problem, RestAnswer, shapes
-from molscore.integrations.server.service import Deadline, Service
+from molscore.integrations.reinvent import VALUES, WITH_REFERENCES, answer_rest
+from molscore.integrations.server.schemas import (
+    Drawn,
+    GenerateRequest,
+    Judged,
+    LogLikelihoodRequest,
+    Problem,
+    Query,
+    RestAnswer,
+)
+from molscore.integrations.server.service import Service
 from molscore.screening import generate
 from molscore.screening.samplers import Sampling
 
 __all__ = ["LOOPBACK", "create_app", "serve"]
 
-#: Names under which a server on this machine alone is known.
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+"""Names under which a server on this machine alone is known."""
 
 _CONNECTIONS = 64  # open at once; what comes above is answered 503
 _GRACEFUL_SECONDS = 5
@@ -42,43 +49,15 @@ _REFUSALS = {
 _PROBLEMS = {status: {"model": Problem, "description": text} for status, text in _REFUSALS.items()}
 
 
-class _Queue:
-    """One request is worked on at a time; what comes when too many wait is sent away."""
-
-    def __init__(self, service: Service) -> None:
-        self.service, self.limits = service, service.limits
-        self._turn, self._held = asyncio.Lock(), 0
-
-    async def work(self, job: Callable[[Deadline], Any]) -> Any:
-        """What the job returns, which looks at its deadline itself; raises `LimitError` for a full queue."""
-        if self._held > self.limits.waiting:
-            raise LimitError("too many requests are waiting; try again later")
-        deadline = Deadline(self.limits.seconds)
-        self._held += 1
-        try:
-            async with self._turn:
-                deadline.check()
-                return await run_in_threadpool(job, deadline)
-        finally:
-            self._held -= 1
-
-    async def close(self) -> None:
-        """Bring the work to an early end, then stop the processes."""
-        self.service.stop()
-        async with self._turn:
-            self.service.close()
-
-
 def create_app(service: Service, hosts: Collection[str] | None = LOOPBACK) -> FastAPI:
     """The application. `hosts` are the names under which it may be asked, None for any: a page in somebody's browser
     could otherwise reach a server on this machine by giving its own name the address 127.0.0.1.
     """
-    queue = _Queue(service)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        await queue.close()
+        service.close()
 
     app = FastAPI(
         title="molscore",
@@ -91,18 +70,9 @@ def create_app(service: Service, hosts: Collection[str] | None = LOOPBACK) -> Fa
         max_body_size=service.limits.body_bytes,
     )
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["*"] if hosts is None else list(hosts))
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _refused)
-    app.add_exception_handler(MolscoreError, _impossible)
-    app.add_exception_handler(Exception, _broken)
-    _add_facts(app, service)
-    _add_work(app, queue)
-    return app
-
-
-def _add_facts(app: FastAPI, service: Service) -> None:
-    started = time.monotonic()
-    facts = service.info()
+    for kind in (RequestValidationError, HTTPException, MolscoreError, Exception):
+        app.add_exception_handler(kind, _refusal)
+    started, facts = time.monotonic(), service.info()
 
     @app.get("/health", summary="Whether the server is there")
     async def health() -> dict[str, Any]:
@@ -112,63 +82,54 @@ def _add_facts(app: FastAPI, service: Service) -> None:
     async def info() -> dict[str, Any]:
         return facts
 
-
-def _add_work(app: FastAPI, queue: _Queue) -> None:
-    service = queue.service
-    asked = shapes(service.limits, service.model.max_atoms, service.like is not None)
-
     @app.post("/log-likelihood", responses=_PROBLEMS, summary="Judge molecules")
-    async def log_likelihood(request: asked.log_likelihood) -> Judged:
+    def log_likelihood(request: LogLikelihoodRequest) -> Judged:
         items = [m if isinstance(m, str) else (m.numbers, m.positions, m.name) for m in request.molecules]
-        rows = await queue.work(lambda deadline: service.judge(items, request.resolution, deadline))
+        rows = service.work(lambda deadline: service.judge(items, request.resolution, deadline))
         return Judged(model=service.model.name, rows=rows)
 
     @app.post("/generate", responses=_PROBLEMS, summary="Draw molecules")
-    async def draw(request: asked.generate) -> Drawn:
-        fields = {**request.model_dump(), "resolution": request.resolution or service.resolution}
-        sampling = Sampling(steps=fields.pop("steps"), sampler=fields.pop("sampler"))
-        wish = generate.Request(sampling=sampling, **fields)
-        found = await queue.work(lambda deadline: service.generate(wish, deadline))
-        return Drawn(model=service.model.name, candidates=found)
+    def draw(request: GenerateRequest) -> Drawn:
+        asked = {**request.model_dump(), "resolution": request.resolution or service.resolution}
+        if "steps" not in request.model_fields_set:
+            asked["steps"] = min(request.steps, service.limits.steps)
+        sampling = Sampling(steps=asked.pop("steps"), sampler=asked.pop("sampler"))
+        wish = generate.Request(sampling=sampling, **asked)
+        return Drawn(model=service.model.name, candidates=service.work(lambda left: service.generate(wish, left)))
 
     @app.post("/reinvent", responses=_PROBLEMS, summary="Judge SMILES for the REST component of REINVENT4")
-    async def reinvent(
-        queries: asked.queries,
-        predictor_id: asked.predictor = "percentile",
-        predictor_version: str = Query("", description="any text: REINVENT4 sends one"),
-        inp_fmt: str = Query("smiles", pattern="^smiles$"),
+    def reinvent(
+        queries: list[Query],
+        predictor_id: Literal[(*VALUES, *WITH_REFERENCES)] = "percentile",
+        predictor_version: Annotated[str, Parameter(description="any text: REINVENT4 sends one")] = "",
+        inp_fmt: Literal["smiles"] = "smiles",
     ) -> RestAnswer:
+        if predictor_id in WITH_REFERENCES and service.like is None:
+            raise InputError(f"predictor_id: a server without references has {', '.join(VALUES)}, not {predictor_id}")
         items = [query.input_string for query in queries]
-        rows = await queue.work(lambda deadline: service.judge(items, None, deadline))
+        rows = service.work(lambda deadline: service.judge(items, None, deadline))
         return RestAnswer(**answer_rest([query.query_id for query in queries], rows, predictor_id))
 
+    return app
 
-def _reason(status: int, text: str, **options: Any) -> JSONResponse:
-    line = " ".join(text.split())
+
+async def _refusal(_: Request, error: Exception) -> JSONResponse:
+    """Any error as a status and one line of JSON."""
+    status, reason, headers = 500, "the server has a fault; its log says which", None
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        status, reason = 422, f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        if first["type"] == "json_invalid":
+            status, reason = 400, "the body is not JSON"
+    elif isinstance(error, HTTPException):
+        status, reason, headers = error.status_code, str(error.detail), error.headers
+    elif isinstance(error, LimitError):
+        status, reason, headers = 503, str(error), {"Retry-After": "5"}
+    elif isinstance(error, MolscoreError):
+        status, reason = 422, str(error)
+    line = " ".join(reason.split())
     line = line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 1] + "…"
-    return JSONResponse({"error": line}, status, **options)
-
-
-async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-    first = error.errors()[0]
-    if first["type"] == "json_invalid":
-        return _reason(400, "the body is not JSON")
-    where = ".".join(str(part) for part in first["loc"])
-    return _reason(422, f"{where}: {first['msg']}")
-
-
-async def _refused(_: Request, error: HTTPException) -> JSONResponse:
-    return _reason(error.status_code, str(error.detail), headers=error.headers)
-
-
-async def _impossible(_: Request, error: MolscoreError) -> JSONResponse:
-    if isinstance(error, LimitError):
-        return _reason(503, str(error), headers={"Retry-After": "5"})
-    return _reason(422, str(error))
-
-
-async def _broken(_: Request, __: Exception) -> JSONResponse:
-    return _reason(500, "the server has a fault; its log says which")
+    return JSONResponse({"error": line}, status, headers=headers)
 
 
 def serve(service: Service, host: str = "127.0.0.1", port: int = 8000, say: Callable[[str], None] = print) -> None:

@@ -3,12 +3,12 @@
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from molscore.errors import InputError, LimitError, MolscoreError, OvertimeError
-from molscore.molecules.files.record import Record, bad_record
+from molscore.molecules.files import Record, bad_record
 from molscore.molecules.molecule import Molecule
 from molscore.screening.generate import Request, generate
 from molscore.screening.model import Model
@@ -19,6 +19,7 @@ __all__ = ["Deadline", "Geometry", "Limits", "Service"]
 
 _CHUNK = 64  # rows between two looks at the clock
 
+Answer = TypeVar("Answer")
 Geometry = tuple[Sequence[int], Sequence[Sequence[float]], str]
 """Atomic numbers (N,), positions (N, 3) in Å, name."""
 
@@ -40,6 +41,12 @@ class Limits:
         for field in fields(self):
             if not getattr(self, field.name) > 0:
                 raise InputError(f"the limit {field.name} must be above zero, not {getattr(self, field.name)}")
+
+    def check(self, **asked: int) -> None:
+        """Raise `InputError` for more than a limit of that name."""
+        for name, value in asked.items():
+            if value > getattr(self, name):
+                raise InputError(f"{name}: at most {getattr(self, name)} a request, not {value}")
 
 
 class Deadline:
@@ -63,7 +70,8 @@ class Service:
     """One model, chosen at the start; a request brings molecules or the wish for some, never a file or a path.
 
     With references to be `like`, see `Scorer`, rows are compared with them and molecules drawn in their manner.
-    It is used by one thread at a time. Geometries are made in `workers` processes, which are killed when they overstay.
+    Requests may come from many threads; one is worked on at a time. Geometries are made in `workers` processes, which
+    are killed when they overstay.
     """
 
     def __init__(
@@ -81,7 +89,20 @@ class Service:
         self._scorer = Scorer(model, resolution, "log_likelihood", seed, seconds, conformers, like=like)
         self.like: Model | None = self._scorer.like
         self._pool = self._scorer.pool(workers)
+        self._turn, self._places = threading.Lock(), threading.BoundedSemaphore(1 + self.limits.waiting)
         self._closing = threading.Event()
+
+    def work(self, job: Callable[[Deadline], Answer]) -> Answer:
+        """What the job returns, which looks at its deadline itself; raises `LimitError` where too many wait."""
+        deadline = Deadline(self.limits.seconds)
+        if not self._places.acquire(blocking=False):
+            raise LimitError("too many requests are waiting; try again later")
+        try:
+            with self._turn:
+                deadline.check()
+                return job(deadline)
+        finally:
+            self._places.release()
 
     def info(self) -> dict[str, Any]:
         """Facts about the model and the limits, JSON-able; a number that JSON cannot spell is None."""
@@ -102,8 +123,8 @@ class Service:
         self, molecules: Sequence[str | Geometry], resolution: float | None, deadline: Deadline
     ) -> list[dict[str, Any]]:
         """One row a molecule, in order, with the columns of `molscore.screening.scorer`; those out of time say so."""
-        sigma = self.resolution if resolution is None else resolution
-        scorer = replace(self._scorer, resolution=sigma)
+        self.limits.check(rows=len(molecules))
+        scorer = replace(self._scorer, resolution=self.resolution if resolution is None else resolution)
         rows: list[dict[str, Any]] = []
         for start in range(0, len(molecules), _CHUNK):
             chunk = molecules[start : start + _CHUNK]
@@ -113,22 +134,19 @@ class Service:
 
     def generate(self, request: Request, deadline: Deadline) -> list[dict[str, Any]]:
         """Candidates as `molscore.screening.generate` gives them, each with its atoms."""
-        if request.n > self.limits.generated or request.sampling.steps > self.limits.steps:
-            raise LimitError(f"at most {self.limits.generated} molecules of {self.limits.steps} steps a request")
+        self.limits.check(generated=request.n, steps=request.sampling.steps)
         drawn = generate(self.like or self.model, request, tick=lambda: self._check(deadline))
         return [
             {**candidate.columns(), "numbers": candidate.numbers.tolist(), "positions": candidate.positions.tolist()}
             for candidate in drawn
         ]
 
-    def stop(self) -> None:
-        """Bring what is being worked on to an early end; from any thread."""
-        self._closing.set()
-
     def close(self) -> None:
-        """Stop the processes, once nothing is worked on. A later request starts them again."""
-        self._pool.close()
-        self._closing.clear()
+        """Bring the work to an early end, then stop the processes; from any thread. A later request starts anew."""
+        self._closing.set()
+        with self._turn:
+            self._pool.close()
+            self._closing.clear()
 
     def _check(self, deadline: Deadline) -> None:
         if self._closing.is_set():
