@@ -12,7 +12,7 @@ from molscore.errors import ElementError, InputError
 from molscore.molecules.elements import SYMBOLS, atomic_number
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["Batch", "collate", "element_index", "pad", "size_groups", "to_molecules"]
+__all__ = ["Batch", "collate", "element_index", "pad", "size_groups"]
 
 
 class Batch(NamedTuple):
@@ -90,11 +90,3 @@ def size_groups(sizes: ArrayLike, batch_size: int) -> Iterator[NDArray[np.int64]
         raise InputError(f"a batch holds at least one molecule, not {batch_size}")
     order = np.argsort(np.asarray(sizes, dtype=np.int64), kind="stable")
     return (order[start : start + batch_size] for start in range(0, len(order), batch_size))
-
-
-def to_molecules(batch: Batch, elements: Sequence[str]) -> list[Molecule]:
-    """The molecules of a batch, padding removed, positions in Å as they are there."""
-    table = np.array([atomic_number(symbol) for symbol in elements], dtype=np.int64)
-    positions = batch.positions.detach().cpu().double().numpy()
-    numbers = table[batch.elements.cpu().numpy()]
-    return [Molecule(z[real], x[real]) for z, x, real in zip(numbers, positions, batch.mask.cpu().numpy(), strict=True)]

@@ -228,15 +228,15 @@ def bond_array(mol: Chem.Mol) -> NDArray[np.uint16] | None:
     return bonds
 
 
-def molecule_from_mol(mol: Chem.Mol, conformer: int = -1, name: str | None = None) -> Molecule:
-    """Molecule of one conformer; raises `PositionError` without 3D positions or with hydrogens missing."""
-    name = (mol.GetProp("_Name") if mol.HasProp("_Name") else "") if name is None else name
+def molecule_from_mol(mol: Chem.Mol) -> Molecule:
+    """Molecule of the first conformer; raises `PositionError` without 3D positions or with hydrogens missing."""
+    name = mol.GetProp("_Name") if mol.HasProp("_Name") else ""
     label = f"molecule {name!r}" if name else "molecule"
-    if not has_geometry(mol, conformer):
+    if not has_geometry(mol):
         raise PositionError(f"{label}: the RDKit molecule has no 3D positions")
     if missing := missing_hydrogens(mol):
         raise PositionError(f"{label}: {missing} hydrogens have no positions; add them, or drop the conformer")
-    return placed(mol, mol.GetConformer(conformer).GetPositions(), name)
+    return placed(mol, mol.GetConformer().GetPositions(), name)
 
 
 def placed(mol: Chem.Mol, positions: NDArray[np.floating], name: str = "", **properties: Any) -> Molecule:
@@ -249,13 +249,12 @@ def placed(mol: Chem.Mol, positions: NDArray[np.floating], name: str = "", **pro
     return Molecule([atom.GetAtomicNum() for atom in atoms], positions, name, properties, **said)
 
 
-def has_geometry(mol: Chem.Mol, conformer: int = -1) -> bool:
+def has_geometry(mol: Chem.Mol) -> bool:
     """Whether there is a conformer in 3D whose atoms are not all at one point."""
     if not mol.GetNumConformers() or not mol.GetNumAtoms():
         return False
-    held = mol.GetConformer(conformer)
-    positions = held.GetPositions()
-    return held.Is3D() and (len(positions) == 1 or bool((positions != positions[0]).any()))
+    positions = mol.GetConformer().GetPositions()
+    return mol.GetConformer().Is3D() and (len(positions) == 1 or bool((positions != positions[0]).any()))
 
 
 def _first_line(error: Exception) -> str:

@@ -6,7 +6,7 @@ J. Comput. Chem. 1999, 20, 720 (MMFF94s).
 
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -206,7 +206,7 @@ def _least_force(mol: Chem.Mol) -> float:
     return least
 
 
-class ConformerPool:
+class ConformerPool(AbstractContextManager):
     """`embed` in worker processes, started when first needed and stopped on `close` or at the end of a ``with`` block.
 
     Args:
@@ -244,13 +244,8 @@ class ConformerPool:
         return [Molecule(**reply["shared"], **conformer) for conformer in reply["conformers"]]
 
     def close(self) -> None:
-        """Stop the processes."""
+        """Stop the processes; a later call starts them again."""
         self._workers.close()
 
-    def __enter__(self) -> "ConformerPool":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

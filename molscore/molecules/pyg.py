@@ -1,20 +1,16 @@
 """PyTorch Geometric in and out: molecules are ``torch_geometric.data.Data`` with fields ``z`` and ``pos``."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch_geometric.data import Batch as PygBatch
 from torch_geometric.data import Data
-from torch_geometric.utils import to_dense_batch
 
-from molscore.errors import ElementError, InputError, PositionError
+from molscore.errors import InputError, PositionError
 from molscore.molecules.ase import stated, unwrapped
-from molscore.molecules.batch import Batch, element_index
-from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["batch_to_dense", "from_pyg", "separate", "to_pyg"]
+__all__ = ["from_pyg", "separate", "to_pyg"]
 
 
 def separate(data: Data) -> list[Data]:
@@ -63,16 +59,3 @@ def to_pyg(molecule: Molecule, dtype: torch.dtype = torch.float32) -> Data:
     """Data with ``z`` (N,) int64, ``pos`` (N, 3) Å and ``name``."""
     positions = torch.from_numpy(molecule.positions).to(dtype, copy=True)
     return Data(z=torch.from_numpy(molecule.numbers.copy()), pos=positions, name=molecule.name)
-
-
-def batch_to_dense(data: Data, elements: Sequence[str], dtype: torch.dtype = torch.float32) -> Batch:
-    """Dense centred batch of a PyG batch, on its device; raises `ElementError` for an element outside the table."""
-    index = torch.from_numpy(element_index(elements)).to(data.z.device)[data.z.long()]
-    if (index < 0).any():
-        unknown = SYMBOLS[int(data.z[index < 0][0])]
-        raise ElementError(f"a molecule of the PyG batch holds {unknown}, which is not one of {', '.join(elements)}")
-    batch = data.batch if getattr(data, "batch", None) is not None else torch.zeros_like(index)
-    positions, mask = to_dense_batch(data.pos.double(), batch)
-    dense, _ = to_dense_batch(index, batch)
-    mean = positions.sum(dim=1, keepdim=True) / mask.sum(dim=1)[:, None, None].clamp(min=1)
-    return Batch(((positions - mean) * mask[..., None]).to(dtype), dense, mask)

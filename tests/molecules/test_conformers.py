@@ -1,14 +1,14 @@
-"""Geometries made from SMILES."""
+"""Geometries made from SMILES, here or in processes of which one that hangs or dies costs one molecule."""
 
 import numpy as np
 import pytest
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
-from molscore.errors import ConformerError, FragmentError, OvertimeError, ParseError
-from molscore.molecules import Molecule, conformers
+from molscore.errors import ConformerError, FragmentError, InputError, OvertimeError, ParseError
+from molscore.molecules import Molecule, conformers, workers
 from molscore.molecules.chem import from_smiles, molecule_from_mol, smiles_of
-from molscore.molecules.conformers import at_minimum, embed
+from molscore.molecules.conformers import ConformerPool, at_minimum, embed
 
 
 def test_the_same_seed_gives_the_same_geometry_and_another_seed_another() -> None:
@@ -85,11 +85,6 @@ def test_conformers_that_are_not_relaxed_in_time_are_left_out() -> None:
     one = embed(graph, 5, seed=3, time_limit=1e-9)
     assert len(one) == 1 and len(embed(graph, 5, seed=3)) == 5
     np.testing.assert_array_equal(one[0].positions, embed(graph, 1, seed=3)[0].positions)
-
-
-def test_what_is_no_smiles_is_a_parse_error() -> None:
-    with pytest.raises(ParseError):
-        embed("C(")
 
 
 def test_seeds_of_any_size_are_accepted() -> None:
@@ -185,3 +180,57 @@ def test_minima_are_told_also_when_rounded_or_of_a_variant(smiles, rng) -> None:
     moved = made.positions + 0.02 * rng.standard_normal(made.positions.shape)
     assert not at_minimum(Molecule(made.numbers, moved))
     assert not at_minimum(Molecule(made.numbers, np.zeros_like(moved) + rng.standard_normal(moved.shape)))
+
+
+HANGS = "import time; time.sleep(600)"
+HANGS_LATER = "print('ready', flush=True); import time; time.sleep(600)"
+DIES = "print('ready', flush=True); import sys; sys.stdin.readline()"
+DIES_AT_ONCE = ""
+
+
+def test_a_pool_gives_what_embed_gives_in_order() -> None:
+    smiles = ["OCCO", "C1CC", "c1ccccc1", "CC.O", "C#N"]
+    with ConformerPool(2, seed=5, conformers=3) as pool:
+        found = pool.embed(smiles)
+    assert [type(item) for item in found] == [list, ParseError, list, FragmentError, list]
+    for text, item in zip(smiles, found, strict=True):
+        if isinstance(item, list):
+            expected = embed(text, 3, seed=5)
+            assert [m.properties for m in item] == [m.properties for m in expected] and len(item) == 3
+            assert all(np.array_equal(one.positions, two.positions) for one, two in zip(item, expected, strict=True))
+            assert not np.array_equal(item[0].positions, embed(text, seed=6)[0].positions)
+    assert not np.array_equal(found[0][0].positions, found[0][1].positions)
+
+
+@pytest.mark.parametrize(
+    ("program", "start", "kind", "reason"),
+    [
+        (HANGS, 0.3, OvertimeError, "within"),
+        (HANGS_LATER, 600.0, OvertimeError, "within"),
+        (DIES, 60.0, ConformerError, "crashed"),
+        (DIES_AT_ONCE, 60.0, ConformerError, "crashed"),
+    ],
+)
+def test_a_stuck_or_dead_worker_costs_its_own_molecule(monkeypatch, program, start, kind, reason) -> None:
+    """Also where one follows the other: the time that a process may take to start is none that a molecule gets."""
+    monkeypatch.setattr(workers, "_START_SECONDS", start)
+    with ConformerPool(2, time_limit=0.1) as pool:
+        with monkeypatch.context() as patch:
+            patch.setattr(workers, "_BOOT", program)
+            broken = pool.embed(["CCO", "C"])
+        assert all(type(item) is kind and reason in str(item) for item in broken)
+        monkeypatch.setattr(workers, "_START_SECONDS", 60.0)
+        pool.time_limit = 30.0
+        assert isinstance(pool.embed(["CCO"])[0][0], Molecule)
+
+
+def test_nothing_is_started_for_nothing(monkeypatch) -> None:
+    monkeypatch.setattr(workers.subprocess, "Popen", lambda *_, **__: pytest.fail("started a process"))
+    with ConformerPool(2) as pool:
+        assert pool.embed([]) == []
+
+
+@pytest.mark.parametrize(("size", "limit", "each"), [(0, 1.0, 1), (1, 0.0, 1), (1, float("nan"), 1), (1, 1.0, 0)])
+def test_a_pool_needs_workers_time_and_conformers(size, limit, each) -> None:
+    with pytest.raises(InputError):
+        ConformerPool(size, time_limit=limit, conformers=each)

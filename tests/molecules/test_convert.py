@@ -5,25 +5,37 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from ase import Atoms
+from ase.build import molecule as ase_molecule
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
 from torch_geometric.data import Batch, Data
 
 from molscore.errors import ElementError, InputError, ParseError, PositionError
 from molscore.molecules import Molecule
-from molscore.molecules.ase import to_ase
+from molscore.molecules.ase import from_ase, to_ase
 from molscore.molecules.chem import from_smiles, mol_from_molecule
 from molscore.molecules.convert import as_molecule, as_molecules
-from molscore.molecules.pyg import to_pyg
+from molscore.molecules.pyg import from_pyg, to_pyg
 
 
-def test_every_form_of_a_molecule_gives_the_same_molecule(library) -> None:
-    molecule = library["CCO"]
-    for form in (molecule, mol_from_molecule(molecule), to_pyg(molecule), to_ase(molecule)):
-        given = as_molecule(form)
+@pytest.mark.parametrize("form", [lambda m: m, mol_from_molecule, lambda m: to_pyg(m, torch.float64), to_ase])
+def test_every_form_of_a_molecule_gives_the_same_molecule(form, library) -> None:
+    for molecule in library.values():
+        named = Molecule(molecule.numbers, molecule.positions, "some name")
+        given = as_molecule(form(named))
         np.testing.assert_array_equal(given.numbers, molecule.numbers)
-        np.testing.assert_allclose(given.positions, molecule.positions, atol=1e-6)
+        np.testing.assert_array_equal(given.positions, molecule.positions)
+        assert given.name == "some name"
+
+
+def test_what_else_is_known_comes_along() -> None:
+    assert from_ase(to_ase(Molecule([8], [[0, 0, 0]], "O", {"energy": 1.5}))).properties == {"energy": 1.5}
+    ethanol = from_ase(ase_molecule("CH3CH2OH"))
+    assert (ethanol.formula, ethanol.name) == ("C2H6O", "")
+    molecule = from_pyg(Data(z=torch.tensor([8]), pos=torch.zeros(1, 3), name="gdb_3", smiles="O"))
+    assert (molecule.name, molecule.properties) == ("gdb_3", {"smiles": "O"})
 
 
 def test_smiles_and_graphs_without_geometry_get_one() -> None:
@@ -64,6 +76,7 @@ def test_a_pyg_batch_is_many_molecules(library) -> None:
         (None, InputError),
         (Atoms("X", [(0, 0, 0)]), ElementError),
         (Data(pos=None), InputError),
+        (Data(z=torch.tensor([6])), PositionError),
     ],
 )
 def test_errors_keep_their_type_and_name_the_row(bad, error, water) -> None:

@@ -7,11 +7,13 @@ import sys
 import tracemalloc
 from itertools import islice
 
+import numpy as np
 import pytest
 
-from molscore.errors import InputError
+from molscore.errors import InputError, MolscoreError
 from molscore.molecules.chem import from_smiles
 from molscore.molecules.files import read, record, scan, write
+from tests import tiny
 
 SUFFIXES = (".smi", ".csv", ".sdf", ".xyz", ".extxyz", ".smi.gz", ".csv.gz", ".sdf.gz", ".xyz.gz", ".parquet")
 
@@ -157,3 +159,36 @@ def test_the_share_that_has_been_read_rises_to_one(tmp_path, suffix) -> None:
 def test_parquet_knows_its_rows(tmp_path) -> None:
     write(tmp_path / "a.parquet", [(None, {"smiles": "O"})] * 7)
     assert scan(tmp_path / "a.parquet").total == 7
+
+
+def damaged(whole: bytes, rng: np.random.Generator) -> bytes:
+    """Bytes changed, cut out, repeated or put in; or the end cut off."""
+    data = bytearray(whole)
+    for _ in range(rng.integers(1, 6)):
+        start, length = int(rng.integers(len(data))), int(rng.integers(1, 40))
+        piece = [bytes(rng.integers(0, 256, length, dtype=np.uint8)), b"", bytes(data[start : start + length]) * 2]
+        data[start : start + length] = piece[rng.integers(3)]
+    return bytes(data[: rng.integers(1, len(data))]) if rng.random() < 0.2 else bytes(data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".sdf", ".sdf.gz", ".xyz", ".extxyz", ".parquet"])
+def test_damaged_files_are_answered_or_refused(suffix: str, tmp_path) -> None:
+    """No reader crashes, and none makes up a molecule."""
+    path, rng = tmp_path / f"whole{suffix}", np.random.default_rng(0)
+    write(path, tiny.geometries()[:8])
+    packed = suffix.endswith(".gz")
+    whole = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
+    assert len(list(read(path))) == 8
+    for _ in range(40):
+        content = damaged(whole, rng)
+        path.write_bytes(gzip.compress(content) if packed else content)
+        try:
+            records = list(read(path))
+        except MolscoreError as error:
+            assert str(error)
+            continue
+        for found in records:
+            assert found.ok or found.status
+            if found.molecule is not None:
+                assert np.isfinite(found.molecule.positions).all()

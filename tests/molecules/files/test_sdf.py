@@ -1,6 +1,8 @@
 """SDF records, good and bad."""
 
 import io
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -11,10 +13,12 @@ from rdkit.Chem import rdDepictor
 
 from molscore.molecules import Molecule
 from molscore.molecules.chem import from_smiles, mol_from_molecule, smiles_of
+from molscore.molecules.conformers import embed
+from molscore.molecules.descriptors import descriptors
+from molscore.molecules.files import write
 from molscore.molecules.files.record import Row
 from molscore.molecules.files.sdf import scan_sdf, sdf_record
 from molscore.molecules.files.source import Lines
-from tests.molecules.conftest import LIBRARY
 
 
 def rows_of(text: str) -> list:
@@ -34,12 +38,6 @@ def test_molecules_read_back(library, records) -> None:
         assert row.smiles == smiles_of(from_smiles(smiles))
         assert row.molecule.numbers.tolist() == molecule.numbers.tolist()
         np.testing.assert_allclose(row.molecule.positions, molecule.positions, atol=5.1e-5)
-
-
-def test_rdkit_reads_them_alike(library, records) -> None:
-    supplier = Chem.SDMolSupplier()
-    supplier.SetData("".join(records), removeHs=False)
-    assert [smiles_of(mol) for mol in supplier] == [smiles_of(from_smiles(smiles)) for smiles in LIBRARY]
 
 
 def test_known_bonds_are_used_as_they_are(water) -> None:
@@ -180,3 +178,34 @@ def test_the_bonds_of_a_geometry_say_what_its_atoms_cannot(library) -> None:
     neutral, charged = rows_of(sdf_record(Row(library["CCO"], {}), {}) + Chem.MolToMolBlock(mol) + "$$$$\n")
     assert (neutral.molecule.charge, neutral.molecule.pieces, neutral.molecule.n_atoms) == (0, 1, 9)
     assert (charged.molecule.charge, charged.molecule.pieces, charged.molecule.n_atoms) == (1, 1, 8)
+
+
+SMILES = (
+    "CCO", "[NH3+]CC(=O)[O-]", "C[N+](=O)[O-]", "C[C@H](N)C(=O)O", "C/C=C\\C", "c1cn[nH]c1", "C[N+]#[C-]",
+    "[O-][n+]1ccccc1", "C=[N+]=[N-]", "C[C@@H]1CC[C@H](O)CC1", "C1C2CC3CC1CC(C2)C3", "CS(C)(=O)=O",
+)  # fmt: skip
+
+
+@pytest.fixture
+def written(tmp_path) -> tuple[str, list[str]]:
+    """A file, and the InChIKeys of its molecules."""
+    made = [(Molecule(m.numbers, m.positions, text), mol_from_molecule(m)) for text in SMILES for m in embed(text)]
+    path = tmp_path / "x.sdf"
+    write(path, [(m, {"smiles": smiles_of(mol), **descriptors(mol)}, mol) for m, mol in made])
+    return str(path), [descriptors(mol)["inchikey"] for _, mol in made]
+
+
+def test_rdkit_reads_the_same_molecules_names_and_numbers(written) -> None:
+    path, keys = written
+    for mol, key, name in zip(Chem.SDMolSupplier(path, removeHs=False), keys, SMILES, strict=True):
+        assert mol.GetProp("_Name") == name and mol.GetProp("inchikey") == key
+        assert float(mol.GetProp("logp")) == descriptors(mol)["logp"]
+        assert Chem.MolToInchiKey(Chem.MolFromSmiles(mol.GetProp("smiles"))) == key
+        assert key == descriptors(Chem.MolFromSmiles(name))["inchikey"]
+
+
+@pytest.mark.skipif(shutil.which("obabel") is None, reason="Open Babel is not installed")
+def test_open_babel_reads_the_same_molecules(written) -> None:
+    path, keys = written
+    found = subprocess.run(["obabel", path, "-oinchikey"], capture_output=True, text=True, timeout=120).stdout.split()
+    assert [key[:14] for key in found] == [key[:14] for key in keys]  # of 3D it says more than of a SMILES
