@@ -42,7 +42,7 @@ from molscore.audit.report import CheckResult, Part, Plot, Series, Table
 from molscore.datasets.store import MoleculeSet
 from molscore.diffusion.likelihood import flow_log_density
 from molscore.errors import InputError
-from molscore.evaluation.bootstrap import bootstrap_interval
+from molscore.evaluation.intervals import bootstrap_interval
 from molscore.molecules.atomic import write_text
 from molscore.screening.model import Model
 
