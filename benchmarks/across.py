@@ -17,7 +17,7 @@ from benchmarks.machine import describe
 from molscore.datasets.load import load as load_data
 from molscore.datasets.statistics import formula_counts
 from molscore.datasets.store import MoleculeSet
-from molscore.evaluation.auroc import auroc
+from molscore.evaluation.intervals import auroc
 from molscore.molecules.atomic import write_text
 from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule

@@ -20,8 +20,8 @@ from benchmarks.machine import describe
 from molscore.audit.density import choose
 from molscore.datasets import qm9
 from molscore.datasets.load import load as load_data
-from molscore.evaluation.auroc import auroc
-from molscore.evaluation.library import geometries_of
+from molscore.evaluation.intervals import auroc
+from molscore.evaluation.run import geometries_of
 from molscore.evaluation.stability import stability
 from molscore.molecules.atomic import write_text
 from molscore.molecules.distribution import Distribution

@@ -20,12 +20,9 @@ from molscore.datasets.load import load as load_data
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import MolscoreError, ParseError
 from molscore.evaluation.bonds import bonds_of
-from molscore.evaluation.composition import composition_counts, composition_distances
-from molscore.evaluation.energies import has_xtb
-from molscore.evaluation.geometry import geometry_distances, mean_distances
-from molscore.evaluation.library import geometries_of
-from molscore.evaluation.poses import has_posebusters, pose_tests
-from molscore.evaluation.relaxation import Relaxation, relax_mmff, relax_xtb
+from molscore.evaluation.checks import Relaxation, has_posebusters, has_xtb, pose_tests, relax_mmff, relax_xtb
+from molscore.evaluation.distances import composition_counts, composition_distances, geometry_distances, mean_distances
+from molscore.evaluation.run import geometries_of
 from molscore.evaluation.stability import stability
 from molscore.evaluation.validity import edm_smiles
 from molscore.molecules.atomic import write_text

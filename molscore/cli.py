@@ -288,6 +288,8 @@ def evaluate(
 ) -> None:
     """Stability, validity, uniqueness, novelty and connectivity of MOLECULES with geometries, as EDM defines them.
 
+    EDM's valid and connected are not those of generate, which asks more: the columns are edm_valid and edm_connected.
+
     With --reference also whether they look like real ones: aromatic rings, cages, bonds that need charges, beside what
     two random halves of the reference differ by.
     """

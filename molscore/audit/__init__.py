@@ -1,6 +1,6 @@
 """Is a model's log-density true? Every figure with the bound it is held to."""
 
-from molscore.audit.options import Options, share_of
+from molscore.audit.density import Options, share_of
 from molscore.audit.report import Audit, CheckResult, Part, Plot, Series, Table
 from molscore.audit.run import PARTS, run
 

@@ -36,13 +36,12 @@ from scipy.stats import rankdata
 from torch import Tensor
 from tqdm import tqdm
 
-from molscore.audit.density import Density, ModelDensity, noise_of
-from molscore.audit.options import Options
+from molscore.audit.density import Density, ModelDensity, Options, noise_of
 from molscore.audit.report import CheckResult, Part, Plot, Series, Table
 from molscore.datasets.store import MoleculeSet
 from molscore.diffusion.likelihood import flow_log_density
 from molscore.errors import InputError
-from molscore.evaluation.bootstrap import bootstrap_interval
+from molscore.evaluation.intervals import bootstrap_interval
 from molscore.molecules.atomic import write_text
 from molscore.screening.model import Model
 
@@ -152,28 +151,28 @@ def compared(model: Model, held_out: MoleculeSet, options: Options, ode: Flow) -
 
 def _read(folder: Path, pattern: str) -> pd.DataFrame:
     """What files of this name say, each molecule once, in the order of the held-out set."""
-    found = [pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})]
+    found = []
     for path in sorted(folder.glob(pattern.format("*", "*"))):
         try:
             table = pd.read_csv(path, dtype=COLUMNS, na_filter=False, float_precision="round_trip")
             found.append(table[list(COLUMNS)])
         except (KeyError, ValueError) as error:
             raise InputError(f"{path}: not a file of the audit ({error}); remove it to start again") from None
-    whole = pd.concat([table for table in found if len(table)] or found)
+    nothing = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+    whole = pd.concat([table for table in found if len(table)] or [nothing])
     return whole.drop_duplicates("row").sort_values("row", ignore_index=True)
 
 
 def by_formula(molecules: MoleculeSet, n: int) -> list[list[int]]:
     """Rows of n molecules, by formula: the formulas with most members, about as many formulas as members of each."""
     members: dict[str, list[int]] = {}
-    for row in range(len(molecules)):
-        members.setdefault(molecules[row].formula, []).append(row)
+    for row, molecule in enumerate(molecules):
+        members.setdefault(molecule.formula, []).append(row)
     each, found = max(2, round(n**0.5)), []
     for rows in sorted(members.values(), key=len, reverse=True):
-        if n <= 0:
-            break
-        found.append(rows[: min(each, n)])
-        n -= len(found[-1])
+        if n > 0:
+            found.append(rows[: min(each, n)])
+            n -= len(found[-1])
     return found
 
 
@@ -227,18 +226,11 @@ def flow_part(rows: pd.DataFrame, options: Options) -> Part:
     ]
     rmse, _, mean, _, faster = found.values()
     checks = [
-        _certain(CheckResult.at_most("flow: RMSE, nats", rmse[0], RMSE), rmse[2] <= RMSE, rmse),
-        _certain(
-            CheckResult.at_most("flow: |mean difference|, nats", abs(mean[0]), MEAN), max(map(abs, mean)) <= MEAN, mean
-        ),
-        _certain(
-            CheckResult.at_least("flow: rank correlation within a formula", within[0], WITHIN),
-            within[1] >= WITHIN, within,
-        ),
-        _certain(
-            CheckResult.at_least("flow: times that one pass is faster", faster[0], FASTER), faster[1] >= FASTER, faster
-        ),
-    ]  # fmt: skip
+        _check("RMSE, nats", rmse[0], max(rmse), RMSE, rmse),
+        _check("|mean difference|, nats", abs(mean[0]), max(map(abs, mean)), MEAN, mean),
+        _check("rank correlation within a formula", within[0], within[1], WITHIN, within, at_most=False),
+        _check("times that one pass is faster", faster[0], faster[1], FASTER, faster, at_most=False),
+    ]
     points = Series("molecules", b.tolist(), a.tolist(), line=False)
     heading = f"Log-density at σ = {options.resolution:g} Å"
     plot = Plot("flow", heading, "probability flow (nats)", "one pass (nats)", [points], diagonal=True)
@@ -252,9 +244,13 @@ def flow_part(rows: pd.DataFrame, options: Options) -> Part:
     return Part("flow", title, [Table("", ["figure", "value", "95 % from", "to"], table)], checks, note, [plot])
 
 
-def _certain(check: CheckResult, whole: bool, figure: tuple[float, float, float]) -> CheckResult:
-    """The check, inconclusive where the figure passes but the whole of its interval does not."""
-    if not check.passed or whole:
+def _check(
+    what: str, value: float, worst: float, bound: float, figure: tuple[float, float, float], at_most: bool = True
+) -> CheckResult:
+    """A figure beside its bound; inconclusive where it passes but the worst of its interval does not."""
+    make = CheckResult.at_most if at_most else CheckResult.at_least
+    check = make(f"flow: {what}", value, bound)
+    if not check.passed or make(what, worst, bound).passed:
         return check
     return replace(check, passed=None, why=f"95 % from {figure[1]:.3f} to {figure[2]:.3f}: too few molecules")
 
@@ -274,15 +270,15 @@ def rank_correlation_within(
     `error` is the standard error of b: what it takes from a correlation is given back, r / (1 - error^2 / var b)^1/2,
     at most 1 (Spearman 1904, American Journal of Psychology 15, 72). NaN where no label has `LEAST` members.
     """
-    correlations, weights = [], []
-    for label in sorted(set(labels.tolist())):
+    r, w = [], []
+    for label in np.unique(labels):
         rows = labels == label
-        if rows.sum() >= LEAST and np.isfinite(r := rank_correlation(a[rows], b[rows])):
+        if rows.sum() >= LEAST and np.isfinite(correlation := rank_correlation(a[rows], b[rows])):
             told = 1 - error**2 / b[rows].var(ddof=1)
-            correlations.append(min(1.0, r / math.sqrt(told)) if error and told > 0 else r)
-            weights.append(float(rows.sum() - 1))
-    if not correlations:
+            r.append(min(1.0, correlation / math.sqrt(told)) if error and told > 0 else correlation)
+            w.append(float(rows.sum() - 1))
+    if not r:
         return math.nan, math.nan, math.nan
-    r, w = np.array(correlations), np.array(weights)
+    r, w = np.array(r), np.array(w)
     mean = lambda i: float(r[i] @ w[i] / w[i].sum())  # noqa: E731
     return mean(np.arange(len(r))), *bootstrap_interval(mean, len(r))

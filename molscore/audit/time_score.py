@@ -24,8 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from molscore.audit.density import Density, choose, groups, noise_of, slopes
-from molscore.audit.options import Options
+from molscore.audit.density import Density, Options, choose, groups, noise_of, slopes
 from molscore.audit.report import Cell, CheckResult, Part, Plot, Series, Table
 from molscore.datasets.store import MoleculeSet
 from molscore.diffusion.gaussian import degrees_of_freedom

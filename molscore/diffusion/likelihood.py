@@ -22,6 +22,7 @@ et al. 2021, arXiv 2011.13456, equation 39.
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.func import vjp, vmap
@@ -29,7 +30,7 @@ from torch.func import vjp, vmap
 from molscore.diffusion.gaussian import centre, gaussian_log_density
 from molscore.diffusion.sampling import ScoreFn
 
-__all__ = ["STEPS", "divergence", "flow_log_density", "gauss_legendre"]
+__all__ = ["STEPS", "divergence", "flow_log_density"]
 
 WIDTH = 0.2  # of the crowded part of the grid, in ln s
 STEPS = 24  # of the path, at least
@@ -66,7 +67,6 @@ def flow_log_density(
     nodes: int = 32,
     steps: int = STEPS,
     directions: Callable[[int], Tensor] | None = None,
-    callback: Callable[[int], None] | None = None,
 ) -> Tensor:
     """log p_sigma(y) in nats, (B,), with `nodes` traces and `steps` steps of the path, or a few more.
 
@@ -79,7 +79,7 @@ def flow_log_density(
     sigma_N = prior[:, None, None].to(y)
     middle = math.log(float(prior.mean()) / 3)
     first, last = (math.asinh((math.log(s) - middle) / WIDTH) for s in (sigma, sigma_max))
-    places, weights = gauss_legendre(nodes)
+    places, weights = np.polynomial.legendre.leggauss(nodes)
     ts = (first + (last - first) * (places + 1) / 2).tolist()
     substeps = math.ceil(steps / (nodes + 1))
 
@@ -103,22 +103,8 @@ def flow_log_density(
         s, e = s_of(t), directions(i) if directions else None
         trace = divergence(score_fn, w * width(s), y.new_full((len(y),), s), mask, e)[1]
         log_p += weight * (last - first) / 2 * WIDTH * math.cosh(t) * -s * s * trace.double()
-        if callback:
-            callback(i)
     y = _runge_kutta(f, w, t, last, substeps) * width(sigma_max)
     return log_p + gaussian_log_density(y, mask, sigma_max**2 + prior.square()).double()
-
-
-def gauss_legendre(n: int) -> tuple[Tensor, Tensor]:
-    """Places in (-1, 1) and weights, (n,) float64 each, exact for polynomials up to degree 2n - 1.
-
-    Source: Golub and Welsch 1969, Mathematics of Computation 23, 221: eigenvalues of the recurrence of Legendre's
-    polynomials, and the first components of its eigenvectors.
-    """
-    k = torch.arange(1, n, dtype=torch.float64)
-    coupling = torch.diag(k / (4 * k * k - 1).sqrt(), 1)
-    places, vectors = torch.linalg.eigh(coupling + coupling.T)
-    return places, 2 * vectors[0].square()
 
 
 def _runge_kutta(f: Callable[[Tensor, float], Tensor], y: Tensor, start: float, end: float, steps: int) -> Tensor:

@@ -1,3 +1,1 @@
-"""How good molecules are: EDM's metrics and distances between distributions of geometry."""
-
-__all__ = ["bonds", "composition", "geometry", "intervals", "library", "metrics", "stability", "thresholds", "validity"]
+"""How good molecules are: EDM's metrics, fidelity to a reference, and distances between distributions."""

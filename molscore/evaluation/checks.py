@@ -1,25 +1,51 @@
-"""Slow checks of single molecules, each in a process that can be ended: strain and PoseBusters."""
+"""Slow checks of single molecules: strain by MMFF94s and GFN2-xTB, and PoseBusters' tests of a geometry by itself.
+
+References:
+    Halgren 1999, https://doi.org/10.1002/(SICI)1096-987X(199905)20:7<720::AID-JCC7>3.0.CO;2-X (MMFF94s)
+    Bannwarth, Ehlert, Grimme 2019, https://doi.org/10.1021/acs.jctc.8b01176 (GFN2-xTB)
+    Buttenschoen, Morris, Deane 2024, https://doi.org/10.1039/D3SC04185A (PoseBusters)
+"""
 
 from __future__ import annotations
 
 import math
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from importlib.util import find_spec
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from rdkit import rdBase
+from rdkit.Chem import rdForceFieldHelpers
+from rdkit.Numerics import rdAlignment
 
 from molscore.errors import InputError, MolscoreError
-from molscore.evaluation.energies import XTB_MISSING, has_xtb
 from molscore.evaluation.intervals import wilson_interval
-from molscore.evaluation.poses import has_posebusters, pose_tests
-from molscore.evaluation.relaxation import Relaxation, relax_mmff, relax_xtb
+from molscore.molecules.ase import to_ase
+from molscore.molecules.chem import mol_from_molecule
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["check_all", "strain", "summary"]
+__all__ = [
+    "Relaxation", "check_all", "has_posebusters", "has_xtb", "pose_tests", "relax_mmff", "relax_xtb", "rmsd", "strain",
+    "summary",
+]  # fmt: skip
 
 _STRAINS = {"strain": "MMFF94s", "strain_xtb": "GFN2-xTB"}
+_KCAL_PER_EV = 23.060547830619
+_FORCE = 0.02  # eV/Å, below which xTB's geometry counts as relaxed
+
+
+class Relaxation(NamedTuple):
+    """What relaxing a molecule to the nearest minimum of its energy did."""
+
+    energy: float
+    """kcal/mol released for each heavy atom; 0 for a geometry that was at a minimum."""
+    rmsd: float
+    """Å that the heavy atoms moved, root mean square, after superposition."""
+    converged: bool
+    """Whether a minimum was reached."""
 
 
 def check_all(
@@ -35,10 +61,10 @@ def check_all(
     A molecule that takes more than `time_limit` seconds says so in ``poses`` and has no numbers.
     Raises `InputError` at once where tblite or PoseBusters is wanted and missing.
     """
-    if xtb and not has_xtb():
-        raise InputError(XTB_MISSING)
-    if poses and not has_posebusters():
-        raise InputError('PoseBusters is not installed: pip install "molscore-discoformer[poses]"')
+    if xtb:
+        _need_xtb()
+    if poses:
+        _need_posebusters()
     late = {"strain": None} if mmff else {}
     late |= ({"strain_xtb": None} if xtb else {}) | ({"poses": "out of time"} if poses else {})
     if not late:
@@ -47,16 +73,6 @@ def check_all(
     if not xtb and not poses:  # the force field does not hang
         return map(check, molecules)
     return (late if columns is None else columns for columns in _limited(check, molecules, time_limit, workers))
-
-
-def strain(molecule: Molecule, relax: Callable[[Molecule], Relaxation] = relax_mmff) -> float | None:
-    """kcal/mol that a molecule releases on the way to the nearest minimum; None where none is reached."""
-    try:
-        found = relax(molecule)
-    except MolscoreError:
-        return None
-    heavy = int((molecule.numbers > 1).sum()) or molecule.n_atoms
-    return round(found.energy * heavy, 2) if found.converged and math.isfinite(found.energy) else None
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -107,3 +123,111 @@ def _limited(
 
 def _imported() -> None:
     """Do nothing, in a process that has loaded this module for it: no molecule's time is spent on that."""
+
+
+def strain(molecule: Molecule, relax: Callable[[Molecule], Relaxation] | None = None) -> float | None:
+    """kcal/mol that a molecule releases on the way to the nearest minimum, of MMFF94s by default; None without one."""
+    try:
+        found = (relax or relax_mmff)(molecule)
+    except MolscoreError:
+        return None
+    heavy = int((molecule.numbers > 1).sum()) or molecule.n_atoms
+    return round(found.energy * heavy, 2) if found.converged and math.isfinite(found.energy) else None
+
+
+def relax_mmff(molecule: Molecule, max_iterations: int = 5000) -> Relaxation:
+    """To the nearest minimum of MMFF94s, with the bonds that the molecule's own geometry shows.
+
+    Raises `ParseError` where no bonds can be read, `InputError` for atoms that MMFF94s has no parameters for.
+    """
+    mol = mol_from_molecule(molecule)
+    with rdBase.BlockLogs():
+        properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol, mmffVariant="MMFF94s")
+        if properties is None:
+            raise InputError(f"{molecule.label}: MMFF94s has no parameters for some of its atoms")
+        field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties)
+    field.Initialize()
+    before = field.CalcEnergy()
+    converged = not field.Minimize(maxIts=max_iterations)
+    relaxed = np.array(field.Positions()).reshape(-1, 3)
+    return _relaxation(molecule, relaxed, before - field.CalcEnergy(), converged)
+
+
+def has_xtb() -> bool:
+    """Whether tblite is installed."""
+    return find_spec("tblite") is not None
+
+
+def relax_xtb(molecule: Molecule, max_steps: int = 250) -> Relaxation:
+    """To the nearest minimum of GFN2-xTB, without any bonds being asked for; seconds a molecule.
+
+    NaN and not converged where the electrons do not. Raises `InputError` without tblite.
+    """
+    _need_xtb()
+    from ase.calculators.calculator import CalculatorError
+    from ase.optimize import LBFGS
+    from tblite.ase import TBLite
+
+    atoms = to_ase(molecule)
+    atoms.calc = TBLite(method="GFN2-xTB", verbosity=0)
+    try:
+        before = atoms.get_potential_energy()
+        converged = LBFGS(atoms, logfile=None).run(fmax=_FORCE, steps=max_steps)
+        released = (before - atoms.get_potential_energy()) * _KCAL_PER_EV
+    except (CalculatorError, RuntimeError):
+        return Relaxation(math.nan, math.nan, False)
+    return _relaxation(molecule, atoms.positions, float(released), bool(converged))
+
+
+def rmsd(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Å between the same atoms ``(N, 3)`` at two places, once shifted and turned onto each other; no reflection."""
+    square, _ = rdAlignment.GetAlignmentTransform(x.tolist(), y.tolist())
+    return math.sqrt(max(square, 0.0) / len(x))
+
+
+def _relaxation(molecule: Molecule, relaxed: NDArray[np.float64], released: float, converged: bool) -> Relaxation:
+    heavy = molecule.numbers > 1
+    if not heavy.any():  # hydrogen alone: its atoms then
+        heavy = molecule.numbers > 0
+    return Relaxation(released / int(heavy.sum()), rmsd(molecule.positions[heavy], relaxed[heavy]), converged)
+
+
+def has_posebusters() -> bool:
+    """Whether PoseBusters is installed."""
+    return find_spec("posebusters") is not None
+
+
+def pose_tests(molecule: Molecule) -> dict[str, bool]:
+    """Whether the molecule passes each test of PoseBusters' configuration ``mol``, by the test's name; about 0.3 s.
+
+    Lenient ones: bond lengths and angles may be a quarter off. Bonds are those that `mol_from_molecule` reads. A test
+    that comes to no result, such as an energy without parameters, is not passed. Some molecules take for ever (their
+    conformers are embedded): a caller with many needs a time limit.
+    Raises `ParseError` where no bonds can be read, `InputError` without PoseBusters.
+    """
+    _need_posebusters()
+    mol = mol_from_molecule(molecule)
+    with rdBase.BlockLogs():
+        (row,) = _busters().bust([mol]).to_dict("records")
+    return {name: bool(value == 1) for name, value in row.items()}  # NaN is a test without a result
+
+
+@cache
+def _busters() -> Any:
+    from posebusters import PoseBusters
+
+    config = PoseBusters("mol").config
+    for module in config["modules"]:
+        if module["function"] == "energy_ratio":
+            module["parameters"]["num_threads"] = 1  # its own default takes every core
+    return PoseBusters(config)
+
+
+def _need_xtb() -> None:
+    if not has_xtb():
+        raise InputError('GFN2-xTB comes from the package tblite: pip install "molscore-discoformer[xtb]"')
+
+
+def _need_posebusters() -> None:
+    if not has_posebusters():
+        raise InputError('PoseBusters is not installed: pip install "molscore-discoformer[poses]"')

@@ -17,8 +17,7 @@ from rdkit.Chem import rdMolDescriptors
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError, ParseError
 from molscore.evaluation.bonds import as_set
-from molscore.evaluation.bootstrap import bootstrap_interval
-from molscore.evaluation.intervals import wilson_interval
+from molscore.evaluation.intervals import bootstrap_interval, wilson_interval
 from molscore.molecules.chem import mol_from_molecule, without_hydrogens
 from molscore.molecules.molecule import Molecule
 

@@ -13,7 +13,7 @@ from molscore.errors import InputError
 from molscore.evaluation.bonds import as_set, bonds_of, piece_counts
 from molscore.evaluation.intervals import clustered_interval, wilson_interval
 from molscore.evaluation.stability import Stability, stability
-from molscore.evaluation.validity import edm_smiles, fraction_novel, fraction_unique
+from molscore.evaluation.validity import edm_smiles
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["Metrics", "PerMolecule", "evaluate", "judge"]
@@ -50,7 +50,7 @@ class Metrics:
 
     def to_text(self) -> str:
         """One line a figure, for people."""
-        names = [name for name in asdict(self) if name not in {"n", "intervals"} and getattr(self, name) is not None]
+        names = [name for name in asdict(self) if name in self.intervals]
         lines = [
             f"{name.replace('_', ' '):<20}{getattr(self, name):7.2f} %   [{low:.2f}, {high:.2f}]"
             for name, (low, high) in ((name, self.intervals[name]) for name in names)
@@ -74,30 +74,28 @@ class PerMolecule(NamedTuple):
         smiles = self.smiles[row]
         return {
             "stable": bool(self.stability.molecules[row]),
-            "valid": smiles is not None,
-            "connected": bool(self.connected[row]),
+            "edm_valid": smiles is not None,
+            "edm_connected": bool(self.connected[row]),
             "novel": None if self.known is None or smiles is None else smiles not in self.known,
         }
 
     @property
     def metrics(self) -> Metrics:
         """The figures of all."""
-        n, valid = len(self.smiles), sum(text is not None for text in self.smiles)
-        unique = fraction_unique(self.smiles)
-        different = 0 if unique is None else round(unique * valid)
-        fractions = {
-            "molecule_stability": (float(self.stability.molecules.mean()), n),
-            "validity": (valid / n, n),
-            "uniqueness": (unique, valid),
-            "valid_unique": (different / n, n),
-            "novelty": (None if self.known is None else fraction_novel(self.smiles, self.known), different),
-            "connectivity": (float(self.connected.mean()), n),
-            "stable_connected": (float((self.stability.molecules & self.connected).mean()), n),
+        valid = [text for text in self.smiles if text is not None]
+        n, unique, stable = len(self.smiles), set(valid), self.stability.molecules
+        counts = {
+            "molecule_stability": (int(stable.sum()), n),
+            "validity": (len(valid), n),
+            "uniqueness": (len(unique), len(valid)),
+            "valid_unique": (len(unique), n),
+            "novelty": (len(unique - (self.known or set())), 0 if self.known is None else len(unique)),
+            "connectivity": (int(self.connected.sum()), n),
+            "stable_connected": (int((stable & self.connected).sum()), n),
         }
-        known = {name: pair for name, pair in fractions.items() if pair[0] is not None}
+        percent = {name: 100 * (k / of) if of else None for name, (k, of) in counts.items()}
         intervals = {"atom_stability": clustered_interval(self.stability.stable, self.stability.sizes)}
-        intervals.update({name: wilson_interval(fraction, trials) for name, (fraction, trials) in known.items()})
-        percent = {name: 100 * known[name][0] if name in known else None for name in fractions}
+        intervals |= {name: wilson_interval(k / of, of) for name, (k, of) in counts.items() if of}
         return Metrics(n=n, atom_stability=self.stability.atom_stability, intervals=intervals, **percent)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,17 +10,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from molscore.datasets.store import MoleculeSet
-from molscore.errors import InputError, MolscoreError
+from molscore.errors import ElementError, InputError, MolscoreError, PositionError
 from molscore.evaluation.checks import check_all, summary
 from molscore.evaluation.fidelity import Fidelity, fidelity
-from molscore.evaluation.library import judgeable, reference_of
 from molscore.evaluation.metrics import PerMolecule, judge
+from molscore.evaluation.thresholds import allowed_valences
 from molscore.molecules.chem import mol_from_molecule, smiles_of
 from molscore.molecules.descriptors import descriptors
-from molscore.molecules.files import Record, Row
+from molscore.molecules.files import Record, Row, read
 from molscore.molecules.files.record import is_smiles_name
+from molscore.molecules.molecule import Molecule
+from molscore.molecules.neighbours import check_geometry
 
-__all__ = ["Evaluation", "evaluate_file"]
+__all__ = ["Evaluation", "evaluate_file", "geometries_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +67,58 @@ class Evaluation:
 def evaluate_file(path: str, reference: str | None = None, workers: int = 1, **checks: bool) -> Evaluation:
     """Judge the molecules of a file with geometries; `checks` are ``mmff``, ``xtb`` and ``poses`` of `check_all`.
 
+    `reference` is a data set, of which the training split counts, or any file with geometries.
     Raises `InputError` for a file that cannot be read or that has no such molecule.
     """
-    records, left_out = judgeable(path)
-    known = None if reference is None else reference_of(reference)
+    records, left_out = _judgeable(path)
+    known = None if reference is None else _reference(reference)
     found = MoleculeSet.from_molecules(record.molecule for record in records)
     checked = list(check_all([record.molecule for record in records], workers=workers, **checks))
     table = None
     with suppress(InputError):  # of a reference too small to compare with
         table = None if known is None else fidelity(found, known)
     return Evaluation(records, left_out, judge(found, known), table, checked)
+
+
+def geometries_of(path: str | os.PathLike[str]) -> tuple[MoleculeSet, Counter[str]]:
+    """The molecules of a file that can be judged, and how many rows cannot, by status; raises as `evaluate_file`."""
+    records, left_out = _judgeable(path)
+    return MoleculeSet.from_molecules(record.molecule for record in records), left_out
+
+
+def _judgeable(path: str | os.PathLike[str]) -> tuple[list[Record], Counter[str]]:
+    """Records with a whole geometry and elements that the metrics know."""
+    known = allowed_valences().any(axis=1)
+    records, left_out = [], Counter()
+    for record in read(path):
+        if not record.ok:
+            left_out[record.status] += 1
+        elif record.molecule is not None and not known[record.molecule.numbers].all():
+            left_out[ElementError.status] += 1
+        elif record.molecule is None or _lacks_hydrogens(record.molecule):
+            left_out[PositionError.status] += 1
+        else:
+            records.append(record)
+    if not records:
+        reasons = ", ".join(f"{status} {n}" for status, n in sorted(left_out.items())) or "no rows"
+        raise InputError(f"{path}: no molecule has a geometry that can be judged ({reasons})")
+    return records, left_out
+
+
+def _lacks_hydrogens(molecule: Molecule) -> bool:
+    """Whether these are the heavy atoms alone of a molecule, which the lenient metrics would call valid."""
+    if (molecule.numbers == 1).any():
+        return False
+    try:
+        check_geometry(molecule)
+    except MolscoreError as error:
+        return isinstance(error, PositionError)
+    return False
+
+
+def _reference(path: str) -> MoleculeSet:
+    """The training split of a data set with a split, else all geometries of a file."""
+    if not path.endswith(".parquet"):
+        return geometries_of(path)[0]
+    data = MoleculeSet.load(path)
+    return data.select(data.columns["split"] == "train") if "split" in data.columns else data

@@ -1,4 +1,4 @@
-"""Validity, uniqueness and novelty as EDM defines them: RDKit's opinion of the bonds read from distances.
+"""Validity as EDM defines it: RDKit's opinion of the bonds read from distances.
 
 A valid molecule here may be in pieces or lack hydrogens (RDKit adds implicit ones): the definition is a lenient one,
 kept because the literature reports it. Connectivity is reported beside it.
@@ -6,7 +6,7 @@ kept because the literature reports it. Connectivity is reported beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from rdkit import Chem, rdBase
@@ -16,7 +16,7 @@ from molscore.datasets.store import MoleculeSet
 from molscore.evaluation.bonds import Bonds, as_set, bonds_of
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["edm_smiles", "fraction_novel", "fraction_unique"]
+__all__ = ["edm_smiles"]
 
 _BOND_TYPES = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
 
@@ -31,33 +31,14 @@ def edm_smiles(
     """
     molecules = as_set(molecules)
     atoms, orders = bonds_of(molecules) if bonds is None else bonds
-    ends = np.searchsorted(atoms[:, 0], molecules.offsets)
+    ends = np.searchsorted(atoms[:, 0], molecules.offsets).tolist()
+    starts, found = molecules.offsets.tolist(), []
     with rdBase.BlockLogs():
-        return [
-            _smiles(
-                molecules.numbers[first:last].tolist(),
-                (atoms[start:stop] - first).tolist(),
-                orders[start:stop].tolist(),
-            )
-            for first, last, start, stop in tqdm(
-                zip(molecules.offsets[:-1], molecules.offsets[1:], ends[:-1], ends[1:], strict=True),
-                desc="bonds to SMILES",
-                total=len(molecules),
-                disable=not progress,
-            )
-        ]
-
-
-def fraction_unique(smiles: Sequence[str | None]) -> float | None:
-    """Share of different SMILES among the valid ones; None when none is valid."""
-    valid = [text for text in smiles if text is not None]
-    return len(set(valid)) / len(valid) if valid else None
-
-
-def fraction_novel(smiles: Sequence[str | None], reference: Iterable[str | None]) -> float | None:
-    """Share of the different SMILES that `reference` lacks; None when none is valid."""
-    unique = {text for text in smiles if text is not None}
-    return len(unique - set(reference)) / len(unique) if unique else None
+        for row in tqdm(range(len(molecules)), desc="bonds to SMILES", disable=not progress):
+            own = slice(ends[row], ends[row + 1])
+            numbers = molecules.numbers[starts[row] : starts[row + 1]].tolist()
+            found.append(_smiles(numbers, (atoms[own] - starts[row]).tolist(), orders[own].tolist()))
+    return found
 
 
 def _smiles(numbers: list[int], pairs: list[list[int]], orders: list[int]) -> str | None:
@@ -71,6 +52,6 @@ def _smiles(numbers: list[int], pairs: list[list[int]], orders: list[int]) -> st
         Chem.SanitizeMol(mol)
     except ValueError:
         return None
-    if len(pairs) < len(numbers) - 1 or len(Chem.GetMolFrags(mol)) > 1:
+    if len(Chem.GetMolFrags(mol)) > 1:
         mol = max(Chem.GetMolFrags(mol, asMols=True), key=Chem.Mol.GetNumAtoms)
     return Chem.MolToSmiles(mol)

@@ -13,8 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from molscore.diffusion.levels import noise_levels
-from molscore.diffusion.sampling import ScoreFn, dpm_solver
+from molscore.diffusion.sampling import ScoreFn, dpm_solver, noise_levels
 from molscore.errors import InputError
 from molscore.screening.criteria import BONDS
 from molscore.screening.field import Field

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from molscore.diffusion import GaussianMixture, SymmetrisedMixture
+from tests.mixtures import GaussianMixture, SymmetrisedMixture
 
 Error = Callable[[Tensor, Tensor], Tensor]
 

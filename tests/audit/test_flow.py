@@ -28,7 +28,7 @@ from molscore.datasets.store import MoleculeSet
 from molscore.diffusion.gaussian import centre
 from molscore.diffusion.likelihood import divergence
 from molscore.errors import InputError
-from molscore.evaluation.bootstrap import bootstrap_interval
+from molscore.evaluation.intervals import bootstrap_interval
 from tests import tiny
 from tests.audit.known import Known, shapes
 

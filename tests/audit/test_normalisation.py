@@ -1,4 +1,4 @@
-"""Bennett's estimate finds log Z where the normaliser is known, and the mean error where the shape is wrong."""
+"""Bennett's estimate and particles find log Z where the normaliser is known, whatever the score that leads them."""
 
 import math
 
@@ -8,11 +8,16 @@ import torch
 
 from molscore.audit import Options
 from molscore.audit.normalisation import (
+    Annealed,
     Offsets,
     State,
     Step,
+    anneal,
     bennett,
     deviations_of,
+    effective,
+    formulas_of,
+    importance,
     noise_levels,
     normalisation,
     offsets,
@@ -20,9 +25,9 @@ from molscore.audit.normalisation import (
     works_of,
 )
 from molscore.datasets.store import MoleculeSet
-from molscore.diffusion import GaussianMixture
 from tests import tiny
 from tests.audit.known import Error, Known, shapes, water
+from tests.mixtures import GaussianMixture
 
 N = 4000
 LEVELS = np.geomspace(0.03, 20.0, 28)
@@ -30,7 +35,7 @@ LEVELS = np.geomspace(0.03, 20.0, 28)
 
 def estimate(mixture: GaussianMixture, error: Error | None, generator: torch.Generator, n: int = 300) -> Offsets:
     x, density = mixture.sample(n, generator)[0], Known(mixture, n, error)
-    return offsets(works_of(density, x, LEVELS, deviations_of(density, x, LEVELS, 0), generator))
+    return offsets(*works_of(density, x, LEVELS, deviations_of(density, x, LEVELS, 0), generator))
 
 
 @pytest.mark.parametrize(("make", "n"), [(shapes, 300), (lambda generator: water(), 40)])
@@ -76,13 +81,6 @@ def test_two_gaussians_of_known_ratio(rng: np.random.Generator) -> None:
     assert bennett(work(up), work(down + 9))[2] < 0.2
 
 
-def test_steps_up_reach_the_next_level(generator: torch.Generator) -> None:
-    mask = torch.ones(N, 4, dtype=torch.bool)
-    y = Step(0.3, 0.5, 0.1).up(torch.zeros(N, 4, 3, dtype=torch.float64), mask, generator)
-    assert abs(float(y.square().sum((1, 2)).mean()) / 9 - (0.25 - 0.09)) < 0.005
-    assert y.sum(1).abs().max() < 1e-12
-
-
 def test_a_step_down_undoes_a_step_up_where_clean_positions_are_known(generator: torch.Generator) -> None:
     """From one clean point, up and down are the same joint density: the work is constant and the variance right."""
     mask = torch.ones(N, 4, dtype=torch.bool)
@@ -91,7 +89,9 @@ def test_a_step_down_undoes_a_step_up_where_clean_positions_are_known(generator:
     def state(y: torch.Tensor, sigma: float) -> State:
         return State(y, D, y.square().sum((1, 2)) / (2 * sigma**2) + 9 / 2 * math.log(2 * math.pi * sigma**2))
 
-    low = state(0.3 * (step.up(D, mask, generator) / 0.4), 0.3)
+    once = step.up(D, mask, generator)
+    assert abs(float(once.square().sum((1, 2)).mean()) / 9 - (0.25 - 0.09)) < 0.005
+    low = state(0.3 * (once / 0.4), 0.3)
     high = state(step.up(low.y, mask, generator), 0.5)
     down = state(step.down(high, mask, generator), 0.3)
     assert abs(float(down.y.square().sum((1, 2)).mean()) / 9 - 0.09) < 0.003
@@ -118,8 +118,59 @@ def test_levels_have_both_ends_the_resolution_and_no_wide_gap() -> None:
     assert noise_levels(Options(resolution=0.003), 0.2)[0] == 0.003
 
 
-def test_a_model_is_taken_through() -> None:
-    options = Options(molecules=4, resolution=0.2, sigma_min=0.1, sigma_max=10.0)
-    part = normalisation(tiny.model(), MoleculeSet.from_molecules(tiny.geometries()), options)
+PARTICLES = 100
+RUN_LEVELS = np.geomspace(0.05, 20.0, 25)
+
+
+class Misled(Known):
+    """The right U, and a score that pulls too hard."""
+
+    def estimate(self, y: torch.Tensor, sigma: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        score, U = super().estimate(y, sigma)
+        return 1.1 * score, U
+
+
+def run(density: Known, generator: torch.Generator) -> Annealed:
+    x = density.mixture.sample(len(density.mask), generator)[0]
+    return anneal(density, RUN_LEVELS, deviations_of(density, x, RUN_LEVELS, 0), generator)
+
+
+@pytest.mark.parametrize(("make", "n"), [(shapes, 200), (lambda generator: water(), 100)])
+def test_particles_find_a_true_density_normalised(make, n: int, generator: torch.Generator) -> None:
+    assert np.abs(run(Known(make(generator), n), generator).log_Z).max() < 0.5
+
+
+def test_particles_find_a_shift(generator: torch.Generator) -> None:
+    found = run(Known(shapes(generator), 200, lambda y, sigma: 2.0 * (sigma < 0.3)), generator).log_Z
+    np.testing.assert_allclose(found[RUN_LEVELS < 0.3], -2.0, atol=0.3)
+    np.testing.assert_allclose(found[RUN_LEVELS >= 0.3], 0.0, atol=0.3)
+
+
+def test_a_wrong_score_costs_particles_and_not_truth(generator: torch.Generator) -> None:
+    mixture = shapes(generator)
+    right, misled = (run(kind(mixture, PARTICLES), generator) for kind in (Known, Misled))
+    assert abs(misled.log_Z[2]) < 0.5
+    assert misled.effective.min() < right.effective.min()
+    assert misled.ancestors[0] < PARTICLES
+    assert effective(torch.zeros(10, dtype=torch.float64)) == pytest.approx(10)
+    assert effective(torch.tensor([0.0, -800.0], dtype=torch.float64)) == pytest.approx(1)
+
+
+def test_formulas_are_the_smallest_and_the_smallest_that_are_not_rare() -> None:
+    water, methane, ethane = (next(m for m in tiny.geometries() if m.formula == f) for f in ("H2O", "CH4", "C2H6"))
+    molecules = MoleculeSet.from_molecules([ethane, methane, methane, water, *[ethane] * 4])
+    assert formulas_of(molecules, 2) == [(3, 1), (0, 5)]
+    assert formulas_of(molecules, 9) == [(3, 1), (1, 2), (0, 5)]
+
+
+def test_a_model_is_taken_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"FINE_SPACING": 1.0, "PARTICLES": 4, "FEWER": 3, "RUNS": 2}.items():
+        monkeypatch.setattr(f"molscore.audit.normalisation.{name}", value)
+    held_out, settings = MoleculeSet.from_molecules(tiny.geometries()), {"resolution": 0.2, "sigma_min": 0.1}
+    part = normalisation(tiny.model(), held_out, Options(molecules=4, sigma_max=10.0, **settings))
     assert part.tables[0].rows[0][0] == "0.1" and len(part.checks) == 2
     assert np.isfinite([row[1:] for row in part.tables[0].rows]).all()
+    part = importance(tiny.model(), held_out, Options(molecules=2, sigma_max=10.0, **settings))
+    assert [row[0] for row in part.tables[0].rows] == ["H2O", "CHN"]
+    assert np.isfinite([row[1:] for row in part.tables[0].rows]).all()
+    assert len(part.checks) == 4 and part.checks[0].passed is None

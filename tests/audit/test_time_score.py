@@ -7,9 +7,9 @@ import torch
 from molscore.audit import Options
 from molscore.audit.time_score import errors_of, time_score, time_score_part
 from molscore.datasets.store import MoleculeSet
-from molscore.diffusion import GaussianMixture
 from tests import tiny
 from tests.audit.known import Known, shapes, water
+from tests.mixtures import GaussianMixture
 
 EDGES = np.log(np.geomspace(0.02, 20.0, 6))
 N = 400

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from molscore.diffusion.mixture import GaussianMixture, SymmetrisedMixture
+from tests.mixtures import GaussianMixture, SymmetrisedMixture
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from molscore.diffusion import gaussian, likelihood
 from molscore.diffusion.likelihood import divergence, flow_log_density
-from molscore.diffusion.mixture import GaussianMixture, SymmetrisedMixture
+from tests.mixtures import GaussianMixture, SymmetrisedMixture
 
 SIGMA = 0.3
 
@@ -78,19 +78,3 @@ def test_counting_3n_dimensions_would_show(
     wrong, farther = flow(plain, y, 24), flow(plain, y, 28, sigma_max=30.0 * math.e)
     assert (right - wrong).abs().min() > 5
     assert float((wrong - farther).mean()) == pytest.approx(3, abs=0.1)  # three nats for each e-fold of sigma
-
-
-def test_the_callback_counts_steps(plain: GaussianMixture, generator: torch.Generator) -> None:
-    y, seen = plain.sample(1, generator, SIGMA)[0], []
-    mask = torch.ones(1, 4, dtype=torch.bool)
-    flow_log_density(plain.score, y, SIGMA, mask, torch.ones(1), 2.0, 3, callback=seen.append)
-    assert seen == [0, 1, 2]
-
-
-@pytest.mark.parametrize("n", [1, 2, 7, 32])
-def test_the_quadrature_is_exact_for_polynomials_and_no_further(n: int) -> None:
-    places, weights = likelihood.gauss_legendre(n)
-    for power in range(2 * n):
-        assert float((weights * places**power).sum()) == pytest.approx(2 / (power + 1) * (power % 2 == 0), abs=1e-12)
-    if n < 8:  # the error beyond falls as 4^-n
-        assert abs(float((weights * places ** (2 * n)).sum()) - 2 / (2 * n + 1)) > 1e-5

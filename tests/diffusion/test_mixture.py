@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from molscore.diffusion.gaussian import centre
-from molscore.diffusion.mixture import GaussianMixture, SymmetrisedMixture, like_atom_permutations
 from molscore.diffusion.rotations import random_rotations
+from tests.mixtures import GaussianMixture, SymmetrisedMixture, like_atom_permutations
 
 SIGMA = 1.0  # Å: wide enough for one Gaussian to reach every mode
 
@@ -40,16 +40,11 @@ def test_it_integrates_to_one(mixture: GaussianMixture, generator: torch.Generat
 
 def test_samples_have_the_density(mixture: GaussianMixture, generator: torch.Generator) -> None:
     y, k = mixture.sample(many(mixture), generator, SIGMA)
-    assert y.sum(1).abs().max() < 1e-12
-    inside = GaussianMixture(torch.ones(1), torch.zeros_like(mixture.means[:1]), torch.tensor([0.7]))
-    ratio = (inside.log_density(y, 0.0) - mixture.log_density(y, SIGMA)).exp()
-    error = float(ratio.std()) / len(y) ** 0.5
-    assert abs(float(ratio.mean()) - 1) < 4 * error < 0.25
     d, n = mixture.d, len(y)
     spread = y.square().sum((1, 2)) / d
+    assert y.sum(1).abs().max() < 1e-12
     assert abs(float(spread.mean()) - mixture.deviation**2 - SIGMA**2) < 4 * float(spread.std()) / n**0.5
-    shares = torch.bincount(k) / n
-    assert (shares - mixture.weights).abs().max() < 4 * 0.5 / n**0.5
+    assert (torch.bincount(k) / n - mixture.weights).abs().max() < 4 * 0.5 / n**0.5
     calibrated = mixture.responsibilities(y[:500], SIGMA).mean(0)
     assert (calibrated - mixture.weights).abs().max() < 4 * 0.5 / 500**0.5
 
@@ -100,14 +95,6 @@ def test_it_is_the_plain_mixture_averaged_over_many_rotations(generator: torch.G
     many = GaussianMixture(torch.ones(40_000), turned, 0.3 * torch.ones(40_000))
     y, _ = whole.sample(10, generator, SIGMA)
     assert (many.log_density(y, SIGMA) - whole.log_density(y, SIGMA)).abs().max() < 0.05
-
-
-def test_far_noise_is_one_gaussian(mixture: GaussianMixture, generator: torch.Generator) -> None:
-    sigma = 300.0
-    y, _ = mixture.sample(50, generator, sigma)
-    gaussian = GaussianMixture(torch.ones(1), 0 * mixture.means[:1], torch.tensor([mixture.deviation**2]))
-    difference = mixture.log_density(y, sigma) - gaussian.log_density(y, sigma)
-    assert difference.abs().max() < (1e-3 if isinstance(mixture, SymmetrisedMixture) else 0.05)
 
 
 @pytest.mark.parametrize(("elements", "count"), [((0, 1, 2), 1), ((0, 0, 0), 6), ((5, 1, 5, 1, 1), 12)])

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from molscore.diffusion.gaussian import centred_noise
-from molscore.diffusion.levels import noise_levels
-from molscore.diffusion.mixture import GaussianMixture
-from molscore.diffusion.sampling import ScoreFn, dpm_solver, langevin, normal_noise
+from molscore.diffusion.sampling import ScoreFn, dpm_solver, langevin, noise_levels, normal_noise
+from tests.mixtures import GaussianMixture
 
 SAMPLERS: dict[str, Callable[..., Tensor]] = {
     "sde": dpm_solver,
@@ -148,20 +147,16 @@ def test_langevin_keeps_a_density_and_leaves_another(gaussian: GaussianMixture, 
     assert 0.1 < spread(narrow)[0] < 0.3
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_levels_and_evaluations_are_counted(
-    name: str, gaussian: GaussianMixture, generator: torch.Generator
-) -> None:
-    seen, calls = [], []
+def test_evaluations_are_counted(sampler: str, gaussian: GaussianMixture, generator: torch.Generator) -> None:
+    calls = []
 
     def score_fn(y: Tensor, sigma: Tensor) -> Tensor:
         calls.append(float(sigma[0]))
         return gaussian.score(y, sigma)
 
-    draw(name, score_fn, 0.5, generator, n=2, levels=20, callback=lambda step, y: seen.append(step))
-    assert seen == list(range(20))
+    draw(sampler, score_fn, 0.5, generator, n=2, levels=20)
     within = sum(0.05 <= sigma <= 2.0 for sigma in falling(20)[1:].tolist())
-    assert len(calls) == (20 + within if "corrected" in name else 20)
+    assert len(calls) == (20 + within if "corrected" in sampler else 20)
     assert min(calls) == pytest.approx(0.02)
 
 
@@ -181,3 +176,30 @@ def test_the_same_seed_gives_the_same_samples(sampler: str, gaussian: GaussianMi
     )
     torch.testing.assert_close(first, again, rtol=0, atol=0)
     assert (first != other).any()
+
+
+@pytest.mark.parametrize("width", [0.3, 0.7, 3.0])
+def test_levels_fall_from_end_to_end(width: float) -> None:
+    levels = noise_levels(30, 0.004, 12.0, 0.6, width)
+    assert levels.dtype == torch.float64
+    assert levels[[0, -1]].tolist() == pytest.approx([12.0, 0.004], rel=1e-12)
+    assert (levels.diff() < 0).all()
+    steps = torch.asinh(torch.log(levels / 0.6) / width).diff()
+    torch.testing.assert_close(steps, steps.mean().expand(29), rtol=1e-9, atol=0)
+    assert noise_levels(1, 0.1, 3.0).tolist() == pytest.approx([3.0])
+
+
+def test_a_lesser_width_crowds_the_middle_and_a_great_one_is_even_in_ln_sigma() -> None:
+    even, *crowded = (noise_levels(40, 0.01, 10.0, 0.6, width) for width in (100.0, 1.0, 0.3))
+    shares = [int(((levels > 0.3) & (levels < 1.2)).sum()) for levels in (even, *crowded)]
+    assert shares == sorted(set(shares))
+    torch.testing.assert_close(even.log().diff(), even.log().diff().mean().expand(39), rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("n", "low", "high", "width"),
+    [(0, 0.1, 1.0, 1.0), (5, 0.0, 1.0, 1.0), (5, 2.0, 1.0, 1.0), (5, 0.1, 1.0, 0.0)],
+)
+def test_impossible_levels_are_refused(n: int, low: float, high: float, width: float) -> None:
+    with pytest.raises(ValueError, match="sigma_min < sigma_max"):
+        noise_levels(n, low, high, width=width)

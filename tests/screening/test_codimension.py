@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from molscore.diffusion import GaussianMixture, SymmetrisedMixture
 from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
 from molscore.screening.criteria import BONDS, Case, criterion
 from molscore.screening.model import load
+from tests.mixtures import GaussianMixture, SymmetrisedMixture
 
 ELEMENTS = (1, 6, 7, 8, 9, 17)
 

@@ -6,15 +6,14 @@ import torch
 from rdkit import Chem
 
 from molscore.diffusion.gaussian import centred_noise
-from molscore.diffusion.levels import noise_levels
-from molscore.diffusion.mixture import GaussianMixture
-from molscore.diffusion.sampling import dpm_solver
+from molscore.diffusion.sampling import dpm_solver, noise_levels
 from molscore.errors import FormulaError, InputError
 from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
 from molscore.screening.draw import Wanted, draw_formulas, draw_positions
 from molscore.screening.fragment import Fragment, fixed_atoms
 from molscore.screening.samplers import Sampling
+from tests.mixtures import GaussianMixture
 
 
 def test_a_fragment_is_read_from_a_smiles_string_or_a_file(tmp_path) -> None:

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from molscore.diffusion.mixture import GaussianMixture
 from molscore.screening.guidance import autoguidance, denoised, score_of, temporal_rescaling
+from tests.mixtures import GaussianMixture
 
 
 @pytest.fixture
