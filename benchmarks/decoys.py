@@ -26,10 +26,10 @@ from molscore.evaluation.stability import stability
 from molscore.molecules.atomic import write_text
 from molscore.molecules.distribution import Distribution
 from molscore.molecules.molecule import Molecule
-from molscore.screening.admission import admissible, element_counts
 from molscore.screening.criteria import ORDERS, Case, criterion, has_tables
-from molscore.screening.likelihood import Terms, log_permutations
+from molscore.screening.likelihood import Terms, element_counts, log_permutations
 from molscore.screening.model import Model, load
+from molscore.screening.validation import is_valid
 
 __all__ = ["Contrast", "contrasts", "exchanged", "perturbed", "rows_of", "swapped", "without_hydrogen"]
 
@@ -174,7 +174,7 @@ def main() -> None:
     options = parser.parse_args()
     model = load(options.model)
     held = list(choose(load_data(options.data, "test"), options.n, options.seed))
-    drawn, others = ([m for m in geometries_of(path)[0] if admissible(m, model.distribution)] if path else []
+    drawn, others = ([m for m in geometries_of(path)[0] if is_valid(m, model.distribution)] if path else []
                      for path in (options.drawn, options.others))  # fmt: skip
     groups = [group for group in contrasts(model, held, drawn, others[: options.n], options.seed)
               if min(len(group.good), len(group.bad)) >= LEAST]  # fmt: skip

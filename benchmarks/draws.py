@@ -7,10 +7,10 @@ from typing import NamedTuple
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
 from molscore.screening import generate
-from molscore.screening.candidate import PASSED, Candidate
+from molscore.screening.checks import PASSED, Candidate, density_filter
 from molscore.screening.criteria import DRAWN
 from molscore.screening.model import Model
-from molscore.screening.samplers import Sampling
+from molscore.screening.sample import Sampling
 
 __all__ = ["Draw", "Setting", "draw", "best_share"]
 
@@ -90,7 +90,7 @@ def best_share(molecules: MoleculeSet, keep: float) -> MoleculeSet:
         )
         for row, molecule in enumerate(molecules)
     ]
-    return molecules.select([c.index for c in generate.density_filter(candidates, keep, DRAWN) if c.passed])
+    return molecules.select([c.index for c in density_filter(candidates, keep, DRAWN) if c.passed])
 
 
 def _number(value: float | None) -> float:

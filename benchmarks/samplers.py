@@ -2,7 +2,7 @@
 
     python -m benchmarks.samplers -n 1000 --settings "" guidance=1 "temperature=0.6,corrected=none" "guided=0.1:2"
 
-A setting names fields of `molscore.screening.samplers.Sampling`; an empty one is the default. With --keep each gets a
+A setting names fields of `molscore.screening.sample.Sampling`; an empty one is the default. With --keep each gets a
 row of its best share too, and with --data a row of real molecules comes first.
 """
 
@@ -26,12 +26,11 @@ from molscore.evaluation.intervals import wilson_interval
 from molscore.evaluation.stability import stability
 from molscore.molecules.atomic import write_text
 from molscore.molecules.molecule import Molecule
-from molscore.screening.candidate import Candidate, inspect, mark_duplicates
+from molscore.screening.checks import Candidate, density_filter, inspect, mark_duplicates
 from molscore.screening.criteria import DRAWN
-from molscore.screening.draw import draw_formulas, draw_positions
-from molscore.screening.generate import density_filter, judge
+from molscore.screening.generate import judge
 from molscore.screening.model import Model, load
-from molscore.screening.samplers import Plan, Sampling
+from molscore.screening.sample import Plan, Sampling, draw_formulas, draw_positions
 
 __all__ = ["COLUMNS", "row_of", "sampling_of"]
 
@@ -83,7 +82,7 @@ def _mean(values: Any) -> float:
 
 def candidates_of(model: Model, molecules: Sequence[Molecule]) -> list[Candidate]:
     """The molecules, checked."""
-    return mark_duplicates(inspect(molecule, index, model.known) for index, molecule in enumerate(molecules))
+    return mark_duplicates(inspect(molecule, index, model.training_index) for index, molecule in enumerate(molecules))
 
 
 def main() -> None:

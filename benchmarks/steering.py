@@ -17,13 +17,12 @@ from molscore.evaluation.stability import stability
 from molscore.molecules.chem import mol_from_molecule, smiles_of
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
-from molscore.screening.candidate import Candidate, inspect, mark_duplicates
-from molscore.screening.draw import Wanted, draw_formulas, draw_positions
+from molscore.screening.checks import Candidate, inspect, mark_duplicates
 from molscore.screening.fragment import Fragment
 from molscore.screening.generate import judge
-from molscore.screening.guides import GUIDES, guide_of
+from molscore.screening.guidance import GUIDES, guide_of
 from molscore.screening.model import Model, load
-from molscore.screening.samplers import Sampling
+from molscore.screening.sample import Sampling, Wanted, draw_formulas, draw_positions
 
 __all__ = ["cuts"]
 

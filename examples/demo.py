@@ -10,10 +10,10 @@ from pathlib import Path
 
 import molscore
 from molscore.reporting.outputs import write_all
-from molscore.screening.candidate import Candidate, standing
+from molscore.screening.checks import Candidate, value_of
 from molscore.screening.generate import Request, generate
-from molscore.screening.report import candidate_rows, candidate_summary, provenance
-from molscore.screening.samplers import Sampling
+from molscore.screening.report import candidate_rows, candidate_summary
+from molscore.screening.sample import Sampling
 
 SHOWN = 20
 
@@ -23,7 +23,7 @@ def table(candidates: list[Candidate]) -> str:
     by = candidates[0].by if candidates else "order"
     lines = [f"{'rank':>4} {by:>21} {'log p':>8}  {'new':3}  {'formula':10} SMILES"]
     for rank, c in enumerate(candidates, start=1):
-        value, log_likelihood = standing(c)
+        value, log_likelihood = value_of(c)
         novel = "?" if c.novel is None else "yes" if c.novel else "no"
         lines.append(f"{rank:>4} {value:>21.3f} {log_likelihood:>8.1f}  {novel:3}  {c.formula:10} {c.smiles}")
     return "\n".join(lines)
@@ -47,7 +47,7 @@ def main() -> None:
     print(table(kept[:SHOWN]))
 
     options.out.mkdir(parents=True, exist_ok=True)
-    source = provenance(model, "examples/demo.py", seed=0, sigma=0.05)
+    source = model.provenance("examples/demo.py", seed=0, resolution=0.05)
     names = ("candidates.sdf", "candidates.csv", "grid.png", "report.html")
     write_all([str(options.out / name) for name in names], candidate_rows(drawn), source, model)
     written = sorted(path.name for path in options.out.iterdir() if path.name != "report.html")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from molscore.molecules.molecule import Molecule
     from molscore.nn.heads import Estimate
     from molscore.reporting.report import Report, report
-    from molscore.screening.candidate import Candidate
+    from molscore.screening.checks import Candidate
     from molscore.screening.explain import explain
     from molscore.screening.model import Model, load
     from molscore.screening.rank import rank
@@ -39,7 +39,7 @@ __version__ = "0.1.0"
 # Where each public name lives; nothing is imported before it is asked for.
 _HOMES = {
     "AddLogLikelihood": "molscore.integrations.pyg",
-    "Candidate": "molscore.screening.candidate",
+    "Candidate": "molscore.screening.checks",
     "DensityEstimator": "molscore.integrations.sklearn",
     "Estimate": "molscore.nn.heads",
     "Model": "molscore.screening.model",

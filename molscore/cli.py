@@ -5,8 +5,9 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout, suppress
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,26 @@ def _command(context: click.Context) -> str:
 
 _model = click.option("--model", default="qm9", help="A bundled model's name, or a model folder.")
 _distribution = click.option("--distribution", default=None, help="One of the model's; its first by default.")
+_device = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="cpu", help="What computes; auto: the best."
+)
+
+
+def _loads_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which model is meant and where it computes; the command gets a function that loads it."""
+
+    @wraps(command)
+    def loading(*arguments: Any, model: str, distribution: str | None, device: str, **options: Any) -> Any:
+        def load() -> Any:
+            from molscore.screening.model import load
+
+            return load(model, distribution, device)
+
+        return command(*arguments, load=load, **options)
+
+    return _model(_distribution(_device(loading)))
+
+
 _like = click.option("--like", default=None, help="FILE of references: molecules whose distribution is meant.")
 _output = click.option(
     "-o", "--output", default="-", help="File, by suffix .sdf .csv .parquet .xyz .smi; - is CSV to stdout."
@@ -100,7 +121,6 @@ _outputs = click.option(
     help="File, by suffix .sdf .csv .parquet .xyz .smi, .html (a report), .png or .svg (pictures); may be repeated. "
     "CSV to stdout unless given.",
 )  # fmt: skip
-_smarts = click.option("--smarts", default=None, help="Show only molecules with this pattern.")
 _resolution = click.option(
     "--resolution", type=float, default=0.05, help="Noise width in Å at which densities are read."
 )
@@ -149,14 +169,12 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option("--seed", type=int, default=0)
 @_like
 @_resolution
-@_model
-@_distribution
 @_outputs
+@_loads_a_model
 @click.pass_context
 def generate(
     context: click.Context,
-    model: str,
-    distribution: str | None,
+    load: Callable[[], Any],
     like: str | None,
     outputs: tuple[str, ...],
     rejected: bool,
@@ -177,13 +195,11 @@ def generate(
     """
     from molscore.reporting.outputs import check_outputs, write_all
     from molscore.screening import report
-    from molscore.screening.draw import Wanted
     from molscore.screening.fragment import Fragment
     from molscore.screening.generate import Request
-    from molscore.screening.guides import guide_of
-    from molscore.screening.like import existing
-    from molscore.screening.model import load
-    from molscore.screening.samplers import Sampling
+    from molscore.screening.guidance import guide_of
+    from molscore.screening.records import existing
+    from molscore.screening.sample import Sampling, Wanted
 
     check_outputs(outputs)
     sampling = Sampling(steps=steps, sampler=sampler, temperature=temperature, guidance=guidance)
@@ -192,10 +208,10 @@ def generate(
         None if guide is None else guide_of(guide, guide_strength),
     )
     request = Request(sampling=sampling, wanted=wanted, **fields)
-    loaded = load(model, distribution)
-    if like is not None:
-        loaded = loaded.given(existing(like))
-    source = report.provenance(loaded, _command(context), request.seed, request.resolution)
+    loaded = load()
+    if existing(like):
+        loaded = loaded.given(like)
+    source = loaded.provenance(_command(context), request.seed, request.resolution)
     draws = report.Draws(loaded, request, rejected)
     written = write_all(outputs, draws, source, loaded)
     _say(f"{draws.summary()}; {written} written to {', '.join(outputs)}")
@@ -226,12 +242,24 @@ def generate(
 @click.option("--shard", default="1/1", help="i/n: judge the i-th of n shares, into the folder of -o; see merge, top.")
 @_like
 @_resolution
-@_model
-@_distribution
 @_outputs
+@_loads_a_model
 @click.pass_context
 def rank(
-    context: click.Context, library: str, model: str, distribution: str | None, outputs: tuple[str, ...], **options: Any
+    context: click.Context,
+    library: str,
+    load: Callable[[], Any],
+    outputs: tuple[str, ...],
+    by: str | None,
+    smiles_column: str | None,
+    shard: str,
+    like: str | None,
+    resolution: float,
+    seed: int,
+    conformers: int,
+    geometry: str,
+    smarts: str | None,
+    **plan: Any,
 ) -> None:
     """Judge each row of LIBRARY (.smi .csv[.gz] .sdf[.gz] .xyz .parquet, - for stdin) and write all of them.
 
@@ -240,30 +268,23 @@ def rank(
     a row is likelier among the references than in general.
     """
     from molscore.reporting.outputs import streamed
-    from molscore.screening import report
     from molscore.screening.criteria import choose_order
-    from molscore.screening.like import existing
-    from molscore.screening.model import load
     from molscore.screening.rank.job import Job, Shard
     from molscore.screening.rank.run import Plan, run
+    from molscore.screening.records import existing
     from molscore.screening.scorer import Scorer
 
-    plan = {name: options[name] for name in ("sort", "resume", "engine", "workers")}
-    shard, resolution, seed = Shard.parse(options["shard"]), options["resolution"], options["seed"]
     with streamed(outputs) as output:
-        plan = Plan(output.path, shard=shard, progress=True, **plan)
-        loaded = load(model, distribution)
-        like = None if options["like"] is None else existing(options["like"])
-        order = choose_order(loaded, options["by"], resolution, like is not None)
+        plan = Plan(output.path, shard=Shard.parse(shard), progress=True, **plan)
+        loaded, like = load(), existing(like)
+        order = choose_order(loaded, by, resolution, like is not None)
         scorer = Scorer(
-            loaded, resolution, order, seed, conformers=options["conformers"],
-            geometry=options["geometry"], smarts=options["smarts"], like=like,
-        )  # fmt: skip
-        job = Job(scorer, library, options["smiles_column"], plan.keeps_shapes)
-        source = report.provenance(loaded, _command(context), seed, resolution)
-        found = run(job, plan, source)
+            loaded, resolution, order, seed, conformers=conformers, geometry=geometry, smarts=smarts, like=like
+        )
+        source = loaded.provenance(_command(context), seed, resolution)
+        found = run(Job(scorer, library, smiles_column, plan.keeps_shapes), plan, source)
         output.finish(source, loaded)
-    for line in report.ranking_summary(found.statuses, found.kinds, found.renamed, scorer.by, resolution):
+    for line in found.lines(scorer.by, resolution):
         _say(line)
 
 
@@ -312,15 +333,12 @@ def evaluate(
     help="Page (.html), pictures (.png, .svg) or the same rows as .sdf .csv .parquet; may be repeated.",
 )  # fmt: skip
 @click.option("-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default.")
-@_smarts
+@click.option("--smarts", default=None, help="Show only molecules with this pattern.")
 @click.option("-n", "most", type=int, default=2000, help="Rows that are shown at most, the first ones.")
 @click.option("--title", default=None, help="Of the page; the name of FILE unless given.")
 @_resolution
-@_model
-@_distribution
-def report(
-    file: str, outputs: tuple[str, ...], model: str, distribution: str | None, resolution: float, **options: Any
-) -> None:
+@_loads_a_model
+def report(file: str, outputs: tuple[str, ...], load: Callable[[], Any], **options: Any) -> None:
     """A page to look at the molecules of FILE, anything that generate, rank and evaluate write, any SDF, any library.
 
     A table that sorts and filters, a map by any two numbers, and each molecule in 3D, its atoms coloured by what they
@@ -328,10 +346,9 @@ def report(
     """
     from molscore.reporting.outputs import check_outputs, write_report
     from molscore.reporting.report import report as make
-    from molscore.screening.model import load
 
     check_outputs(outputs)
-    found = make(file, load(model, distribution), resolution=resolution, **options)
+    found = make(file, load(), **options)
     write_report(outputs, found)
     _say(f"{len(found)} molecules in {', '.join(outputs)}")
 
@@ -414,6 +431,7 @@ def train(config: str, resume: bool) -> None:
 @click.option("--seed", type=int, default=0, help="Of geometries, of what is held out, and of the noise.")
 @click.option("--workers", type=int, default=None, help="Processes for geometries; one a core by default.")
 @click.option("--resume", is_flag=True, help="Carry on with a run that was cut short.")
+@_device
 @click.option("-o", "--output", required=True, help="Folder of the adapter.")
 def adapt(
     library: str,
@@ -424,6 +442,7 @@ def adapt(
     seed: int,
     workers: int | None,
     resume: bool,
+    device: str,
     output: str,
 ) -> None:
     """Adapt a base to LIBRARY: a token and low-rank factors in every block, beside a base that stays as it is.
@@ -439,7 +458,7 @@ def adapt(
     work = Path(f"{output}.parts")
     if work.exists() and not resume:
         raise InputError(f"{work} is of an earlier run: add --resume to carry on, or remove it")
-    loaded = load(base)
+    loaded = load(base, device=device)
     molecules = library_set(library, work / "library.parquet", smiles_column, seed, workers, resume)
     name = distribution or Path(library).name.partition(".")[0]
     adapted = run(loaded, molecules, name, minutes, seed, state=work / "state.pt", progress=True)
@@ -458,9 +477,8 @@ def adapt(
 def _stability_of(checkpoint: Any) -> dict[str, float]:
     """EDM stability of 64 samples, in percent."""
     from molscore.evaluation.stability import stability
-    from molscore.screening.draw import draw_formulas, draw_positions
     from molscore.screening.model import Model
-    from molscore.screening.samplers import DENSITY
+    from molscore.screening.sample import DENSITY, draw_formulas, draw_positions
 
     model = Model(checkpoint)
     found = stability(draw_positions(model, draw_formulas(model, 64, 0, None, None), 0, DENSITY))
@@ -476,15 +494,13 @@ def _stability_of(checkpoint: Any) -> dict[str, float]:
 @click.option("--seed", type=int, default=0)
 @click.option("-o", "--output", default="audit", help="Folder of audit.json and pictures; an interrupted flow resumes.")
 @_resolution
-@_model
-@_distribution
-def audit(model: str, distribution: str | None, data: str | None, output: str, share: str, **options: Any) -> None:
+@_loads_a_model
+def audit(load: Callable[[], Any], data: str | None, output: str, share: str, **options: Any) -> None:
     """Is the model's log-density true? Every figure with its bound, printed and saved."""
     from molscore.audit import Options, run, share_of
-    from molscore.screening.model import load
 
     paths = {"data": None if data is None else Path(data), "output": Path(output)}
-    found, written = run(load(model, distribution), Options(share=share_of(share), **paths, **options))
+    found, written = run(load(), Options(share=share_of(share), **paths, **options))
     click.echo(found.to_text())
     _say(written)
 
@@ -493,20 +509,17 @@ def audit(model: str, distribution: str | None, data: str | None, output: str, s
 @click.argument("molecule")
 @click.option("-o", "--output", default=None, help="Picture, .svg or .png: red atoms make the molecule unlikely.")
 @_resolution
-@_model
-@_distribution
 @_json
-def explain(
-    molecule: str, output: str | None, resolution: float, model: str, distribution: str | None, as_json: bool
-) -> None:
+@_loads_a_model
+def explain(molecule: str, output: str | None, resolution: float, load: Callable[[], Any], as_json: bool) -> None:
     """Which atoms make MOLECULE, a SMILES string or the first of a file, unlikely beside what is usual for them."""
-    from molscore.screening.explain import check_picture, first_of
+    from molscore.screening.explain import check_picture
     from molscore.screening.explain import explain as judge
-    from molscore.screening.model import load
+    from molscore.screening.records import first_of
 
     if output is not None:
         check_picture(output)
-    found = judge(load(model, distribution), first_of(molecule), resolution)
+    found = judge(load(), first_of(molecule), resolution)
     click.echo(json.dumps(found.rows(), indent=1) if as_json else found.to_text())
     if output is not None:
         found.draw(output)
@@ -571,32 +584,21 @@ _workers = click.option("--workers", type=int, default=None, help="Processes for
 @_workers
 @_like
 @_resolution
-@_model
-@_distribution
+@_loads_a_model
 def reinvent(
-    by: str | None,
-    time_limit: float,
-    seed: int,
-    conformers: int,
-    workers: int | None,
-    like: str | None,
-    resolution: float,
-    model: str,
-    distribution: str | None,
+    load: Callable[[], Any], by: str | None, workers: int | None, like: str | None, resolution: float, **options: Any
 ) -> None:
     """Judge SMILES from standard input for REINVENT4's ExternalProcess: one JSON object, NaN where there is none."""
     with redirect_stdout(sys.stderr):  # standard output is for the answer alone
         from molscore.integrations.reinvent import answer_process, judge_lines
         from molscore.screening.criteria import choose_order
-        from molscore.screening.like import existing
-        from molscore.screening.model import load
-        from molscore.screening.pooled import cores
+        from molscore.screening.inference import cores
+        from molscore.screening.records import existing
         from molscore.screening.scorer import Scorer
 
-        loaded = load(model, distribution)
-        references = None if like is None else existing(like)
-        wanted = choose_order(loaded, by, resolution, like is not None)
-        scorer = Scorer(loaded, resolution, "log_likelihood", seed, time_limit, conformers, like=references)
+        loaded = load()
+        wanted = choose_order(loaded, by, resolution, existing(like) is not None)
+        scorer = Scorer(loaded, resolution, "log_likelihood", like=like, **options)
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
         answer = answer_process(judge_lines(scorer, text, workers or cores()), wanted)
     click.echo(answer)
@@ -614,9 +616,9 @@ def reinvent(
 @_workers
 @_like
 @_resolution
-@_model
-@_distribution
+@_loads_a_model
 def serve(
+    load: Callable[[], Any],
     host: str,
     port: int,
     seed: int,
@@ -624,8 +626,6 @@ def serve(
     workers: int | None,
     like: str | None,
     resolution: float,
-    model: str,
-    distribution: str | None,
     **limits: float,
 ) -> None:
     """Answer over HTTP: POST /log-likelihood, /generate, /reinvent; GET /info, /health and the API, /openapi.json."""
@@ -634,10 +634,8 @@ def serve(
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name} is missing: pip install 'molscore-discoformer[serve]'") from None
     from molscore.integrations.server.service import Limits, Service
-    from molscore.screening.like import existing
-    from molscore.screening.model import load
-    from molscore.screening.pooled import cores
+    from molscore.screening.inference import cores
+    from molscore.screening.records import existing
 
-    loaded, references = load(model, distribution), None if like is None else existing(like)
-    service = Service(loaded, Limits(**limits), resolution, seed, workers or cores(), conformers, references)
+    service = Service(load(), Limits(**limits), resolution, seed, workers or cores(), conformers, existing(like))
     run(service, host, port, _say)

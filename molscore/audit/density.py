@@ -14,8 +14,8 @@ from molscore.datasets.store import MoleculeSet
 from molscore.diffusion.gaussian import centre
 from molscore.errors import InputError
 from molscore.molecules.batch import Batch, size_groups
+from molscore.screening.inference import check_resolution
 from molscore.screening.model import Model
-from molscore.screening.passes import check_sigma
 
 __all__ = [
     "Density", "Group", "ModelDensity", "Options", "Slopes", "choose", "groups", "noise_of", "share_of", "slopes",
@@ -46,7 +46,7 @@ class Options:
             raise InputError(f"paths are 1, or an even number from 4 on as they come in pairs, not {self.paths}")
         if not 1 <= self.share[0] <= self.share[1]:
             raise InputError(f"a share is i/n with i from 1 to n, not {self.share[0]}/{self.share[1]}")
-        if not self.sigma_min <= check_sigma(self.resolution) <= self.sigma_max:
+        if not self.sigma_min <= check_resolution(self.resolution) <= self.sigma_max:
             raise InputError(f"resolution {self.resolution:g} Å is outside {self.sigma_min:g} to {self.sigma_max:g} Å")
 
 

@@ -22,8 +22,8 @@ from molscore.audit.time_score import time_score
 from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError, OutputError
 from molscore.molecules.atomic import reason_of, write_text
-from molscore.screening.admission import admissible
 from molscore.screening.model import Model
+from molscore.screening.validation import is_valid
 
 __all__ = ["PARTS", "run"]
 
@@ -74,7 +74,7 @@ def _held_out(model: Model, path: Path) -> MoleculeSet:
     molecules = MoleculeSet.load(path)
     if "split" in molecules.columns:
         molecules = molecules.select(molecules.columns["split"] == "test")
-    fit = np.flatnonzero([admissible(molecule, model.distribution) for molecule in molecules])
+    fit = np.flatnonzero([is_valid(molecule, model.distribution) for molecule in molecules])
     if len(fit) < 2:
         raise InputError(f"{path}: model {model.name} can judge {len(fit)} of the held-out molecules, it takes two")
     return molecules.select(fit)

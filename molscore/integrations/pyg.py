@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from molscore.errors import InputError
-from molscore.screening.judgements import Judgements
 from molscore.screening.model import Model, load
-from molscore.screening.scorer import Scorer
+from molscore.screening.scorer import Results, Scorer
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch, Data
@@ -62,7 +61,7 @@ class AddLogLikelihood(BaseTransform or object):
         return f"AddLogLikelihood({self.scorer.model.name!r}, resolution={self.scorer.resolution:g})"
 
 
-def _write(data: Any, judged: Judgements, row: int) -> None:
+def _write(data: Any, judged: Results, row: int) -> None:
     for name in _NUMBERS:
         data[name] = torch.tensor([getattr(judged, name)[row]], dtype=torch.float32)
     data.status = str(judged.status[row])

@@ -18,8 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from molscore.errors import InputError
-from molscore.screening.judgements import Judgements
-from molscore.screening.scorer import Scorer
+from molscore.screening.scorer import Results, Scorer
 
 __all__ = ["VALUES", "WITH_REFERENCES", "answer_process", "answer_rest", "judge_lines", "read_lines"]
 
@@ -37,13 +36,13 @@ def read_lines(text: str) -> list[str]:
     return [line.removesuffix("\r") for line in lines]
 
 
-def judge_lines(scorer: Scorer, text: str, workers: int) -> Judgements:
+def judge_lines(scorer: Scorer, text: str, workers: int) -> Results:
     """One judgement a line, geometries made in `workers` processes."""
     with scorer.pool(workers) as pool:
         return scorer.judge(read_lines(text), pool.embed)
 
 
-def answer_process(judged: Judgements, by: str) -> str:
+def answer_process(judged: Results, by: str) -> str:
     """What `ExternalProcess` reads: `by`, one of `VALUES`, as predictions, and everything else beside it."""
     values = VALUES if judged.log_ratio is None else (*VALUES, *WITH_REFERENCES)
     if by not in values:

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molscore.errors import InputError
-from molscore.screening.candidate import Candidate
-from molscore.screening.frames import is_frame
+from molscore.screening.checks import Candidate
 from molscore.screening.generate import draw
-from molscore.screening.judgements import Judgements
 from molscore.screening.model import Model, load
-from molscore.screening.samplers import DENSITY
-from molscore.screening.scorer import Scorer
+from molscore.screening.records import is_frame
+from molscore.screening.sample import DENSITY
+from molscore.screening.scorer import Results, Scorer
 
 try:
     from sklearn.base import BaseEstimator
@@ -38,7 +37,7 @@ class DensityEstimator(BaseEstimator):
         resolution: Å, at which densities are read.
         seed: of the geometries of molecules that have none.
         time_limit: seconds for the geometries of one molecule.
-        conformers: of such a molecule, judged as one; see `molscore.screening.ensemble`.
+        conformers: of such a molecule, judged as one; see `Scorer`.
         steps: network evaluations for each sample.
         sampler: sde or ode.
     """
@@ -94,7 +93,7 @@ class DensityEstimator(BaseEstimator):
             warn(f"{(~judged.ok).sum()} of {len(judged.ok)} molecules are not in the score; {reason}", stacklevel=2)
         return float(judged.log_likelihood[judged.ok].sum()) if judged.ok.any() else float("nan")
 
-    def judge(self, X: Any) -> Judgements:
+    def judge(self, X: Any) -> Results:
         """All that is said of each molecule: status, log-likelihood, log-density, percentile, size, error."""
         options = (self.resolution, "log_likelihood", self.seed, self.time_limit, self.conformers)
         return Scorer(self._model(), *options).judge(_flat(X))

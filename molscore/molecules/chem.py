@@ -21,7 +21,7 @@ from molscore.molecules.molecule import Molecule
 __all__ = [
     "AROMATIC", "MAX_RINGS", "RDKIT_VERSION", "Contents", "bond_array", "check_bonds", "contents_of", "fragments",
     "from_smiles", "has_geometry", "missing_hydrogens", "mol_from_bonds", "mol_from_molecule", "molecule_from_mol",
-    "placed", "ring_count", "shown", "smiles_of", "unlabelled", "unlikely_charges", "without_hydrogens",
+    "placed", "ring_count", "shown", "smiles_of", "unlabelled", "without_hydrogens",
 ]  # fmt: skip
 
 AROMATIC = 4  # the order of an aromatic bond beside 1, 2 and 3 in an array of bonds
@@ -145,22 +145,6 @@ def contents_of(mol: Chem.Mol) -> Contents:
         counts[symbol] = counts.get(symbol, 0) + int(digits or 1)
     unpaired = sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
     return Contents(counts, Chem.GetFormalCharge(mol), fragments(mol), unpaired)
-
-
-def unlikely_charges(mol: Chem.Mol) -> list[str]:
-    """Charged carbons and oxonium atoms without a neighbour of opposite charge, such as ``C+``, in atom order: what a
-    reading of bonds invents where a hydrogen is missing or too many.
-
-    Of the 130,831 SMILES of QM9 none has C+ or O+, and C- only beside N+. Of 2,013 of its geometries one reads this
-    way, as another resonance form.
-    """
-    found = []
-    for atom in mol.GetAtoms():
-        charge = atom.GetFormalCharge()
-        odd = charge != 0 if atom.GetSymbol() == "C" else atom.GetSymbol() == "O" and charge > 0
-        if odd and not any(charge * other.GetFormalCharge() < 0 for other in atom.GetNeighbors()):
-            found.append(f"{atom.GetSymbol()}{'+' if charge > 0 else '-'}")
-    return found
 
 
 def without_hydrogens(mol: Chem.Mol) -> Chem.Mol:

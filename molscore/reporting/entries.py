@@ -17,11 +17,11 @@ from molscore.molecules.files.record import Record, as_row, is_smiles_name, text
 from molscore.molecules.molecule import Molecule
 from molscore.screening.criteria import DRAWN
 from molscore.screening.explain import explain_all
+from molscore.screening.inference import cores
 from molscore.screening.model import Model
-from molscore.screening.pooled import cores
 from molscore.screening.records import records_of
 from molscore.screening.scorer import Scorer
-from molscore.screening.triage import triage
+from molscore.screening.validation import validated
 
 __all__ = ["Entry", "entries_of"]
 
@@ -157,7 +157,7 @@ def _judge(entries: Sequence[Entry], records: Sequence[Record], model: Model, re
     fit = [
         entry
         for entry, record in zip(entries, records, strict=True)
-        if record.ok and entry.molecule is not None and triage(record, model.distribution).error is None
+        if record.ok and entry.molecule is not None and validated(record, model.distribution).error is None
     ]
     if fit and model.references is not None:
         for entry, explanation in zip(fit, explain_all(model, [e.molecule for e in fit], resolution), strict=True):

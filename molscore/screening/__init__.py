@@ -3,15 +3,15 @@
 from molscore.lazy import lazily
 
 _HOMES = {
-    "Candidate": "molscore.screening.candidate",
-    "Judgements": "molscore.screening.judgements",
+    "Candidate": "molscore.screening.checks",
+    "CheckResult": "molscore.screening.checks",
     "Model": "molscore.screening.model",
-    "Ranking": "molscore.screening.rank",
+    "Predictor": "molscore.screening.predictor",
     "References": "molscore.screening.reference",
     "Request": "molscore.screening.generate",
-    "Scored": "molscore.screening.scorer",
+    "Result": "molscore.screening.scorer",
+    "Results": "molscore.screening.scorer",
     "Scorer": "molscore.screening.scorer",
-    "Verdict": "molscore.screening.candidate",
     "load": "molscore.screening.model",
     "make_references": "molscore.screening.tables",
 }

@@ -13,8 +13,8 @@ arXiv 2206.14882). An isolated shape, free to turn, has 3N - 6, and so 1 here; a
 other molecules has less. Such slopes undo the likelihood paradox (Kamkari et al. 2024, arXiv 2403.18910).
 """
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +22,10 @@ from numpy.typing import NDArray
 from molscore.errors import InputError
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
-from molscore.screening.admission import element_counts
-from molscore.screening.likelihood import Terms, degrees_of_freedom
-from molscore.screening.passes import check_sigma
+from molscore.screening.inference import check_resolution
+from molscore.screening.likelihood import Terms, degrees_of_freedom, element_counts
+from molscore.screening.predictor import Predictor
 from molscore.screening.reference import COARSER, Tables
-
-if TYPE_CHECKING:
-    from molscore.screening.model import Model
 
 __all__ = [
     "DEFAULT", "DIGITS", "DRAWN", "LIKE", "ORDERS", "WITH_REFERENCES", "Case", "check_order",
@@ -48,14 +45,14 @@ Rows = NDArray[np.intp]
 class Case(NamedTuple):
     """Molecules that were judged at one resolution."""
 
-    model: "Model"
+    model: Predictor
     molecules: Sequence[Molecule]
     terms: Terms
     resolution: float
     coarse: NDArray[np.float64] | None = None
     """Log-densities at a resolution `COARSER` times coarser, (M,), where they are known already."""
 
-    given: "Model | None" = None
+    given: Predictor | None = None
     """The model that was given references."""
 
     given_terms: Terms | None = None
@@ -63,6 +60,21 @@ class Case(NamedTuple):
 
     kinds: Sequence[str] | None = None
     """Of each molecule's geometry; told by the geometry itself unless given. See `References.kind_of`."""
+
+    @property
+    def outside(self) -> list[str]:
+        """Why each molecule lies outside what the model has learnt, (M,); empty where it does not."""
+        references = self.model.references
+        return ["" if references is None else references.outside(molecule) for molecule in self.molecules]
+
+    def numbers(self, names: Iterable[str]) -> dict[str, NDArray[np.float64]]:
+        """Criteria by name, (M,) each; NaN for percentiles of molecules outside, and where there are no tables."""
+        found, outside = {}, np.array(self.outside) != ""
+        for name in dict.fromkeys(names):
+            known = name in WITH_REFERENCES or has_tables(self.model, name, self.resolution)
+            values = criterion(self, name) if known else np.full(len(self.molecules), np.nan)
+            found[name] = np.where(outside, np.nan, values) if name.endswith("percentile") else values
+        return found
 
     def by_kind(self, percentile: Callable[[Tables, Rows], NDArray[np.float64]]) -> NDArray[np.float64]:
         """Percentiles by the tables of each molecule's kind of geometry, (M,): like is compared with like."""
@@ -143,7 +155,7 @@ def criterion(case: Case, by: str) -> NDArray[np.float64]:
     return _CRITERIA[by](case)
 
 
-def check_order(model: "Model", by: str, resolution: float, like: bool = False) -> None:
+def check_order(model: Predictor, by: str, resolution: float, like: bool = False) -> None:
     """Raise `InputError` for an order that there is not, that this model has no tables for at this resolution, or that
     needs references to be `like`."""
     if by not in _CRITERIA:
@@ -155,10 +167,10 @@ def check_order(model: "Model", by: str, resolution: float, like: bool = False) 
             raise InputError(f"model {model.name} has no reference for {by}; order by log_likelihood instead")
         model.references.index_of(resolution)
     if by.startswith("difference"):
-        check_sigma(COARSER * resolution)
+        check_resolution(COARSER * resolution)
 
 
-def has_tables(model: "Model", by: str, resolution: float) -> bool:
+def has_tables(model: Predictor, by: str, resolution: float) -> bool:
     """Whether the model can order by `by` at this resolution."""
     try:
         check_order(model, by, resolution)
@@ -167,7 +179,7 @@ def has_tables(model: "Model", by: str, resolution: float) -> bool:
     return True
 
 
-def choose_order(model: "Model", by: str | None, resolution: float, like: bool = False) -> str:
+def choose_order(model: Predictor, by: str | None, resolution: float, like: bool = False) -> str:
     """What to order by: `by`, else `LIKE` with references, `DEFAULT`, or log_likelihood without any percentiles.
 
     Raises `InputError` as `check_order` does.

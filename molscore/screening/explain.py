@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 
 from molscore.errors import InputError
 from molscore.molecules.drawing import draw_weights, weights_picture
-from molscore.molecules.files import read
-from molscore.molecules.files.source import format_of
 from molscore.molecules.molecule import Molecule
-from molscore.screening.model import DEFAULT_SIGMA, Model, load
+from molscore.screening.predictor import RESOLUTION, Predictor
 
-__all__ = ["FULL_COLOUR", "Explanation", "check_picture", "explain", "explain_all", "first_of"]
+__all__ = ["FULL_COLOUR", "Explanation", "check_picture", "explain", "explain_all"]
 
 FULL_COLOUR = 5.0  # nats less likely than usual: full red, so that pictures compare
 
@@ -85,20 +83,20 @@ class Explanation:
         return f"{picture[picture.index('<svg') :]}<pre>{self.to_text()}</pre>"
 
 
-def explain(model: Model | str | Path, molecule: Any, resolution: float = DEFAULT_SIGMA) -> Explanation:
+def explain(model: Predictor | str | Path, molecule: Any, resolution: float = RESOLUTION) -> Explanation:
     """The log-density of one molecule atom by atom, beside what is usual in geometries of its kind.
 
     `model` is a `Model` or what `molscore.load` takes.
     Raises `InputError` for more molecules than one and for a model that does not hold what is usual.
     """
-    model = load(model)
+    model = Predictor.load(model)
     found = model.molecules(molecule)
     if len(found) != 1:
         raise InputError(f"one molecule is explained at a time, not {len(found)}")
     return explain_all(model, found, resolution)[0]
 
 
-def explain_all(model: Model, molecules: Any, resolution: float = DEFAULT_SIGMA) -> list[Explanation]:
+def explain_all(model: Predictor, molecules: Any, resolution: float = RESOLUTION) -> list[Explanation]:
     """`explain` for many molecules in one go."""
     found = model.molecules(molecules)
     if (references := model.references) is None:
@@ -115,24 +113,3 @@ def check_picture(path: str | Path) -> None:
     """Raise `InputError` for a file that is neither ``.svg`` nor ``.png``."""
     if Path(path).suffix.lower() not in (".svg", ".png"):
         raise InputError(f"{path}: a picture is .svg or .png")
-
-
-def first_of(text: str) -> Molecule | str:
-    """The first molecule of a file, ``-`` being standard input; else the text itself, a SMILES string.
-
-    Raises `InputError` for a file that cannot be read or whose first row is no molecule.
-    """
-    if text != "-" and not _names_a_file(text):
-        return text
-    record = next(read(text))
-    if not record.ok:
-        raise InputError(f"{text}: its first row is no molecule: {record.error}")
-    return record.smiles if record.molecule is None else record.molecule
-
-
-def _names_a_file(text: str) -> bool:
-    try:
-        format_of(text)
-    except InputError:
-        return False
-    return True

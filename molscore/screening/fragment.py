@@ -9,7 +9,7 @@ draws around a fragment have bonds that fit, so that `generate` draws four times
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,9 +25,7 @@ from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.files import read
 from molscore.molecules.molecule import Molecule
 from molscore.screening.guidance import denoised, score_of
-
-if TYPE_CHECKING:
-    from molscore.screening.model import Model
+from molscore.screening.predictor import Predictor
 
 __all__ = ["Fragment", "fixed_atoms"]
 
@@ -60,7 +58,7 @@ class Fragment(NamedTuple):
             raise InputError("a fragment has at least one atom, and each has a place")
         return cls(numbers.astype(np.int64), positions.astype(np.float64))
 
-    def rest_of(self, model: "Model", counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    def rest_of(self, model: Predictor, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Element counts (n, E) without the fragment's; `FormulaError` where a formula lacks some of them."""
         elements = model.distribution.elements
         if foreign := sorted({SYMBOLS[z] for z in self.numbers.tolist()} - set(elements)):
@@ -71,7 +69,7 @@ class Fragment(NamedTuple):
             raise FormulaError("a formula must have the atoms of the fragment, and one more at least")
         return rest
 
-    def draw_formulas(self, model: "Model", n: int, seed: int, n_atoms: int | None) -> NDArray[np.int64]:
+    def draw_formulas(self, model: Predictor, n: int, seed: int, n_atoms: int | None) -> NDArray[np.int64]:
         """Element counts (n, E) from p(formula | it has the atoms of the fragment and more), by rejection."""
         rng, found, n_found = np.random.default_rng(seed), [], 0
         for _ in range(MOST_TRIES // 2**14):

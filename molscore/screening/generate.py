@@ -3,27 +3,31 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from molscore.errors import InputError, PositionError
 from molscore.molecules.descriptors import pattern_of
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
-from molscore.screening.admission import check_extent
-from molscore.screening.candidate import Candidate, Verdict, inspect, mark_duplicates, ranked, standing
-from molscore.screening.criteria import DIGITS, DRAWN, Case, check_order, choose_order, criterion, has_tables
-from molscore.screening.draw import Wanted, draw_formulas, draw_positions
-from molscore.screening.guides import Guide, log_weights
-from molscore.screening.passes import check_sigma
-from molscore.screening.samplers import DENSITY, Sampling
+from molscore.screening.checks import (
+    Candidate,
+    density_filter,
+    filtered,
+    inspect,
+    mark_duplicates,
+    ranked,
+    share_of,
+    surplus_turned_down,
+)
+from molscore.screening.criteria import DRAWN, Case, check_order, choose_order, has_tables
+from molscore.screening.guidance import Guide, log_weights
+from molscore.screening.inference import check_resolution
+from molscore.screening.predictor import RESOLUTION, Predictor
+from molscore.screening.sample import DENSITY, Sampling, Wanted, draw_formulas, draw_positions
+from molscore.screening.validation import check_extent
 
-if TYPE_CHECKING:
-    from molscore.screening.model import Model
-
-__all__ = ["Request", "density_filter", "draw", "generate", "judge"]
+__all__ = ["Request", "draw", "generate", "judge"]
 
 PASSING = 0.7  # share of draws that pass, where nothing is known yet
 PATIENCE = 64  # draws, at least, that may bring nothing new before the search is given up
@@ -44,7 +48,7 @@ class Request:
     keep: float = 1.0  # share, best first, of the candidates that pass the checks
     by: str | None = None  # what best means, one of `criteria.ORDERS`: None orders by percentile, keeps by codimension
     novel: bool = False  # turn down molecules of the training data
-    resolution: float = 0.05  # Å, at which densities are read
+    resolution: float = RESOLUTION  # Å, at which densities are read
     smarts: str | None = None  # turn down molecules without this pattern
 
     def __post_init__(self) -> None:
@@ -58,7 +62,7 @@ class Request:
             raise InputError(f"the least percentile lies from 0 to below 100, not at {self.min_percentile}")
         if not 0 < self.keep <= 1:
             raise InputError(f"keep is a share above 0 and up to 1, not {self.keep}")
-        check_sigma(self.resolution)
+        check_resolution(self.resolution)
 
     @property
     def most_draws(self) -> int:
@@ -67,9 +71,9 @@ class Request:
 
 
 def generate(
-    model: "Model", request: Request, progress: bool = False, tick: Callable[[], object] = bool
+    model: Predictor, request: Request, progress: bool = False, tick: Callable[[], object] = bool
 ) -> list[Candidate]:
-    """All that were drawn: those that passed first, best first, then those turned down, each with its verdict.
+    """All that were drawn: those that passed first, best first, then those turned down, each with its check result.
 
     Rounds are drawn until n have passed. Fewer than n pass where `Request.most_draws` came first, or where half of the
     draws, and `PATIENCE` of them, brought nothing new: a formula may have fewer isomers than are asked for.
@@ -80,12 +84,12 @@ def generate(
     by = choose_order(plain, request.by or likeliest, request.resolution, model.plain is not None)
     if plain.references is not None and request.min_percentile:
         check_order(plain, "percentile", request.resolution)
-    if request.novel and model.known is None:
+    if request.novel and model.training_index is None:
         raise InputError(f"model {model.name} holds no list of known molecules to tell novel ones by")
     found: list[Candidate] = []
     while True:
         passed = [candidate for candidate in found if candidate.passed]
-        n_kept, last_new = _kept(len(passed), request.keep), max((c.index for c in passed), default=-1)
+        n_kept, last_new = share_of(len(passed), request.keep), max((c.index for c in passed), default=-1)
         stale = len(found) - 1 - last_new
         left = request.most_draws - len(found)
         if n_kept >= request.n or left <= 0 or stale >= max(PATIENCE, len(found) / 2):
@@ -95,17 +99,24 @@ def generate(
         seed = _seed_of_round(request.seed, len(found))
         counts = draw_formulas(model, n, seed, request.formula, request.n_atoms, request.wanted.fragment)
         drawn = draw_positions(model, counts, seed, request.sampling, progress, tick, request.wanted)
-        found = mark_duplicates(found + _checked(model, request, by, drawn, len(found), tick))
+        checked = _checked(model, request, by, drawn, len(found), tick)
+        index = model.training_index.name if request.novel else None
+        found = mark_duplicates(found + filtered(checked, request.min_percentile, index, request.smarts))
     if request.keep < 1:
         found = density_filter(found, request.keep, request.by or DRAWN)
-    return ranked(_surplus_turned_down(found, request.n))
+    return ranked(surplus_turned_down(found, request.n))
 
 
 def draw(
-    model: "Model", n: int, seed: int, sampling: Sampling = DENSITY, resolution: float = 0.05, progress: bool = False
+    model: Predictor,
+    n: int,
+    seed: int,
+    sampling: Sampling = DENSITY,
+    resolution: float = RESOLUTION,
+    progress: bool = False,
 ) -> list[Candidate]:
     """n molecules as drawn, in order, judged but none left out: by default from the density that the model reports."""
-    request = Request(n, seed, sampling=sampling, min_percentile=0.0, resolution=resolution)
+    request = Request(n, seed, sampling=sampling, resolution=resolution)
     by = "percentile" if has_tables(model, "percentile", resolution) else "log_likelihood"
     drawn = draw_positions(model, draw_formulas(model, n, seed, None, None), seed, sampling, progress)
     return mark_duplicates(_checked(model, request, by, drawn, 0, bool))
@@ -117,27 +128,22 @@ def _seed_of_round(seed: int, n_drawn: int) -> int:
 
 
 def _checked(
-    model: "Model", request: Request, by: str, drawn: Sequence[Molecule], first: int, tick: Callable[[], object]
+    model: Predictor, request: Request, by: str, drawn: Sequence[Molecule], first: int, tick: Callable[[], object]
 ) -> list[Candidate]:
-    """Candidates numbered from `first`, with what each check says but that of duplicates."""
+    """Candidates numbered from `first`, with their numbers and what is found of each alone."""
     candidates = []
     for index, molecule in enumerate(drawn, first):
         tick()
-        candidates.append(replace(inspect(molecule, index, model.known), name=f"{model.name}-{request.seed}-{index}"))
+        named = f"{model.name}-{request.seed}-{index}"
+        candidates.append(replace(inspect(molecule, index, model.training_index), name=named))
     candidates = judge(model, candidates, request.resolution, by)
     if request.wanted.guide is not None:
-        candidates = _with_price(model, candidates, request.wanted.guide, request.resolution)
-    if request.min_percentile:
-        candidates = [_unlikely_turned_down(candidate, request.min_percentile) for candidate in candidates]
-    if request.novel:
-        candidates = [_known_turned_down(candidate, model.known.name) for candidate in candidates]
-    if request.smarts is not None:
-        candidates = [_mismatch_turned_down(candidate, request.smarts) for candidate in candidates]
+        candidates = _with_cost(model, candidates, request.wanted.guide, request.resolution)
     return candidates
 
 
 def judge(
-    model: "Model", candidates: Sequence[Candidate], resolution: float, by: str = "percentile"
+    model: Predictor, candidates: Sequence[Candidate], resolution: float, by: str = "percentile"
 ) -> list[Candidate]:
     """The candidates with their numbers, and the criterion `by` among them, where positions allow it.
 
@@ -150,42 +156,30 @@ def judge(
     if not rows:
         return judged
     members = [candidates[row] for row in rows]
-    known = has_tables(model, "percentile", resolution)
-    kinds = [model.references.own] * len(rows) if known else None  # what the model draws is like its data
+    kinds = None if model.references is None else [model.references.own] * len(rows)  # a draw is like the data
     case = Case(model, members, model.terms(members, resolution), resolution, given=given, kinds=kinds)
-    outside = [known and bool(model.references.outside(member)) for member in members]
-    columns = {
-        "log_likelihood": case.terms.log_likelihood.tolist(),
-        "log_density": case.terms.log_density.tolist(),
-        "codimension": criterion(case, "codimension").tolist(),
-        "percentile": _within(criterion(case, "percentile"), outside) if known else [None] * len(rows),
-    }
-    if by not in columns:
-        values = criterion(case, by)
-        measures = _within(values, outside) if by.endswith("percentile") else values.tolist()
-        columns["measure"] = [float("nan") if value is None else value for value in measures]
-    for i, row in enumerate(rows):
-        numbers = {name: values[i] for name, values in columns.items()}
-        judged[row] = replace(judged[row], resolution=resolution, **numbers)
+    numbers = case.numbers(("log_likelihood", "log_density", "percentile", "codimension", by))
+    for place, (row, outside) in enumerate(zip(rows, case.outside, strict=True)):
+        values = {name: float(column[place]) for name, column in numbers.items()}
+        if by not in ("log_likelihood", "log_density", "percentile", "codimension"):
+            values["measure"] = values.pop(by)
+        if math.isnan(values["percentile"]):
+            values["percentile"] = None
+        judged[row] = replace(judged[row], resolution=resolution, outside=outside, **values)
     return judged
 
 
-def _within(percentiles: NDArray[np.float64], outside: Sequence[bool]) -> list[float | None]:
-    """Percentiles of what lies within the data; None for the others, which are like none of the reference molecules."""
-    return [None if beyond else value for value, beyond in zip(percentiles.tolist(), outside, strict=True)]
-
-
-def _with_price(model: "Model", candidates: Sequence[Candidate], guide: Guide, resolution: float) -> list[Candidate]:
+def _with_cost(model: Predictor, candidates: Sequence[Candidate], guide: Guide, resolution: float) -> list[Candidate]:
     """With what the guide says of each, and how much less likely it is than the median of molecules like it."""
     values = log_weights(guide, candidates).tolist()
-    priced = [replace(c, guide=value) for c, value in zip(candidates, values, strict=True)]
+    guided = [replace(c, guide=value) for c, value in zip(candidates, values, strict=True)]
     if not has_tables(model, "percentile", resolution):
-        return priced
+        return guided
     rotatable = [topology(candidate).rotatable for candidate in candidates]
     tables = model.references.of(model.references.own)
     medians = tables.size.value_at(50.0, [c.n_atoms for c in candidates], rotatable, resolution)
     return [
-        replace(c, likelihood_cost=float(median - c.log_likelihood)) for c, median in zip(priced, medians, strict=True)
+        replace(c, likelihood_cost=float(median - c.log_likelihood)) for c, median in zip(guided, medians, strict=True)
     ]
 
 
@@ -195,48 +189,3 @@ def _has_extent(molecule: Molecule) -> bool:
     except PositionError:
         return False
     return True
-
-
-def _unlikely_turned_down(candidate: Candidate, least: float) -> Candidate:
-    if candidate.passed and candidate.percentile is not None and not candidate.percentile >= least:
-        return replace(candidate, verdict=Verdict("percentile", round(candidate.percentile, 2), f"at least {least:g}"))
-    return candidate
-
-
-def _known_turned_down(candidate: Candidate, known: str) -> Candidate:
-    if candidate.passed and not candidate.novel:
-        return replace(candidate, verdict=Verdict("novel", f"in {known}", f"not in {known}"))
-    return candidate
-
-
-def _mismatch_turned_down(candidate: Candidate, smarts: str) -> Candidate:
-    if candidate.passed and not candidate.mol.HasSubstructMatch(pattern_of(smarts)):
-        return replace(candidate, verdict=Verdict("smarts", "no match", smarts))
-    return candidate
-
-
-def _surplus_turned_down(candidates: Sequence[Candidate], n: int) -> list[Candidate]:
-    """All after the first n that passed, in the order of drawing: the last round may have brought more."""
-    last = [candidate.index for candidate in candidates if candidate.passed][:n][-1:]
-    verdict = Verdict("surplus", "drawn after enough had passed", f"the first {n}")
-    return [replace(c, verdict=verdict) if c.passed and c.index > last[0] else c for c in candidates]
-
-
-def _kept(n_passed: int, keep: float) -> int:
-    """How many the density filter keeps."""
-    return min(n_passed, max(1, math.floor(keep * n_passed + 0.5)))
-
-
-def density_filter(candidates: Sequence[Candidate], keep: float, by: str | None = None) -> list[Candidate]:
-    """Turn down all but the best share `keep` of those that pass: best by `by`, or their order, then log-likelihood."""
-    passing = sorted((c for c in candidates if c.passed), key=lambda c: (*standing(c, by), -c.index), reverse=True)
-    kept = _kept(len(passing), keep)
-    if kept >= len(passing):
-        return list(candidates)
-    name, dropped = by or passing[0].by, {c.index: standing(c, by)[0] for c in passing[kept:]}
-    digits = DIGITS.get(name, 2)
-    threshold = f"at least {standing(passing[kept - 1], by)[0]:.{digits}f}, to keep {keep:g}"
-    return [
-        replace(c, verdict=Verdict(name, round(dropped[c.index], digits), threshold)) if c.index in dropped else c
-        for c in candidates
-    ]

@@ -1,19 +1,30 @@
-"""Guidance: functions that make one score function of others, or that choose among moves that a sampler proposes.
+"""Guidance: functions that make one score function of others, choose among moves of a sampler, or say what is wanted
+of a molecule. Samplers and networks know nothing of it.
 
-Samplers and networks know nothing of it.
+A guide f takes a `Candidate` and gives a number in nats: draws are from p(molecule) exp(f). Those by name, `--guide` on
+the command line, are in units of how much the number varies in QM9, of which each is worth `strength` nats.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from rdkit import Chem
+from rdkit.Chem import QED, Crippen, Descriptors3D, rdMolDescriptors
 from torch import Tensor
 
 from molscore.diffusion.sampling import ScoreFn
+from molscore.errors import InputError
+from molscore.molecules.molecule import Molecule
+from molscore.screening.checks import Candidate, inspect
 
-__all__ = ["PairFn", "autoguidance", "denoised", "metropolis", "score_of", "temporal_rescaling"]
+__all__ = ["GUIDES", "Guide", "PairFn", "autoguidance", "denoised", "guide_of", "log_weights", "metropolis", "score_of"]
 
 #: y (B, ...) and sigma (B,) -> a good score and a worse one, of one pass.
 PairFn = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+Guide = Callable[[Candidate], float]
 
 
 def like(sigma: Tensor, y: Tensor) -> Tensor:
@@ -48,20 +59,6 @@ def autoguidance(pair_fn: PairFn, weight: float, within: tuple[float, float]) ->
     return guided
 
 
-def temporal_rescaling(score_fn: ScoreFn, k: float, s: float) -> ScoreFn:
-    """The score times (s^2/sigma^2 + 1)/(s^2/(k sigma^2) + 1): k times itself well below s, itself well above.
-
-    Sharpens each mode of width s and leaves the modes their weights, where less noise (a temperature) gathers samples
-    in the densest ones. Source: Xu et al. 2025, arXiv 2510.01184.
-    """
-
-    def rescaled(y: Tensor, sigma: Tensor) -> Tensor:
-        ratio = (s / like(sigma, y)).square()
-        return score_fn(y, sigma) * (ratio + 1) / (ratio / k + 1)
-
-    return rescaled
-
-
 def metropolis(
     y: Tensor,
     log_weight: Callable[[Tensor], Tensor],
@@ -85,3 +82,50 @@ def metropolis(
         y = torch.where(accepted.view(-1, *[1] * (y.ndim - 1)), there, y)
         f = torch.where(accepted, f_there, f)
     return y
+
+
+class Property(NamedTuple):
+    """A number of a molecule with bonds."""
+
+    value: Callable[[Chem.Mol], float]
+    scale: float
+    """Its standard deviation in QM9, about."""
+
+
+GUIDES = {
+    "qed": Property(lambda mol: QED.qed(Chem.RemoveHs(mol)), 0.07),
+    "logp": Property(lambda mol: Crippen.MolLogP(mol), 1.0),
+    "tpsa": Property(lambda mol: rdMolDescriptors.CalcTPSA(mol), 20.0),
+    "gyration": Property(lambda mol: Descriptors3D.RadiusOfGyration(mol), 0.25),
+}
+
+
+def guide_of(text: str, strength: float = 3.0) -> Guide:
+    """From a text such as ``qed``, as much as can be, or ``logp=1.5``, as near as can be; `InputError` for another."""
+    name, _, target = text.partition("=")
+    if name not in GUIDES:
+        raise InputError(f"guide {name!r} is none of {', '.join(GUIDES)}")
+    try:
+        goal = float(target) if target else None
+    except ValueError:
+        raise InputError(f"guide {text!r}: {target!r} is no number") from None
+    value, scale = GUIDES[name]
+
+    def guide(candidate: Candidate) -> float:
+        found = value(candidate.mol)
+        return strength * (found if goal is None else -abs(found - goal)) / scale
+
+    return guide
+
+
+def log_weights(guide: Guide, molecules: Sequence[Molecule]) -> Tensor:
+    """f of each molecule, (B,) float64; minus infinity for those without bonds that make sense, or where f is NaN."""
+    found = [_log_weight(guide, inspect(molecule, index)) for index, molecule in enumerate(molecules)]
+    return torch.tensor(found, dtype=torch.float64)
+
+
+def _log_weight(guide: Guide, candidate: Candidate) -> float:
+    if not candidate.passed:
+        return -np.inf
+    value = float(guide(candidate))
+    return -np.inf if np.isnan(value) else value

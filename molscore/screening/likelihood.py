@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from molscore.molecules.batch import element_index
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["Terms", "degrees_of_freedom", "log_permutations"]
+__all__ = ["Terms", "degrees_of_freedom", "element_counts", "log_permutations"]
 
 
 class Terms(NamedTuple):
@@ -41,3 +42,9 @@ def log_permutations(counts: NDArray[np.integer]) -> NDArray[np.float64]:
 def degrees_of_freedom(molecules: Sequence[Molecule]) -> NDArray[np.int64]:
     """d = 3(N - 1) of each molecule, (M,)."""
     return 3 * (np.array([molecule.n_atoms for molecule in molecules]) - 1)
+
+
+def element_counts(molecules: Sequence[Molecule], elements: Sequence[str]) -> NDArray[np.int64]:
+    """Atoms of each of `elements` in each molecule, (M, len(elements))."""
+    index = element_index(elements)
+    return np.stack([np.bincount(index[m.numbers], minlength=len(elements)) for m in molecules])

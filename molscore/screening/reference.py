@@ -147,9 +147,7 @@ class Percentiles:
         return np.clip(np.asarray(n_atoms) - self.sizes[0], 0, len(self.sizes) - 1)
 
 
-def _location_scale(
-    values: Floats, n_atoms: Ints, rotatable: Ints, sizes: Ints, turns: Ints
-) -> tuple[Floats, Floats]:
+def _location_scale(values: Floats, n_atoms: Ints, rotatable: Ints, sizes: Ints, turns: Ints) -> tuple[Floats, Floats]:
     """Expected value and mean absolute deviation at each point of a grid of sizes and rotatable bonds."""
     keep = np.isfinite(values)
     if not keep.any():

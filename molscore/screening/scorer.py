@@ -1,36 +1,39 @@
-"""`Scorer`: records in, a judgement for each out. The core of ranking, picklable for any kind of worker.
+"""`Scorer`: records in, a result for each out. The one evaluator behind ranking, servers and estimators.
 
 It holds no state but the model, which it only reads: threads can share one, and a copy in another process gives the
 same numbers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from molscore.errors import InputError, MismatchError, MolscoreError, PositionError
-from molscore.molecules.chem import from_smiles, mol_from_molecule
+from molscore.errors import InputError, MolscoreError, PositionError
 from molscore.molecules.conformers import ConformerPool, embed
 from molscore.molecules.convert import as_list
 from molscore.molecules.descriptors import pattern_of
 from molscore.molecules.files.record import Record
 from molscore.molecules.molecule import Molecule
-from molscore.screening.criteria import DIGITS, ORDERS, WITH_REFERENCES, check_order, criterion, has_tables
-from molscore.screening.ensemble import together
-from molscore.screening.frames import is_frame
-from molscore.screening.judgements import Judgements
-from molscore.screening.model import Model, load
-from molscore.screening.passes import check_sigma
-from molscore.screening.records import records_of
-from molscore.screening.reference import MMFF
-from molscore.screening.triage import Triage, triage
+from molscore.screening.criteria import DIGITS, ORDERS, WITH_REFERENCES, Case, check_order
+from molscore.screening.inference import check_resolution, cores
+from molscore.screening.likelihood import Terms
+from molscore.screening.predictor import RESOLUTION, Predictor
+from molscore.screening.records import is_frame, records_of
+from molscore.screening.reference import COARSER, MMFF
+from molscore.screening.validation import Validation, validated
 
-__all__ = ["COLUMNS", "ETKDG", "GIVEN", "OUTSIDE", "Embed", "Scored", "Scorer"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["COLUMNS", "DUPLICATE", "ETKDG", "GIVEN", "OUTSIDE", "Embed", "Result", "Results", "Scorer"]
 
 GIVEN, ETKDG = "given", "etkdg"  # where a geometry comes from
 OUTSIDE = "outside"  # status of a molecule beyond what the model has learnt: numbers without a percentile
+DUPLICATE = "duplicate"  # status of a row of a library whose molecule an earlier row has
 AUTO = "auto"
 
 ALWAYS = ("log_likelihood", "log_density", "percentile")
@@ -51,9 +54,10 @@ Embed = Callable[[Sequence[str]], Sequence[Sequence[Molecule] | MolscoreError]]
 _MOST_CONFORMERS = 1000
 _SMALL = 40  # atoms of molecules over which RDKit keeps to its time limit by itself
 _SHORT = 0.5  # seconds; it counts whole ones
+_FEW = 64  # geometries that are made sooner than worker processes start
 
 
-class Scored(NamedTuple):
+class Result(NamedTuple):
     """What is said of one record."""
 
     record: Record
@@ -66,22 +70,75 @@ class Scored(NamedTuple):
     positions for rows with one. Empty where the row is not a molecule that the model can judge."""
 
 
+class Results(NamedTuple):
+    """One entry a molecule, in the order given; a molecule that cannot be judged has NaN and a status that says why."""
+
+    status: NDArray[np.str_]
+    """(M,) ``ok`` or a short reason."""
+    log_likelihood: NDArray[np.float64]
+    """(M,) nats."""
+    log_density: NDArray[np.float64]
+    """(M,) nats."""
+    percentile: NDArray[np.float64]
+    """(M,) 0 to 100; NaN for a model without reference or at a resolution that it does not hold."""
+    n_atoms: NDArray[np.int64]
+    """(M,), 0 where it is not known."""
+    error: NDArray[np.object_]
+    """(M,) strings: the reason in words, empty where there is none."""
+    log_ratio: NDArray[np.float64] | None = None
+    """(M,) nats; None where no references were given."""
+
+    @property
+    def ok(self) -> NDArray[np.bool_]:
+        """(M,) whether each molecule was judged."""
+        return self.status == "ok"
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """A row for each molecule, a column for each array."""
+        import pandas as pd
+
+        return pd.DataFrame({name: values for name, values in self._asdict().items() if values is not None})
+
+    @classmethod
+    def of(cls, rows: Sequence[Mapping[str, Any]]) -> "Results":
+        """Arrays of the columns of each result."""
+
+        def numbers(name: str) -> NDArray[np.float64]:
+            return np.array([row[name] for row in rows], dtype=np.float64)  # None becomes NaN
+
+        return cls(
+            np.array([row["status"] for row in rows], dtype=np.str_),
+            numbers("log_likelihood"),
+            numbers("log_density"),
+            numbers("percentile"),
+            np.array([row["n_atoms"] or 0 for row in rows], dtype=np.int64),
+            np.array([row["error"] for row in rows], dtype=object),
+            numbers("log_ratio") if rows and "log_ratio" in rows[0] else None,
+        )
+
+
 @dataclass(frozen=True)
 class Scorer:
     """Judges records. A record that cannot be judged gets a status and an error; none is ever dropped or moved.
 
-    `model` is a `Model`, or what `molscore.load` takes, such as ``"qm9"``, and then holds the `Model` of that name.
+    `model` is a `Model`, or what `molscore.load` takes, such as ``"qm9"``, and then holds the model of that name.
     Geometries that are given are compared with reference molecules in geometries of the kind `geometry`, such as
     ``dft`` or ``mmff``; with ``auto`` with those of the kind that they are, which a tag that `rank` wrote says, else
-    the forces on their atoms.
-    With references to be `like` (a file, or molecules of any kind, see `Model.given`) there are the columns
-    log_likelihood_given and log_ratio, by how many nats a molecule is likelier among these than in general.
-    With several `conformers` the log-density of a molecule without geometry is that of `molscore.screening.ensemble`.
+    the forces on their atoms. With references to be `like` there are log_likelihood_given and log_ratio: how much a
+    molecule is likelier among these than in general.
+    With several `conformers` of a molecule without geometry, its density is the mean over them:
+
+        log_density = ln( 1/k sum_j p_sigma(x_j | elements) ),   j = 1 ... k
+
+    an estimate of the density that it has on average over the conformers that ETKDGv3 and MMFF94s make of it. None is
+    left out, also where several relax into one minimum: how often a minimum is found is its weight. It is a mean and no
+    sum, so that more conformers do not make a molecule likelier, and percentiles, which are of one geometry a molecule,
+    go on holding. Few conformers give too little on average, as with any logarithm of a mean.
     Raises `InputError` for a resolution or an order that the model does not have, and for numbers out of range.
     """
 
-    model: Model
-    resolution: float = 0.05  # Å
+    model: Predictor
+    resolution: float = RESOLUTION  # Å
     by: str = "percentile"
     seed: int = 0  # of geometries for records that have none
     time_limit: float = 30.0  # seconds for those of one molecule
@@ -91,9 +148,9 @@ class Scorer:
     like: Any = None  # references, or the model that was given them
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "model", load(self.model))
-        check_sigma(self.resolution)
-        if self.like is not None and not isinstance(self.like, Model):
+        object.__setattr__(self, "model", Predictor.load(self.model))
+        check_resolution(self.resolution)
+        if self.like is not None and not isinstance(self.like, Predictor):
             object.__setattr__(self, "like", self.model.given(self.like))
         check_order(self.model, self.by, self.resolution, self.like is not None)
         if not self.time_limit > 0:
@@ -107,29 +164,31 @@ class Scorer:
         if self.smarts is not None:
             pattern_of(self.smarts)
 
-    def __call__(self, records: Sequence[Record], embed_all: Embed | None = None) -> list[Scored]:
-        """One judgement a record, in order; `embed_all` makes the geometries, here and now unless given."""
-        known = [self._triaged(record) if record.ok else Triage() for record in records]
-        fine = [row for row, record in enumerate(records) if record.ok and known[row].error is None]
-        flat = [row for row in fine if records[row].molecule is None]
+    def __call__(self, records: Sequence[Record], embed_all: Embed | None = None) -> list[Result]:
+        """One result a record, in order; `embed_all` makes the geometries, here and now unless given."""
+        distribution = self.model.distribution
+        known = [validated(record, distribution, self.smarts) if record.ok else Validation() for record in records]
+        found: dict[int, Sequence[Molecule] | MolscoreError] = {
+            row: [record.molecule] for row, record in enumerate(records) if record.ok and known[row].error is None
+        }
+        flat = [row for row in found if records[row].molecule is None]
         geometries = (embed_all or self.embed_here)([records[row].smiles for row in flat])
-        found: dict[int, Sequence[Molecule] | MolscoreError] = {row: [records[row].molecule] for row in fine}
         found |= dict(zip(flat, geometries, strict=True))
         late = {row: held for row, held in found.items() if isinstance(held, MolscoreError)}
         judged = self._judged(records, {row: held for row, held in found.items() if row not in late})
         return [
-            self._scored(record, known[row], known[row].error or late.get(row), *judged.get(row, (None, {})))
+            self._result(record, known[row], known[row].error or late.get(row), *judged.get(row, (None, {})))
             for row, record in enumerate(records)
         ]
 
-    def judge(self, molecules: Any, embed_all: Embed | None = None) -> Judgements:
+    def judge(self, molecules: Any, embed_all: Embed | None = None) -> Results:
         """Molecules in, arrays out: SMILES, RDKit, PyG, ASE or our molecules, one string, or a DataFrame of SMILES
         or geometries.
 
         Nothing is read from a file. What cannot be judged has NaN and a status.
         """
         source = molecules if is_frame(molecules) else as_list(molecules)
-        return Judgements.of([scored.columns for scored in self(list(records_of(source)), embed_all)])
+        return Results.of([result.columns for result in self(list(records_of(source)), embed_all)])
 
     def embed_here(self, smiles: Sequence[str]) -> list[list[Molecule] | MolscoreError]:
         """Geometries made in this process, or in one that can be killed where RDKit may not keep to the time limit."""
@@ -148,18 +207,14 @@ class Scorer:
         """Processes that make the geometries which `embed_here` makes; their ``embed`` is for `judge` and the rest."""
         return ConformerPool(workers, self.seed, self.time_limit, self.conformers)
 
-    def _triaged(self, record: Record) -> Triage:
-        """Whether the model can judge a record, and is asked to."""
-        found = triage(record, self.model.distribution)
-        if self.smarts is None or found.error is not None:
-            return found
-        try:
-            graph = from_smiles(record.smiles) if record.smiles else mol_from_molecule(record.molecule)
-            if not graph.HasSubstructMatch(pattern_of(self.smarts)):
-                raise MismatchError(f"the molecule does not have the pattern {self.smarts}")
-        except MolscoreError as error:
-            return found._replace(error=error)
-        return found
+    @contextmanager
+    def embedding(self, workers: int | None = None) -> Iterator[Embed]:
+        """What makes geometries in worker processes, one a core unless said, where there are enough to be worth it."""
+        workers = cores() if workers is None else workers
+        if workers < 1:
+            raise InputError(f"workers must be at least 1, not {workers}")
+        with self.pool(workers) as pool:
+            yield lambda smiles: pool.embed(smiles) if len(smiles) >= _FEW else self.embed_here(smiles)
 
     def _judged(
         self, records: Sequence[Record], molecules: dict[int, Sequence[Molecule]]
@@ -169,19 +224,19 @@ class Scorer:
             return {}
         coarse = self.by.startswith("difference")
         case = together(self.model, list(molecules.values()), self.resolution, coarse, self.like)
-        references, names = self.model.references, list(dict.fromkeys((*ALWAYS, *self._given, self.by)))
+        references = self.model.references
         if references is not None:
             pairs = zip(molecules, case.molecules, strict=True)
             case = case._replace(kinds=[self._kind(records[row], molecule) for row, molecule in pairs])
-        if not has_tables(self.model, "percentile", self.resolution):
-            names.remove("percentile")
-        numbers = {name: criterion(case, name).round(DIGITS.get(name, 2)).tolist() for name in names}
+        numbers = {
+            name: [None if np.isnan(value) else value for value in values.round(DIGITS.get(name, 2)).tolist()]
+            for name, values in case.numbers((*ALWAYS, *self._given, self.by)).items()
+        }
         found: dict[int, tuple[Molecule, dict[str, Any]]] = {}
-        for place, (row, molecule) in enumerate(zip(molecules, case.molecules, strict=True)):
-            values: dict[str, Any] = {name: column[place] for name, column in numbers.items()}
+        for place, (row, molecule, outside) in enumerate(zip(molecules, case.molecules, case.outside, strict=True)):
+            values: dict[str, Any] = {name: column[place] for name, column in numbers.items()} | {"outside": outside}
             if references is not None:
                 values["reference"] = references.nearest(case.kinds[place])
-                values["outside"] = references.outside(molecule)
             found[row] = molecule, values
         return found
 
@@ -198,22 +253,21 @@ class Scorer:
             return self.geometry
         return MMFF if record.columns.get("geometry") == ETKDG else self.model.references.kind_of(molecule)
 
-    def _scored(
+    def _result(
         self,
         record: Record,
-        known: Triage,
+        known: Validation,
         problem: MolscoreError | None,
         molecule: Molecule | None,
         values: dict[str, Any],
-    ) -> Scored:
+    ) -> Result:
         status, error = record.status, record.error
         if problem is not None:
             status, error = problem.status, str(problem)
-        elif values and not np.isfinite(values["log_density"]):
+        elif values and not np.isfinite(np.nan if values["log_density"] is None else values["log_density"]):
             status, error, values = PositionError.status, "the log-density of this geometry is not finite", {}
         elif values.get("outside"):
             status, error = OUTSIDE, values["outside"]
-            values = {name: None if name.endswith("percentile") else value for name, value in values.items()}
         geometry = None if molecule is None else ETKDG if record.molecule is None else GIVEN
         columns = {
             "status": status,
@@ -226,4 +280,42 @@ class Scorer:
         }
         if self.by not in columns:
             columns[self.by] = values.get(self.by)
-        return Scored(record, molecule, columns, known.key)
+        return Result(record, molecule, columns, known.key)
+
+
+def together(
+    model: Predictor,
+    molecules: Sequence[Sequence[Molecule]],
+    resolution: float,
+    coarse: bool,
+    given: Predictor | None = None,
+) -> Case:
+    """M molecules in one geometry or more each, each judged as one; `coarse` gives the log-densities at the coarser
+    resolution as well, and `given`, a model that was given references, its own terms.
+
+    ``molecules`` of the case are the likeliest geometry of each.
+    """
+    members = [conformer for conformers in molecules for conformer in conformers]
+    sizes = np.array([len(conformers) for conformers in molecules])
+    terms = model.terms(members, resolution)
+    starts = np.cumsum(sizes) - sizes
+    best = starts + [int(part.argmax()) for part in np.split(terms.log_density, starts[1:])]
+
+    def of_molecules(terms: Terms) -> Terms:
+        density = log_mean_exp(terms.log_density, sizes)
+        return Terms(terms.log_composition[best], density, terms.log_permutations[best])
+
+    return Case(
+        model,
+        [members[i] for i in best],
+        of_molecules(terms),
+        resolution,
+        log_mean_exp(model.log_density(members, COARSER * resolution), sizes) if coarse else None,
+        given,
+        None if given is None else of_molecules(given.terms(members, resolution)),
+    )
+
+
+def log_mean_exp(values: NDArray[np.float64], sizes: NDArray[np.integer]) -> NDArray[np.float64]:
+    """ln of the mean of exp of M runs of values, of `sizes` (M,) values each and at least one: (M,)."""
+    return np.logaddexp.reduceat(values, np.cumsum(sizes) - sizes) - np.log(sizes)

@@ -11,10 +11,9 @@ from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
-from molscore.screening.admission import admissible, element_counts
-from molscore.screening.likelihood import degrees_of_freedom, log_permutations
-from molscore.screening.model import Model
-from molscore.screening.pooled import cores
+from molscore.screening.inference import cores
+from molscore.screening.likelihood import degrees_of_freedom, element_counts, log_permutations
+from molscore.screening.predictor import Predictor
 from molscore.screening.reference import (
     COARSER,
     MMFF,
@@ -25,6 +24,7 @@ from molscore.screening.reference import (
     Support,
     Tables,
 )
+from molscore.screening.validation import is_valid
 
 __all__ = ["RESOLUTIONS", "make_references", "with_tables"]
 
@@ -32,13 +32,13 @@ RESOLUTIONS = (0.02, 0.05, 0.1, 0.2)  # Å
 
 
 def with_tables(
-    model: Model,
+    model: Predictor,
     held_out: Iterable[Molecule],
     held_out_smiles: Iterable[str] = (),
     known_smiles: Iterable[str] = (),
     resolutions: Sequence[float] = RESOLUTIONS,
     kind: str = "dft",
-) -> Model:
+) -> Predictor:
     """The model with tables of molecules like those held out, and the list of those that are not novel; unsaved.
 
     Args:
@@ -58,7 +58,7 @@ def with_tables(
 
 
 def make_references(
-    model: Model, geometries: Mapping[str, Iterable[Molecule]], resolutions: Sequence[float] = RESOLUTIONS
+    model: Predictor, geometries: Mapping[str, Iterable[Molecule]], resolutions: Sequence[float] = RESOLUTIONS
 ) -> References:
     """Tables of held-out molecules of the model's distribution, by kind of geometry, that of the data set first.
 
@@ -66,7 +66,7 @@ def make_references(
     where there are no others.
     """
     held = {
-        kind: [molecule for molecule in molecules if admissible(molecule, model.distribution)]
+        kind: [molecule for molecule in molecules if is_valid(molecule, model.distribution)]
         for kind, molecules in geometries.items()
     }
     for kind, molecules in held.items():
@@ -76,7 +76,7 @@ def make_references(
     return References(model.distribution, tables, Support.of([topology(m) for group in held.values() for m in group]))
 
 
-def _tables(model: Model, molecules: Sequence[Molecule], resolutions: Sequence[float]) -> Tables:
+def _tables(model: Predictor, molecules: Sequence[Molecule], resolutions: Sequence[float]) -> Tables:
     sizes = np.arange(2, model.max_atoms + 1)
     n_atoms = np.array([molecule.n_atoms for molecule in molecules])
     rotatable = np.array([topology(molecule).rotatable for molecule in molecules])
@@ -101,7 +101,7 @@ def _tables(model: Model, molecules: Sequence[Molecule], resolutions: Sequence[f
 
 
 def _at(
-    model: Model, molecules: Sequence[Molecule], resolution: float, known: Mapping[float, NDArray[np.float64]]
+    model: Predictor, molecules: Sequence[Molecule], resolution: float, known: Mapping[float, NDArray[np.float64]]
 ) -> NDArray[np.float64]:
     """Log-densities at a resolution, (M,), which may be one of those `known` already."""
     near = (values for value, values in known.items() if np.isclose(value, resolution, rtol=1e-4))

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.samplers import COLUMNS, candidates_of, row_of, sampling_of
 from molscore.errors import InputError
 from molscore.molecules.conformers import embed
-from molscore.screening.samplers import Sampling
+from molscore.screening.sample import Sampling
 from tests import tiny
 
 

@@ -87,6 +87,6 @@ def test_train_makes_a_model_that_ranks_and_generates(run, tmp_path) -> None:
     model = load("run/model")
     assert model.name == "run"
     assert model.resolutions == [0.02, 0.05, 0.1, 0.2]
-    assert str(model.known) == "qm9, 27 molecules" and model.known.contains("OCC")
+    assert str(model.training_index) == "qm9, 27 molecules" and model.training_index.contains("OCC")
     again = run("train", "run.toml")
     assert again.exit_code == 2 and "--resume" in again.stderr

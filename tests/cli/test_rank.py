@@ -74,7 +74,7 @@ def test_the_same_seed_gives_the_same_bytes(run, folder, mixed, tmp_path) -> Non
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
     sidecars = [(tmp_path / f"{name}.csv.provenance.json").read_bytes() for name in "ab"]
     assert sidecars[0] == sidecars[1]
-    assert b'"sigma": 0.05' in sidecars[0]
+    assert b'"resolution": 0.05' in sidecars[0]
 
 
 def test_sort_puts_the_best_first_and_the_unjudged_last(run, folder, mixed, tmp_path) -> None:

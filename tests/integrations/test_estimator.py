@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from molscore import DensityEstimator, InputError
 from molscore.screening import Scorer
 from molscore.screening.generate import draw
-from molscore.screening.samplers import Sampling
+from molscore.screening.sample import Sampling
 
 SMILES = ["CCO", "C1CC", "C", "ClC", "c1ccccc1"]
 #: Those of scikit-learn's own checks that need no table of numbers for X.

@@ -12,7 +12,7 @@ from molscore.errors import InputError, LimitError
 from molscore.integrations.server.app import create_app
 from molscore.integrations.server.service import Deadline, Limits, Service
 from molscore.screening.generate import Request
-from molscore.screening.samplers import Sampling
+from molscore.screening.sample import Sampling
 from molscore.screening.scorer import Scorer
 from tests import tiny
 

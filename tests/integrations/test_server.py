@@ -7,7 +7,7 @@ import pytest
 
 from molscore.screening import Scorer
 from molscore.screening.generate import Request, generate
-from molscore.screening.samplers import Sampling
+from molscore.screening.sample import Sampling
 from tests import tiny
 from tests.integrations.conftest import LIMITS
 

@@ -25,7 +25,6 @@ from molscore.molecules.chem import (
     shown,
     smiles_of,
     unlabelled,
-    unlikely_charges,
 )
 from tests.molecules.conftest import LIBRARY
 
@@ -241,18 +240,3 @@ def test_long_strings_are_read_quickly_and_quoted_in_part(text) -> None:
         assert len(str(error)) < 400
     assert time.process_time() - started < 2.0
     assert shown("CCO") == "'CCO'" and len(shown(text)) == 82
-
-
-@pytest.mark.parametrize(
-    "smiles", ["C[N+](=O)[O-]", "[C-]#[N+]C", "C[NH2+]CC(=O)[O-]", "C=[N+]=[N-]", "C[N+]#[C-]", "CO"]
-)
-def test_the_charges_of_real_molecules_pass(smiles) -> None:
-    assert unlikely_charges(from_smiles(smiles)) == []
-
-
-@pytest.mark.parametrize(
-    ("smiles", "charges"),
-    [("[CH2+]CC[CH2-]", ["C+", "C-"]), ("[CH2-]CCC1=C(O)CC[OH+]1", ["C-", "O+"]), ("[O-]C[O+]1CC1", ["O+"])],
-)
-def test_charges_that_stand_alone_are_seen(smiles, charges) -> None:
-    assert unlikely_charges(from_smiles(smiles)) == charges

@@ -7,7 +7,7 @@ from molscore import cli, rank
 from molscore.errors import InputError
 from molscore.molecules import Molecule
 from molscore.screening import Scorer, criteria
-from molscore.screening.candidate import inspect
+from molscore.screening.checks import density_filter, inspect
 from molscore.screening.criteria import (
     DEFAULT,
     DRAWN,
@@ -18,9 +18,9 @@ from molscore.screening.criteria import (
     criterion,
     has_tables,
 )
-from molscore.screening.generate import Request, density_filter, generate, judge
+from molscore.screening.generate import Request, generate, judge
 from molscore.screening.likelihood import degrees_of_freedom
-from molscore.screening.samplers import Sampling
+from molscore.screening.sample import Sampling
 
 
 def test_the_command_line_has_the_orders_there_are() -> None:

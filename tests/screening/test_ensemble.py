@@ -6,7 +6,7 @@ from scipy.special import logsumexp
 
 from molscore import InputError, Scorer
 from molscore.molecules.conformers import embed
-from molscore.screening.ensemble import log_mean_exp, together
+from molscore.screening.scorer import log_mean_exp, together
 
 SMILES = ("CCCO", "CC(=O)O", "C", "CCN")
 

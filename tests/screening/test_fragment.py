@@ -10,9 +10,8 @@ from molscore.diffusion.sampling import dpm_solver, noise_levels
 from molscore.errors import FormulaError, InputError
 from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
-from molscore.screening.draw import Wanted, draw_formulas, draw_positions
 from molscore.screening.fragment import Fragment, fixed_atoms
-from molscore.screening.samplers import Sampling
+from molscore.screening.sample import Sampling, Wanted, draw_formulas, draw_positions
 from tests.mixtures import GaussianMixture
 
 

@@ -10,10 +10,8 @@ from molscore.errors import ElementError, FormulaError, InputError, SizeError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import from_smiles
 from molscore.screening import Request, generate
-from molscore.screening.draw import draw_formulas, draw_positions
-from molscore.screening.field import Field
 from molscore.screening.generate import PATIENCE, draw
-from molscore.screening.samplers import SAMPLERS, Plan, Sampling
+from molscore.screening.sample import SAMPLERS, Field, Plan, Sampling, draw_formulas, draw_positions
 from tests import tiny
 
 FEW = Sampling(steps=3)
@@ -230,8 +228,8 @@ def test_novelty_needs_the_training_molecules(model) -> None:
     with pytest.raises(InputError, match="known molecules"):
         bare.generate(2, novel=True)
     assert all(c.novel is None for c in draw(bare, 2, 0, FEW))
-    assert str(model.known) == f"tiny, {len(tiny.LIBRARY[::2])} molecules"
+    assert str(model.training_index) == f"tiny, {len(tiny.LIBRARY[::2])} molecules"
     older = torch.tensor([1, 2**41 + 5, -3])
-    older = type(model)(model.checkpoint._replace(extras=extras | {"known": older})).known
+    older = type(model)(model.checkpoint._replace(extras=extras | {"known": older})).training_index
     assert str(older) == "the training molecules of tiny, 3 molecules"
-    assert model.known.contains(tiny.LIBRARY[0]) and from_smiles(tiny.LIBRARY[0])
+    assert model.training_index.contains(tiny.LIBRARY[0]) and from_smiles(tiny.LIBRARY[0])

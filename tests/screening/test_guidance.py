@@ -1,10 +1,20 @@
-"""What composed scores are the scores of."""
+"""What composed scores are the scores of; a guide tilts the density by its exponential, and says what it costs."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 
-from molscore.screening.guidance import autoguidance, denoised, score_of, temporal_rescaling
-from tests.mixtures import GaussianMixture
+from molscore.errors import InputError
+from molscore.molecules.conformers import embed
+from molscore.molecules.neighbours import topology
+from molscore.screening import generate
+from molscore.screening.checks import inspect
+from molscore.screening.generate import Request
+from molscore.screening.guidance import GUIDES, autoguidance, denoised, guide_of, log_weights, metropolis, score_of
+from molscore.screening.sample import Sampling, Wanted, draw_positions
+from tests import tiny
 
 
 @pytest.fixture
@@ -25,12 +35,66 @@ def test_autoguidance_leaves_the_worse_score_within_its_interval_alone(y: torch.
     torch.testing.assert_close(autoguidance(lambda y, sigma: (-y, y), 0.0, (0.1, 1.0))(y, sigma), -y)
 
 
-def test_rescaling_narrows_modes_and_keeps_their_weights(y: torch.Tensor) -> None:
-    """A mode s wide becomes one s/k^1/2 wide at every level: its score times (s^2 + sigma^2)/(s^2/k + sigma^2)."""
-    s, k = 0.2, 2.0
-    wide, narrow = (GaussianMixture(torch.ones(1), torch.zeros(1, 3, 3), torch.tensor([v])) for v in (s * s, s * s / k))
-    for level in (0.01, 0.2, 5.0):
-        sigma = torch.full((4,), level, dtype=torch.float64)
-        torch.testing.assert_close(
-            temporal_rescaling(wide.score, k, s)(y, sigma), narrow.score(y, sigma), rtol=1e-6, atol=0
-        )
+def test_reversible_moves_accepted_by_metropolis_tilt_a_density(generator: torch.Generator) -> None:
+    """N(0, 1) times exp(x) is N(1, 1). The move: noise s on x, then a draw of x given both, keeps N(0, 1)."""
+    s2 = 1.0
+
+    def move(x: torch.Tensor) -> torch.Tensor:
+        y = x + math.sqrt(s2) * torch.randn(x.shape, generator=generator, dtype=x.dtype)
+        return y / (1 + s2) + math.sqrt(s2 / (1 + s2)) * torch.randn(x.shape, generator=generator, dtype=x.dtype)
+
+    x = torch.randn(20_000, 1, generator=generator, dtype=torch.float64)
+    still = metropolis(x, lambda x: torch.zeros(len(x)), move, 10, generator)
+    tilted = metropolis(x, lambda x: x[:, 0], move, 30, generator)
+    assert float(still.mean()) == pytest.approx(0.0, abs=0.03) and float(still.var()) == pytest.approx(1.0, abs=0.04)
+    assert float(tilted.mean()) == pytest.approx(1.0, abs=0.04) and float(tilted.var()) == pytest.approx(1.0, abs=0.05)
+
+
+def test_what_weighs_nothing_is_left_and_not_entered(generator: torch.Generator) -> None:
+    weight = lambda x: torch.where(x[:, 0] > 0, 0.0, -torch.inf)  # noqa: E731
+    x = torch.randn(500, 1, generator=generator)
+    moved = metropolis(x, weight, lambda x: torch.randn(x.shape, generator=generator), 12, generator)
+    assert (moved > 0).all() and (x < 0).any()
+
+
+def test_guides_by_name() -> None:
+    phenol, heptane = (inspect(embed(smiles)[0], 0) for smiles in ("Oc1ccccc1", "CCCCCCC"))
+    assert guide_of("logp")(heptane) > guide_of("logp")(phenol)
+    assert guide_of("logp=1.4")(phenol) > guide_of("logp=1.4")(heptane)
+    assert guide_of("tpsa", 2.0)(phenol) == pytest.approx(2.0 * 20.23 / 20.0)
+    assert guide_of("gyration")(heptane) > guide_of("gyration")(phenol)
+    assert set(log_weights(guide_of("qed"), [phenol, heptane]).isfinite().tolist()) == {True}
+    assert log_weights(lambda c: float("nan"), [phenol])[0] == -torch.inf
+    for wrong in ("beauty", "logp=much"):
+        with pytest.raises(InputError, match=r"beauty|much"):
+            guide_of(wrong)
+    assert GUIDES
+
+
+def test_draws_follow_the_guide(model, monkeypatch) -> None:
+    """Every move is judged once, and what is wanted less is not moved to."""
+    seen: list[float] = []
+
+    def weights(guide: object, molecules: list) -> torch.Tensor:
+        seen.append(np.mean([np.ptp(m.positions) for m in molecules]))
+        return torch.tensor([-50.0 * np.ptp(m.positions) for m in molecules])
+
+    monkeypatch.setattr("molscore.screening.sample.log_weights", weights)
+    counts, sampling = np.array([[4, 2, 0, 1, 0]] * 8), Sampling(steps=30, redone=0.0)
+    plain, small = (draw_positions(model, counts, 0, sampling, wanted=w) for w in (None, Wanted(guide=len, moves=5)))
+    assert len(seen) == 6
+    assert np.mean([np.ptp(m.positions) for m in small]) < np.mean([np.ptp(m.positions) for m in plain])
+
+
+def test_a_guided_molecule_says_what_it_costs(model, monkeypatch) -> None:
+    held = tiny.geometries()
+    monkeypatch.setattr(generate, "draw_positions", lambda model, counts, *rest: [held[i] for i in range(len(counts))])
+    wanted = Wanted(guide=lambda candidate: float(candidate.n_atoms))
+    found = generate.generate(model, Request(3, wanted=wanted, min_percentile=0.0))
+    table = model.references.of(model.references.own).size
+    for c in found[:3]:
+        like = ([c.n_atoms], [topology(c).rotatable], 0.05)
+        assert c.columns()["guide"] == c.n_atoms
+        cost = table.value_at(50.0, *like)[0] - c.log_likelihood
+        assert c.columns()["likelihood_cost"] == pytest.approx(cost, abs=0.01)
+    assert "guide" not in generate.draw(model, 1, 0, Sampling(steps=1))[0].columns()

@@ -7,7 +7,7 @@ import pytest
 
 import molscore
 from molscore.errors import InputError
-from molscore.screening.draw import draw_formulas
+from molscore.screening.sample import draw_formulas
 from molscore.screening.scorer import Scorer
 from tests import tiny
 

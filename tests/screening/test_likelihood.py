@@ -5,8 +5,7 @@ import math
 import numpy as np
 
 from molscore.molecules import Molecule
-from molscore.screening.admission import element_counts
-from molscore.screening.likelihood import log_permutations
+from molscore.screening.likelihood import element_counts, log_permutations
 from tests import tiny
 
 

@@ -50,7 +50,7 @@ def test_the_score_sums_to_zero_over_atoms(model, library) -> None:
 
 def test_scores_are_those_of_each_molecule(model, library) -> None:
     padded = model.estimate(library, sigma=0.1).score.numpy()
-    for row, (alone, molecule) in enumerate(zip(model.scores(library, sigma=0.1), library, strict=True)):
+    for row, (alone, molecule) in enumerate(zip(model.scores(library, resolution=0.1), library, strict=True)):
         assert alone.shape == (molecule.n_atoms, 3)
         assert close(alone, padded[row, : molecule.n_atoms])
 

@@ -1,5 +1,6 @@
 """Percentiles of draws from the reference are uniform, within every size, flexibility and formula."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +14,8 @@ from molscore.molecules.conformers import embed
 from molscore.molecules.files import Record
 from molscore.molecules.neighbours import topology
 from molscore.screening import References, Scorer, make_references
+from molscore.screening.rank.parts import Summary
 from molscore.screening.reference import LEAST_OF_FORMULA, MMFF, PRIOR, AtomShares, FormulaPercentiles, Percentiles
-from molscore.screening.report import ranking_summary
 from molscore.screening.tables import with_tables
 from tests import tiny
 
@@ -186,7 +187,7 @@ def test_what_lies_outside_the_data_is_told_and_has_no_percentile(model) -> None
 
 
 def test_the_summary_tells_of_what_matters() -> None:
-    lines = ranking_summary({"ok": 3, "outside": 1}, {MMFF: 2, "dft": 1}, {}, "percentile", 0.05)
+    lines = Summary(Counter(ok=3, outside=1), Counter({MMFF: 2, "dft": 1})).lines("percentile", 0.05)
     assert "1 outside the data" in lines[0] and "not judged" not in lines[0]
     assert lines[1].startswith("2 given geometries") and "--geometry" in lines[1]
-    assert len(ranking_summary({"ok": 3}, {"dft": 3}, {}, "percentile", 0.05)) == 2
+    assert len(Summary(Counter(ok=3), Counter(dft=3)).lines("percentile", 0.05)) == 2

@@ -15,9 +15,11 @@ import pytest
 import torch
 from torch_geometric.data import Batch, Data
 
-from molscore import Scorer
+from molscore import Scorer, load
+from molscore.errors import InputError
 from molscore.molecules import workers
 from molscore.molecules.chem import from_smiles
+from molscore.molecules.conformers import embed
 from molscore.molecules.pyg import to_pyg
 from tests import tiny
 from tests.house.sources import ROOT
@@ -133,14 +135,15 @@ def test_a_copy_in_another_process_gives_the_same_numbers(model) -> None:
 SPAWNED = """
 from multiprocessing import get_context
 from multiprocessing.reduction import ForkingPickler
-from molscore import Scorer
+from molscore import Scorer, load
+from molscore.errors import InputError
 if __name__ == "__main__":
     scorer = Scorer({folder!r})
-    here = scorer.judge({smiles!r}).percentile.tolist(), scorer.model.known.contains("O")
+    here = scorer.judge({smiles!r}).percentile.tolist(), scorer.model.training_index.contains("O")
     ForkingPickler.dumps(scorer)
     with get_context("spawn").Pool(1) as pool:
         there = pool.apply(scorer.judge, ({smiles!r},)).percentile.tolist()
-    again = scorer.judge({smiles!r}).percentile.tolist(), scorer.model.known.contains("O")
+    again = scorer.judge({smiles!r}).percentile.tolist(), scorer.model.training_index.contains("O")
     assert here == again and here[0] == there, (here, there, again)
 """
 
@@ -177,3 +180,27 @@ def test_a_path_is_a_bad_smiles_string_and_not_a_file(scorer, tmp_path) -> None:
     (tmp_path / "in.smi").write_text("CCO\n")
     assert scorer.judge(str(tmp_path / "in.smi")).status.tolist() == ["unparsable"]
     assert scorer.judge([]).status.shape == (0,)
+
+
+def test_few_rows_start_no_process_and_many_do(model, monkeypatch) -> None:
+    scorer, smiles = Scorer(model), ["CCO", "C1CC", "CO"]
+    started, found = [], []
+    monkeypatch.setattr("molscore.screening.scorer.ConformerPool.embed", lambda self, texts: started.append(texts) or [
+        embed(text) for text in texts])  # fmt: skip
+    for few in (3, 2):
+        monkeypatch.setattr("molscore.screening.scorer._FEW", few)
+        with scorer.embedding(1) as embedding:
+            found.append(scorer.judge(smiles, embedding))
+    assert started == [["CCO", "CO"]] and same(*found)
+    with pytest.raises(InputError, match="not 0"), scorer.embedding(0):
+        pass
+
+
+def test_a_device_is_named(model) -> None:
+    assert Scorer(model).model.device.type == load(model, device="cpu").device.type == "cpu"
+    assert load("qm9", device="auto").device.type in ("cpu", "cuda", "mps")
+    with pytest.raises(InputError, match="abacus"):
+        load("qm9", device="abacus")
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="no cuda"):
+            load("qm9", device="cuda")

@@ -30,7 +30,7 @@ from molscore.integrations.server.schemas import (
 )
 from molscore.integrations.server.service import Service
 from molscore.screening import generate
-from molscore.screening.samplers import Sampling
+from molscore.screening.sample import Sampling
 
 __all__ = ["LOOPBACK", "create_app", "serve"]
 

@@ -11,8 +11,8 @@ from molscore.errors import InputError, LimitError, MolscoreError, OvertimeError
 from molscore.molecules.files import Record, bad_record
 from molscore.molecules.molecule import Molecule
 from molscore.screening.generate import Request, generate
+from molscore.screening.inference import check_resolution
 from molscore.screening.model import Model
-from molscore.screening.passes import check_sigma
 from molscore.screening.scorer import Scorer
 
 __all__ = ["Deadline", "Geometry", "Limits", "Service"]
@@ -84,7 +84,7 @@ class Service:
         conformers: int = 1,
         like: Any = None,
     ) -> None:
-        self.model, self.limits, self.resolution = model, limits or Limits(), check_sigma(resolution)
+        self.model, self.limits, self.resolution = model, limits or Limits(), check_resolution(resolution)
         seconds = self.limits.conformer_seconds
         self._scorer = Scorer(model, resolution, "log_likelihood", seed, seconds, conformers, like=like)
         self.like: Model | None = self._scorer.like

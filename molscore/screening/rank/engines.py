@@ -7,7 +7,7 @@ address of a cluster is taken from ``RAY_ADDRESS``; without it, Ray runs on this
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -15,22 +15,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from tqdm import tqdm
 
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.files import Scan
-from molscore.molecules.files.record import Make, Record
-from molscore.screening.pooled import PooledScorer, cores
-from molscore.screening.rank.folder import PartFolder
+from molscore.molecules.files.record import Make
+from molscore.screening.inference import cores
 from molscore.screening.rank.job import Job, Shard
-from molscore.screening.rank.parts import table_of
-from molscore.screening.rank.progress import Progress
-from molscore.screening.scorer import Scored
+from molscore.screening.rank.parts import PartFolder, table_of
+from molscore.screening.scorer import Embed
 
-__all__ = ["Chunk", "Extent", "chunks_of", "judge_locally", "judge_with_ray", "part_of"]
+__all__ = ["ENGINES", "Chunk", "Extent", "Progress", "chunks_of", "judge_locally", "judge_with_ray", "part_of"]
 
 _SHARES_A_WORKER = 4  # so that a worker that is done early finds more to do
-
-Judge = Callable[[Sequence[Record]], list[Scored]]
 
 
 class Chunk(NamedTuple):
@@ -56,22 +53,58 @@ def chunks_of(found: Scan, size: int) -> Iterator[Chunk]:
         number += 1
 
 
-def part_of(chunk: Chunk, job: Job, judge: Judge) -> pa.Table:
+def part_of(chunk: Chunk, job: Job, embed: Embed) -> pa.Table:
     """The part that a chunk becomes."""
-    return table_of(judge([make() for make in chunk.rows]), chunk.start, job.types, job.shapes)
+    return table_of(job.scorer([make() for make in chunk.rows], embed), chunk.start, job.types, job.shapes)
+
+
+class Progress:
+    """A bar on standard error, on a terminal alone, so that a log is not mixed with it: rows a second, the time left.
+
+    Args:
+        shown: whether there is a bar at all.
+        total: rows of the input, where known; else it is estimated from `share`, the part of the file read, 0 to 1.
+        of: one row in so many is this process's to judge.
+    """
+
+    def __init__(
+        self, shown: bool, total: int | None = None, share: Callable[[], float | None] = lambda: None, of: int = 1
+    ) -> None:
+        self.total, self.share, self.of = total, share, of
+        self.seen = self.judged = 0
+        self.bar = tqdm(unit="row", desc="rank", disable=None if shown else True, leave=False, mininterval=0.5)
+
+    def advance(self, rows: int, judged: bool) -> None:
+        """Rows have been read, and judged or passed over: the rate is of those judged alone."""
+        self.seen += rows
+        self.judged += rows if judged else 0
+        self.bar.total = self.expected()
+        self.bar.update(rows if judged else 0)
+
+    def expected(self) -> int | None:
+        """Rows that this process will have judged in the end, as far as can be told."""
+        share = self.share() if self.total is None else None
+        total = self.total if self.total is not None else round(self.seen / share) if share else None
+        return None if total is None else self.judged + max(0, total - self.seen) // self.of
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
 
 
 def judge_locally(job: Job, folder: PartFolder, workers: int | None, progress: bool) -> Extent:
-    """Make the parts of the folder's share that are not there; raises `InputError` for an input without rows."""
+    """Make the parts of the folder's share that are not there, one after another in this process.
+
+    Geometries come from worker processes. Raises `InputError` for an input without rows.
+    """
     found, done, rows = job.scan(), folder.done(), 0
-    with (
-        PooledScorer(job.scorer, workers) as judge,
-        Progress(progress, found.total, found.share, folder.shard.of) as bar,
-    ):
+    with job.scorer.embedding(workers) as embed, Progress(progress, found.total, found.share, folder.shard.of) as bar:
         for chunk in chunks_of(found, job.part_rows):
             wanted = folder.shard.owns(chunk.number) and chunk.number not in done
             if wanted:
-                folder.save(chunk.number, part_of(chunk, job, judge))
+                folder.save(chunk.number, part_of(chunk, job, embed))
             rows += len(chunk.rows)
             bar.advance(len(chunk.rows), wanted)
     if not rows:
@@ -88,10 +121,10 @@ class _Worker:
     def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[dict[str, Any]]:
         for index in batch["id"].tolist():
             share = Shard(index + 1, self.shares)
-            with PooledScorer(self.job.scorer, 1) as judge:
+            with self.job.scorer.embedding(1) as embed:
                 for chunk in chunks_of(self.job.scan(), self.job.part_rows):
                     if share.owns(chunk.number) and chunk.number in self.wanted:
-                        yield _packed(chunk.number, part_of(chunk, self.job, judge))
+                        yield _packed(chunk.number, part_of(chunk, self.job, embed))
 
 
 def judge_with_ray(job: Job, folder: PartFolder, workers: int | None, progress: bool) -> Extent:
@@ -182,3 +215,6 @@ def _packed(number: int, table: pa.Table) -> dict[str, Any]:
 def _unpacked(content: bytes) -> pa.Table:
     with pa.ipc.open_stream(content) as reader:
         return reader.read_all()
+
+
+ENGINES = {"local": judge_locally, "ray": judge_with_ray}

@@ -1,5 +1,5 @@
-"""What a ranking is made from: everything that its rows depend on, how two such jobs differ, and shares of
-one for several processes or machines."""
+"""What a ranking is made from: everything that its rows depend on, how two such jobs differ, and shares of one for
+several processes or machines."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,13 +19,13 @@ from molscore.molecules.chem import RDKIT_VERSION
 from molscore.molecules.files import Scan, scan
 from molscore.molecules.files.source import format_of
 from molscore.molecules.molecule import Molecule
-from molscore.screening.columns import output_name
-from molscore.screening.scorer import Scorer
+from molscore.screening.scorer import COLUMNS, Scorer
 
-__all__ = ["CHUNK_ROWS", "WHOLE", "Job", "Shard", "differences"]
+__all__ = ["CHUNK_ROWS", "WHOLE", "Job", "Shard", "differences", "given_name", "output_name"]
 
 CHUNK_ROWS = 2048  # judged at a time: enough molecules of each size to fill the batches of the network
 
+_GIVEN = "input_"
 _CHANGED = {
     "input": "the input has changed",
     "model": "the weights of the model are others",
@@ -106,6 +106,7 @@ class Job:
             "model": model.weights,
             "like": None if self.scorer.like is None else _digest_of(self.scorer.like.like),
             "distribution": model.distribution.name,
+            "device": model.device.type,
             "input": _digest(self.path) if self.repeatable else "-",
             "SMILES column": self.smiles_column,
             "geometries": "kept" if self.shapes else "not kept",
@@ -121,6 +122,24 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
     for name in dict.fromkeys((*before, *now)):
         if before.get(name) != now.get(name):
             yield _CHANGED.get(name, f"{name} was {before.get(name)} and is {now.get(name)}")
+
+
+def output_name(name: str) -> str:
+    """What an input column is called in the output: renamed where it has a name of ours."""
+    return f"{_GIVEN}{name}" if _clashes(name) else name
+
+
+def given_name(name: str) -> str:
+    """What a column of the output is called in the input."""
+    bare = name.removeprefix(_GIVEN)
+    return bare if name != bare and _clashes(bare) else name
+
+
+def _clashes(name: str) -> bool:
+    """Whether an input column has a name of ours, or one that a renamed column would get."""
+    while name.startswith(_GIVEN):
+        name = name.removeprefix(_GIVEN)
+    return name in COLUMNS or name.startswith("molscore_")
 
 
 def _digest_of(molecules: Sequence[Molecule]) -> str:

@@ -5,44 +5,48 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from tqdm import tqdm
 
 from molscore.errors import InputError, OutputError
 from molscore.molecules.files import write
 from molscore.molecules.files.parquet import common_schema
 from molscore.molecules.files.source import format_of
-from molscore.screening.duplicates import DUPLICATE, same_as
-from molscore.screening.pooled import cores
-from molscore.screening.rank.folder import Manifest, complete_parts, read_manifest
+from molscore.screening.inference import cores
 from molscore.screening.rank.job import differences
-from molscore.screening.rank.parts import KEY, ROW, Summary, read_part, rows_of
-from molscore.screening.rank.progress import passing
-from molscore.screening.report import ranking_summary
+from molscore.screening.rank.parts import KEY, ROW, Summary, complete_parts, read_manifest, read_part, rows_of
+from molscore.screening.scorer import DUPLICATE
 
-__all__ = ["Merge", "merged", "shows_shapes"]
+__all__ = ["Merge", "merged", "passing", "shows_shapes"]
 
 _MEMORY = "1GB"  # what DuckDB may take before it writes to disk
 _BATCH_ROWS = 8192
 _FIRST = "molscore_first"
+_BREAK_TIES = f"log_likelihood DESC NULLS LAST, {ROW}"
 
 
 class Merge:
-    """All parts of a job, in order, for the length of a ``with`` block.
+    """All parts of a job, in order, for the length of a ``with`` block: files, or the tables themselves.
 
     What does not fit into memory goes to the folder for temporary files (``TMPDIR``).
     """
 
-    def __init__(self, parts: Sequence[Path]) -> None:
+    def __init__(self, parts: Sequence[Path] | Sequence[pa.Table]) -> None:
         self.parts = parts
-        self._relation = f"read_parquet({_listed(parts)}, union_by_name = true)"
         self._folder = tempfile.TemporaryDirectory(prefix="molscore-")
         settings = {"memory_limit": _MEMORY, "temp_directory": self._folder.name, "threads": cores()}
         self._database = duckdb.connect(config=settings)
+        if isinstance(parts[0], pa.Table):
+            self._database.register("parts", pa.concat_tables(parts))
+            self._relation = "parts"
+        else:
+            self._relation = f"read_parquet({_listed(parts)}, union_by_name = true)"
 
     def __enter__(self) -> "Merge":
         known = f"SELECT {ROW} AS row, {KEY} AS key FROM {self._relation} WHERE status = 'ok' AND {KEY} IS NOT NULL"
@@ -71,8 +75,8 @@ class Merge:
 
     def in_order(self) -> Iterator[pa.Table]:
         """The parts one by one, duplicates marked."""
-        for path in self.parts:
-            table = read_part(path)
+        for part in self.parts:
+            table = part if isinstance(part, pa.Table) else read_part(part)
             if not len(table):
                 continue
             start = table[ROW][0].as_py()
@@ -103,19 +107,17 @@ class Merge:
     def _select(self, rest: str) -> Iterator[pa.Table]:
         schema = self._schema()
         joined = f"SELECT p.*, r.first AS {_FIRST} FROM {self._relation} p LEFT JOIN repeated r ON p.{ROW} = r.row"
-        for batch in self._batches(f"SELECT * FROM ({joined}) {rest}"):
-            table = pa.Table.from_batches([batch])
-            plain = pa.table([table[field.name].cast(field.type) for field in schema], schema=schema)
-            yield _marked(plain, table[_FIRST].combine_chunks())
-
-    def _schema(self) -> pa.Schema:
-        return common_schema(pq.read_schema(path).remove_metadata() for path in self.parts)
-
-    def _batches(self, query: str) -> Iterator[pa.RecordBatch]:
         try:
-            yield from self._database.sql(query).to_arrow_reader(_BATCH_ROWS)
+            for batch in self._database.sql(f"SELECT * FROM ({joined}) {rest}").to_arrow_reader(_BATCH_ROWS):
+                table = pa.Table.from_batches([batch])
+                plain = pa.table([table[field.name].cast(field.type) for field in schema], schema=schema)
+                yield _marked(plain, table[_FIRST].combine_chunks())
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise OutputError(_reason(error)) from None
+
+    def _schema(self) -> pa.Schema:
+        schemas = (part.schema if isinstance(part, pa.Table) else pq.read_schema(part) for part in self.parts)
+        return common_schema(schema.remove_metadata() for schema in schemas)
 
     def _run(self, query: str) -> duckdb.DuckDBPyConnection:
         try:
@@ -124,16 +126,13 @@ class Merge:
             raise OutputError(_reason(error)) from None
 
 
-_BREAK_TIES = f"log_likelihood DESC NULLS LAST, {ROW}"
-
-
 def _marked(table: pa.Table, first: pa.Array) -> pa.Table:
     """The table with what duplicates say; `first` is null, or the row that had the molecule before."""
     if first.null_count == len(first):
         return table
     repeated = pc.is_valid(first)
-    told = pa.array([None if row is None else same_as(row) for row in first.to_pylist()], pa.string())
-    for name, value in (("status", DUPLICATE), ("error", told)):
+    told = [None if row is None else f"same molecule as row {row + 1}" for row in first.to_pylist()]  # the header apart
+    for name, value in (("status", DUPLICATE), ("error", pa.array(told, pa.string()))):
         table = table.set_column(table.column_names.index(name), name, pc.if_else(repeated, value, table[name]))
     return table
 
@@ -149,6 +148,14 @@ def _literal(path: str) -> str:
 
 def _reason(error: Exception) -> str:
     return f"the parts cannot be merged: {str(error).strip().splitlines()[0]}"
+
+
+def passing(tables: Iterator[pa.Table], total: int, shown: bool) -> Iterator[pa.Table]:
+    """The same tables, with a bar for their rows."""
+    with tqdm(unit="row", desc="write", total=total, disable=None if shown else True, leave=False) as bar:
+        for table in tables:
+            yield table
+            bar.update(len(table))
 
 
 def merged(
@@ -172,7 +179,7 @@ def merged(
         count = write(output, rows, manifest["provenance"], merge.types)
     if n is not None:
         return [f"the best {count} of {merge.n_rows} rows by {by}, at a resolution of {resolution:g} Å"]
-    return ranking_summary(summary.statuses, summary.kinds, summary.renamed, by, resolution)
+    return summary.lines(by, resolution)
 
 
 def shows_shapes(output: str) -> bool:
@@ -180,7 +187,7 @@ def shows_shapes(output: str) -> bool:
     return output != "-" and format_of(output)[0] in ("sdf", "xyz")
 
 
-def _manifest(folders: Sequence[Path]) -> Manifest:
+def _manifest(folders: Sequence[Path]) -> dict[str, Any]:
     """What the parts are of; raises `InputError` unless all folders agree."""
     found = []
     for folder in folders:

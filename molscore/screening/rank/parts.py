@@ -1,8 +1,17 @@
-"""Parts: some rows of a ranking in a Parquet file that is whole or not there."""
+"""Parts: some rows of a ranking in a Parquet file that is whole or not there, and the folder of a job's parts.
 
+The folder makes a killed run worth resuming, and several machines one job: ``manifest.json`` says what the parts are
+of, ``part-00000000.parquet`` … hold the rows, and ``shard-1-of-8.json`` says that a share is complete and how many rows
+the input has. Each file is written in one step; any of them may be missing.
+"""
+
+import hashlib
 import json
+import re
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,42 +21,68 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from molscore.errors import InputError
-from molscore.molecules.atomic import reason_of, replacing
+from molscore.errors import InputError, OutputError
+from molscore.molecules.atomic import reason_of, replacing, write_text
+from molscore.molecules.files import is_smiles_name
 from molscore.molecules.files.parquet import array_of, geometry_arrays
 from molscore.molecules.molecule import Molecule
-from molscore.screening.columns import columns_of, given_name
-from molscore.screening.scorer import COLUMNS, GIVEN, Scored
+from molscore.screening.rank.job import WHOLE, Job, Shard, differences, given_name, output_name
+from molscore.screening.reference import MMFF
+from molscore.screening.scorer import COLUMNS, DUPLICATE, ETKDG, GIVEN, OUTSIDE, Result
 
-__all__ = ["HIDDEN", "KEY", "ROW", "Summary", "is_whole", "read_part", "rows_of", "table_of", "write_part"]
+__all__ = [
+    "HIDDEN", "KEY", "ROW", "PartFolder", "Summary", "complete_parts", "input_columns", "is_whole", "numbers_of",
+    "read_manifest", "read_part", "rows_of", "table_of", "write_part",
+]  # fmt: skip
 
 ROW, KEY = "molscore_row", "molscore_key"
 NUMBERS, POSITIONS = "molscore_numbers", "molscore_positions"
 HIDDEN = (ROW, KEY, NUMBERS, POSITIONS)
 _TYPES = dict.fromkeys(("status", "geometry", "reference", "error"), pa.string()) | {"n_atoms": pa.int64()}
 _NOTE = b"molscore_part"
+_MANIFEST = "manifest.json"
+_PART = re.compile(r"part-(\d{8,})\.parquet")
+_SHARD = re.compile(r"shard-(\d+)-of-(\d+)\.json")
+
+
+def numbers_of(results: Sequence[Result], start: int) -> pa.Table:
+    """What is said of rows `start`, `start` + 1 … of a library: their number from 0, the key of the molecule, our
+    columns."""
+    arrays = {
+        ROW: pa.array(range(start, start + len(results)), pa.int64()),
+        KEY: pa.array([result.key or None for result in results], pa.string()),
+    }
+    for name in results[0].columns:
+        arrays[name] = pa.array([result.columns[name] for result in results], _TYPES.get(name, pa.float64()))
+    return pa.table(arrays)
 
 
 def table_of(
-    judged: Sequence[Scored], start: int, types: Mapping[str, pa.DataType] | None = None, shapes: bool = False
+    results: Sequence[Result], start: int, types: Mapping[str, pa.DataType] | None = None, shapes: bool = False
 ) -> pa.Table:
-    """Rows `start`, `start` + 1 … of a ranking: their number from 0, the key of the molecule, all columns.
+    """`numbers_of` some rows after the columns of the input, and geometries.
 
     Geometries of the input are kept, those made here where `shapes` says so. A column of the input has its type in
     `types`, or is text, so that all parts of a job agree.
     """
-    rows = [columns_of(scored) for scored in judged]
-    arrays = {
-        ROW: pa.array(range(start, start + len(rows)), pa.int64()),
-        KEY: pa.array([scored.key or None for scored in judged], pa.string()),
-    }
-    for name in dict.fromkeys(name for row in rows for name in row):
-        kind = _TYPES.get(name, pa.float64()) if name in COLUMNS else (types or {}).get(name, pa.string())
-        arrays[name] = array_of([row.get(name) for row in rows], kind)
-    held = [(scored.molecule if shapes else None) or scored.record.molecule for scored in judged]
+    table, rows = numbers_of(results, start), [input_columns(result) for result in results]
+    for place, name in enumerate(dict.fromkeys(name for row in rows for name in row), 2):
+        values = array_of([row.get(name) for row in rows], (types or {}).get(name, pa.string()))
+        table = table.add_column(place, name, values)
+    held = [(result.molecule if shapes else None) or result.record.molecule for result in results]
     if any(molecule is not None for molecule in held):
-        arrays[NUMBERS], arrays[POSITIONS] = geometry_arrays(held, np.float64)
-    return pa.table(arrays)
+        for name, values in zip((NUMBERS, POSITIONS), geometry_arrays(held, np.float64), strict=True):
+            table = table.append_column(name, values)
+    return table
+
+
+def input_columns(result: Result) -> dict[str, Any]:
+    """The input's columns, renamed where they clash with ours, and the SMILES of a record that has bonds."""
+    record = result.record
+    given = {output_name(name): value for name, value in record.columns.items()}
+    if record.molecule is not None and record.smiles and not any(is_smiles_name(name) for name in given):
+        given["smiles"] = record.smiles
+    return given
 
 
 def rows_of(
@@ -62,7 +97,7 @@ def rows_of(
     for columns, molecule in zip(table.select(names).to_pylist(), _molecules(table), strict=True):
         if optional:
             columns = {name: value for name, value in columns.items() if value is not None or name in COLUMNS}
-        if not shapes and columns["geometry"] == "etkdg":
+        if not shapes and columns["geometry"] == ETKDG:
             molecule = None
         if molecule is not None and isinstance(name := columns.get("name"), str):
             molecule = Molecule(molecule.numbers, molecule.positions, name)
@@ -105,10 +140,120 @@ def is_whole(path: Path, note: Mapping[str, Any]) -> bool:
     return (table.schema.metadata or {}).get(_NOTE) == json.dumps(dict(note)).encode()
 
 
+class PartFolder:
+    """Parts in a folder, each made once.
+
+    Raises `InputError` for a folder that holds parts of another job, or of this one unless `resume`.
+    """
+
+    def __init__(
+        self, path: Path, job: Job, provenance: Mapping[str, Any], resume: bool = False, shard: Shard = WHOLE
+    ) -> None:
+        self.path, self.shard = path, shard
+        self.manifest: dict[str, Any] = {
+            "identity": job.identity,
+            "provenance": dict(provenance),
+            "by": job.scorer.by,
+            "optional": job.optional,
+        }
+        self._digest = hashlib.sha256(json.dumps(job.identity, sort_keys=True).encode()).hexdigest()
+        known = read_manifest(path)
+        self._written = known is not None
+        if known is None:
+            if any(path.glob("part-*.parquet")):
+                raise InputError(f"{path} holds parts of an unknown job (its {_MANIFEST} is missing): remove it")
+        elif found := list(differences(known["identity"], job.identity)):
+            raise InputError(f"{path} holds parts of another job: {'; '.join(found)}. Remove it to start anew")
+        elif not resume and self._begun():
+            share = "" if shard == WHOLE else f" of shard {shard}"
+            raise InputError(f"{path} holds parts{share} already: add --resume to carry on, or remove it to start anew")
+
+    def part(self, number: int) -> Path:
+        """File of a part, counted from 0."""
+        return _part_path(self.path, number)
+
+    def save(self, number: int, table: pa.Table) -> None:
+        """Write a part; raises `OutputError` where that cannot be done."""
+        if not self._written:
+            try:
+                self.path.mkdir(exist_ok=True)
+            except OSError as error:
+                raise OutputError(f"{self.path}: cannot be made ({reason_of(error)})") from None
+            write_text(self.path / _MANIFEST, json.dumps(self.manifest, indent=1) + "\n")
+            self._written = True
+        write_part(self.part(number), table, self._note(number), self.manifest["provenance"])
+
+    def mend(self, number: int, table: pa.Table) -> None:
+        """Write a part again where its table has come to say something else."""
+        if not table.equals(read_part(self.part(number))):
+            self.save(number, table)
+
+    def done(self) -> set[int]:
+        """Parts of the share that are there and whole."""
+        return {number for number in self._begun() if is_whole(self.part(number), self._note(number))}
+
+    def finish(self, rows: int, parts: int) -> None:
+        """Note that the share is complete, of an input of so many rows and parts."""
+        name = f"shard-{self.shard.index}-of-{self.shard.of}.json"
+        write_text(self.path / name, json.dumps({"rows": rows, "parts": parts}) + "\n")
+
+    def remove(self) -> None:
+        """Remove the folder, which has served."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _begun(self) -> set[int]:
+        """Parts of the share that are there, whole or not."""
+        found = (_PART.fullmatch(path.name) for path in self.path.glob("part-*.parquet"))
+        return {number for match in found if match and self.shard.owns(number := int(match[1]))}
+
+    def _note(self, number: int) -> dict[str, Any]:
+        return {"job": self._digest, "part": number}
+
+
+def _part_path(folder: Path, number: int) -> Path:
+    return folder / f"part-{number:08d}.parquet"
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """What the parts of a folder are of, or None where it does not say; raises `InputError` for a damaged one."""
+    try:
+        return json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder / _MANIFEST}: cannot be read ({reason_of(error)})") from None
+
+
+def complete_parts(folders: list[Path]) -> list[Path]:
+    """All parts of a job, in order, from the folders of its shards; raises `InputError` that says what is missing."""
+    notes: dict[Shard, dict[str, int]] = {}
+    for path in (path for folder in folders for path in sorted(folder.glob("shard-*.json"))):
+        if match := _SHARD.fullmatch(path.name):
+            with suppress(OSError, ValueError):
+                notes[Shard(int(match[1]), int(match[2]))] = json.loads(path.read_text(encoding="utf-8"))
+    where = ", ".join(str(folder) for folder in folders)
+    if not notes:
+        raise InputError(f"{where}: no shard has finished; run it again with --resume")
+    total = max(note["parts"] for note in notes.values())
+    found = [next((p for f in folders if (p := _part_path(f, i)).is_file()), None) for i in range(total)]
+    if None in found:
+        raise InputError(f"{where}: {_missing(notes, found)}; run what is missing with --resume")
+    return found
+
+
+def _missing(notes: dict[Shard, dict[str, int]], found: list[Path | None]) -> str:
+    """What is missing, in words."""
+    lost = [number for number, path in enumerate(found) if path is None]
+    of = max(shard.of for shard in notes)
+    shards = sorted({Shard(number % of + 1, of) for number in lost})
+    named = ", ".join(str(shard) for shard in shards[:10]) + (" …" if len(shards) > 10 else "")
+    rows = max(note["rows"] for note in notes.values())
+    return f"{len(lost)} of {len(found)} parts of {rows} rows are missing, those of shard {named}"
+
+
 @dataclass
 class Summary:
-    """Rows by status, given geometries by what they were compared with, input columns that have another name, and rows
-    with text that was lost."""
+    """Rows by status, given geometries by what they were compared with, and input columns that have another name."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -117,11 +262,29 @@ class Summary:
     def counting(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """The same tables, counted as they pass."""
         for table in tables:
-            for counted in table["status"].value_counts().to_pylist():
-                self.statuses[counted["values"]] += counted["counts"]
+            self.statuses.update(table["status"].to_pylist())
             given = table.filter(pc.equal(table["geometry"], GIVEN))
-            for counted in given["reference"].drop_null().value_counts().to_pylist():
-                self.kinds[counted["values"]] += counted["counts"]
+            self.kinds.update(given["reference"].drop_null().to_pylist())
             names = [name for name in table.column_names if name not in HIDDEN and given_name(name) != name]
             self.renamed |= {given_name(name): name for name in names}
             yield table
+
+    def lines(self, by: str, resolution: float) -> list[str]:
+        """How many rows, how many of each status, and of each kind of geometry that was given and compared with made
+        ones; what the order is; which input columns have another name."""
+        statuses = self.statuses
+        judged = ("ok", DUPLICATE, OUTSIDE)
+        bad = ", ".join(f"{status} {n}" for status, n in sorted(statuses.items()) if status not in judged)
+        first = f"{statuses.total()} rows, {statuses['ok']} judged at a resolution of {resolution:g} Å"
+        first += f", {statuses[DUPLICATE]} more of the same molecules" if statuses[DUPLICATE] else ""
+        first += f", {statuses[OUTSIDE]} outside the data, without a percentile" if statuses[OUTSIDE] else ""
+        lines = [first + (f"; not judged: {bad}" if bad else "")]
+        if n := self.kinds[MMFF]:
+            lines.append(
+                f"{n} given geometries are compared with those of a force field ({MMFF}), whose minima they are; "
+                "--geometry compares them with others"
+            )
+        lines.append(f"order: {by}")
+        if self.renamed:
+            lines.append("input columns renamed: " + ", ".join(f"{old} -> {new}" for old, new in self.renamed.items()))
+        return lines

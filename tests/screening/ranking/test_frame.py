@@ -9,7 +9,7 @@ import pytest
 from molscore import explain, rank
 from molscore.errors import InputError
 from molscore.molecules.chem import from_smiles
-from molscore.screening import Ranking, Scorer, load
+from molscore.screening import Scorer, load
 from molscore.screening.criteria import DEFAULT, choose_order
 from molscore.screening.records import records_of
 from tests import tiny
@@ -89,14 +89,14 @@ def test_bad_rows_change_nothing_for_good_ones(model) -> None:
 
 def test_chunks_do_not_matter(model, monkeypatch) -> None:
     whole = rank(model, list(tiny.LIBRARY))
-    monkeypatch.setitem(Ranking._judged.__globals__, "CHUNK_ROWS", 4)
+    monkeypatch.setattr("molscore.screening.rank.run.CHUNK_ROWS", 4)
     assert np.allclose(numbers(rank(model, list(tiny.LIBRARY))), numbers(whole), atol=1e-3)
 
 
 def test_worker_processes_give_the_same_bytes(model, monkeypatch) -> None:
     smiles = [*tiny.LIBRARY, "CC(=O)O.C=O"]
     here = rank(model, smiles, workers=1)
-    monkeypatch.setattr("molscore.screening.pooled.POOL_ROWS", 1)
+    monkeypatch.setattr("molscore.screening.scorer._FEW", 1)
     there = rank(model, smiles, workers=2)
     assert here.to_csv() == there.to_csv()
     assert here["status"].tolist()[-1] == "fragments"
@@ -123,7 +123,7 @@ def test_a_scorer_survives_the_journey_to_a_worker(model, library) -> None:
     scorer = Scorer(model, resolution=0.1)
     there = pickle.loads(pickle.dumps(scorer))
     records = list(records_of(["CCO", "C1CC", library[3]]))
-    assert [scored.columns for scored in there(records)] == [scored.columns for scored in scorer(records)]
+    assert [result.columns for result in there(records)] == [result.columns for result in scorer(records)]
 
 
 def test_the_order_is_percentile_where_there_are_percentiles(model) -> None:
@@ -159,21 +159,10 @@ def test_a_folder_will_do_for_a_model(folder, model) -> None:
     assert load(folder).name == "tiny"
 
 
-def test_memory_stays_bounded(model) -> None:
-    """Records are read as they are judged: an endless library gives its first rows."""
-    from itertools import count, islice
-
-
-    endless = (tiny.geometries()[i % 5] for i in count())
-    first = list(islice(Ranking(Scorer(model), endless), 3))
-    assert [scored.columns["status"] for scored in first] == ["ok"] * 3
-
-
-def test_a_ranking_and_arrays_become_a_dataframe(model, library) -> None:
-    ranking = Ranking(Scorer(model), library)
-    pd.testing.assert_frame_equal(ranking.to_dataframe(), rank(model, library))
+def test_arrays_become_a_dataframe_and_a_model_ranks(model, library) -> None:
     frame = Scorer(model).judge(library).to_dataframe()
     assert frame["percentile"].tolist() == rank(model, library)["percentile"].tolist()
+    pd.testing.assert_frame_equal(model.rank(library, sort=True), rank(model, library, sort=True))
 
 
 def test_swapped_arguments_are_named(model) -> None:

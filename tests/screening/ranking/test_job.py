@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from molscore.errors import InputError
-from molscore.screening.rank.job import Job, differences
+from molscore.screening.rank.job import WHOLE, Job, Shard, differences, given_name, output_name
+from molscore.screening.scorer import COLUMNS
 
 
 def test_everything_that_rows_depend_on_is_part_of_a_job(job) -> None:
@@ -50,3 +53,45 @@ def test_types_are_those_of_the_input(job) -> None:
 def test_columns_are_optional_where_a_format_has_no_table(job) -> None:
     assert [job(suffix).optional for suffix in (".sdf", ".xyz", ".csv", ".parquet")] == [True, True, False, False]
     assert not Job(job().scorer, "-").repeatable
+
+
+NAME = st.one_of(
+    st.text(max_size=8),
+    st.builds("input_".__mul__, st.integers(0, 3)).flatmap(
+        lambda start: st.sampled_from([start + name for name in (*COLUMNS, "molscore_row", "id")])
+    ),
+)
+
+
+@given(NAME)
+def test_an_output_name_is_not_ours_and_leads_back(name) -> None:
+    given = output_name(name)
+    assert given not in COLUMNS and not given.startswith("molscore_")
+    assert given_name(given) == name
+
+
+@given(st.sets(NAME, min_size=2, max_size=6))
+def test_different_columns_stay_different(names) -> None:
+    assert len({output_name(name) for name in names}) == len(names)
+
+
+def test_other_names_stay() -> None:
+    assert output_name("id") == "id" and output_name("input_id") == "input_id" and given_name("input_id") == "input_id"
+
+
+@given(st.integers(1, 50), st.integers(0, 10_000))
+def test_every_part_has_one_owner(of, part) -> None:
+    assert sum(Shard(index, of).owns(part) for index in range(1, of + 1)) == 1
+    assert WHOLE.owns(part)
+
+
+@given(st.integers(1, 99), st.integers(0, 99))
+def test_shards_read_as_they_are_written(index, more) -> None:
+    shard = Shard(index, index + more)
+    assert Shard.parse(str(shard)) == shard
+
+
+@pytest.mark.parametrize("text", ["", "3", "0/4", "5/4", "1/0", "a/b", "-1/4", "1/4/2", "1.0/2", "²/3"])
+def test_what_is_no_shard(text) -> None:
+    with pytest.raises(InputError, match="a shard is i/n"):
+        Shard.parse(text)

@@ -90,6 +90,14 @@ def test_the_order_is_value_then_likelihood_then_row(parts) -> None:
     assert len(set(best["molscore_key"].drop_null().to_pylist())) + best["molscore_key"].null_count == 17
 
 
+def test_tables_in_memory_are_merged_as_files_are(parts) -> None:
+    paths, table = parts
+    with Merge(paths) as files, Merge([table.slice(start, 70) for start in range(0, ROWS, 70)]) as memory:
+        for order in (Merge.in_order, lambda merge: merge.sorted("percentile")):
+            found = [pa.concat_tables(order(merge)).to_pylist() for merge in (files, memory)]
+            assert found[0] == found[1]
+
+
 def test_more_than_there_are_is_all_there_are(parts) -> None:
     paths, table = parts
     fine = table["status"].to_pylist().count("ok") - len(first_rows(table))

@@ -1,15 +1,24 @@
-"""Checks tell good candidates from bad ones, and every verdict names check, value and threshold."""
+"""Checks tell good candidates from bad ones, and each result names check, value and threshold."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from rdkit import Chem
 
 from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
 from molscore.molecules.identity import TrainingIndex
-from molscore.screening.candidate import Verdict, inspect, mark_duplicates, ranked
-from molscore.screening.generate import density_filter
+from molscore.screening.checks import (
+    CheckResult,
+    density_filter,
+    filtered,
+    inspect,
+    mark_duplicates,
+    ranked,
+    separated_charges,
+)
+from molscore.screening.report import candidate_summary
 
 
 def apart() -> Molecule:
@@ -53,6 +62,43 @@ def test_missing_hydrogens_do_not_pass_as_charges() -> None:
     assert inspect(embed("CCCCCC")[0], 0).passed
 
 
+@pytest.mark.parametrize(
+    "smiles", ["C[N+](=O)[O-]", "C[N+](C)(C)[O-]", "C[N+]#[C-]", "CN=[N+]=[N-]", "C=[N+]=[N-]", "CCO"]
+)
+def test_charges_that_are_a_way_to_write_bonds_pass(smiles) -> None:
+    assert separated_charges(Chem.MolFromSmiles(smiles)) == []
+    assert inspect(embed(smiles)[0], 0).passed
+
+
+ALONE = [("[CH2+]CC[CH2-]", "C+ C-"), ("[CH2-]CCC1=C(O)CC[OH+]1", "C- O+"), ("[O-]C[O+]1CC1", "O- O+")]
+ZWITTERIONS = [("[NH3+]CC(=O)[O-]", "N+ O-"), ("C[N+](C)(C)CC(=O)[O-]", "N+ O-"), ("C[S+](C)CC[O-]", "S+ O-")]
+
+
+@pytest.mark.parametrize(("smiles", "charges"), ALONE + ZWITTERIONS)
+def test_charges_that_stand_alone_are_seen(smiles, charges) -> None:
+    assert " ".join(sorted(separated_charges(Chem.MolFromSmiles(smiles)))) == " ".join(sorted(charges.split()))
+
+
+@pytest.mark.parametrize(("smiles", "charges"), ZWITTERIONS)
+def test_zwitterions_are_not_neutral_molecules(smiles, charges) -> None:
+    candidate = inspect(embed(smiles)[0], 0)
+    assert not candidate.passed and candidate.valid
+    assert candidate.verdict.check == "charges" and sorted(candidate.verdict.value.split()) == charges.split()
+
+
+def test_what_is_outside_the_data_does_not_pass_the_percentile_filter() -> None:
+    """It has no percentile: it is turned down with the reason, and passes where no percentile is asked for."""
+    inside = replace(inspect(embed("CCO")[0], 0), percentile=50.0)
+    outside = replace(inside, percentile=None, outside="4 rings are more than 3, the most in tiny")
+    unlikely, bare = replace(inside, percentile=0.5), replace(inside, percentile=None)
+    found = filtered([inside, outside, unlikely, bare], 1.0)
+    assert [c.verdict.check for c in found] == ["passed", "outside", "percentile", "passed"]
+    assert "4 rings" in str(found[1].verdict)
+    assert all(c.passed for c in filtered([inside, outside, unlikely, bare], 0.0))
+    assert candidate_summary(found) == "4 drawn, 2 passed; turned down by check: outside 1, percentile 1"
+    assert "1 outside the data, without a percentile" in candidate_summary([inside, outside])
+
+
 def test_only_the_first_of_a_kind_is_unique() -> None:
     smiles = ["CCO", "CC", "CCO", "OCC"]
     drawn = [inspect(embed(text)[0], index) for index, text in enumerate(smiles)]
@@ -69,7 +115,7 @@ def judged(rng) -> list:
     one = inspect(embed("CCO")[0], 0)
     values = rng.permutation(100)
     drawn = [replace(one, index=i, percentile=float(p), log_likelihood=float(-p)) for i, p in enumerate(values)]
-    down = Verdict("connected", "2 pieces", "1 piece")
+    down = CheckResult("connected", "2 pieces", "1 piece")
     return [replace(c, verdict=down) if c.index % 10 == 0 else c for c in drawn]
 
 

@@ -1,0 +1,276 @@
+"""`Predictor`: a trained network for one of its distributions: estimates, densities and log-likelihoods of molecules.
+
+Everything that generates, ranks and explains is built on it; `molscore.screening.model.Model` is the whole of these.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from molscore import __version__
+from molscore.errors import CheckpointError, DistributionError, InputError
+from molscore.molecules.convert import as_molecules
+from molscore.molecules.identity import TrainingIndex
+from molscore.molecules.molecule import Molecule
+from molscore.nn.checkpoint import Checkpoint, from_pretrained
+from molscore.nn.composition import FormulaPmf, FormulasGiven
+from molscore.nn.context import REFERENCE_SIGMA, DistributionContext
+from molscore.nn.heads import Estimate
+from molscore.screening.bundled import bundled_names, name_of, resolved
+from molscore.screening.inference import Inputs, batches, check_resolution, device_named, side_by_side
+from molscore.screening.likelihood import Terms, element_counts, log_permutations
+from molscore.screening.records import reference_molecules
+from molscore.screening.reference import References
+from molscore.screening.validation import validate_all
+
+__all__ = ["RESOLUTION", "Predictor"]
+
+RESOLUTION = 0.05  # Å, at which densities are read unless another is asked for
+Result = TypeVar("Result")
+
+
+class Predictor:
+    """Estimates and log-likelihoods of a checkpoint, for one distribution (the first, unless named).
+
+    Molecules are SMILES, RDKit ``Mol``, PyG ``Data``, ASE ``Atoms`` or `Molecule`, one or several; those without a
+    geometry get one (ETKDGv3 and MMFF94s). Errors are `MolscoreError` and name the row, from 0.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        name: str = "unsaved",
+        distribution: str | None = None,
+        weights: str = "unsaved",
+        device: str | torch.device = "cpu",
+    ) -> None:
+        # exp(-u^2) of distant atoms underflows, and a CPU takes 100 times longer over denormal numbers
+        torch.set_flush_denormal(True)
+        self.checkpoint, self.name, self.weights = checkpoint, name, weights
+        self.source = name  # what `load` was given: an adapter names its base so
+        self.network = network = checkpoint.network.eval().to(device_named(device))
+        names = [held.name for held in checkpoint.distributions]
+        if distribution is not None and distribution not in names:
+            raise DistributionError(f"model {name} holds no distribution {distribution!r}; it holds {', '.join(names)}")
+        index = 0 if distribution is None else names.index(distribution)
+        self.distribution = checkpoint.distributions[index]
+        token, offset = network.distribution_token.weight[index].detach(), network.noise_offset[index].detach()
+        self.context = DistributionContext(token, network.sigma_N[index], offset)
+        self.plain: Self | None = None  # of one that was `given` references: the one before
+        self.like: Sequence[Molecule] = ()  # and these
+
+    @classmethod
+    def from_pretrained(
+        cls, name_or_folder: str | Path = "qm9", distribution: str | None = None, device: str | torch.device = "cpu"
+    ) -> Self:
+        """A bundled model by its name or that of one of its distributions, else a folder.
+
+        Raises `CheckpointError` for what is neither.
+        """
+        folder, distribution = resolved(name_or_folder, distribution)
+        try:
+            checkpoint = from_pretrained(folder, lambda name: resolved(name, None)[0])
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}{bundled_names()}") from None
+        weights = folder / "model.safetensors"
+        digest = sha256(weights.read_bytes()).hexdigest() if weights.is_file() else "unknown"
+        model = cls(checkpoint, name_of(folder), distribution, digest, device)
+        model.source = str(name_or_folder) if folder != Path(name_or_folder) else str(folder.resolve())
+        return model
+
+    @classmethod
+    def load(
+        cls,
+        model: "Predictor | str | Path" = "qm9",
+        distribution: str | None = None,
+        device: str | torch.device | None = None,
+    ) -> Self:
+        """A bundled model by its name, or a model folder; one that is loaded is returned as it is.
+
+        `device` is ``auto``, ``cpu``, ``cuda`` or ``mps``, cpu unless given.
+        Raises `CheckpointError` or `DistributionError`, and `InputError` for one loaded otherwise than it is asked for.
+        """
+        if not isinstance(model, Predictor):
+            return cls.from_pretrained(model, distribution, device or "cpu")
+        if distribution not in (None, model.distribution.name):
+            raise InputError(f"the model is loaded for {model.distribution.name}, not for {distribution}")
+        if device is not None and device_named(device).type != model.device.type:
+            raise InputError(f"the model is loaded on {model.device}, not on {device}")
+        return model
+
+    def with_extras(self, extras: Mapping[str, Tensor]) -> Self:
+        """The same with more tables, such as `References.to_extras` makes; unsaved."""
+        checkpoint = self.checkpoint._replace(extras={**self.checkpoint.extras, **extras})
+        return type(self)(checkpoint, self.name, self.distribution.name, device=self.device)
+
+    def given(self, references: Any) -> Self:
+        """The model of molecules like some references: a file of them, or molecules of any kind, in any order.
+
+        The reference encoder moves the token by what the trunk says of them, and formulas are as
+        `molscore.nn.composition.FormulasGiven` says. Any number can be given; it was trained with 1 to 16, and more
+        are read all at once, by the same attention. Percentiles are of the plain distribution, so that this model has
+        none. Raises the error of the first reference that the model cannot judge, named by its row.
+        """
+        if self.plain is not None:
+            raise InputError("the model has been given references already: give all of them to the plain one")
+        found = self.molecules(reference_molecules(references))
+        model = copy(self)
+        model.plain, model.like = self, tuple(found)
+        model.context = self.context._replace(token=self.context.token + self._shift(found))
+        model.composition = FormulasGiven(self.composition, element_counts(found, self.distribution.elements))
+        model.references = None
+        return model
+
+    def _shift(self, references: Sequence[Molecule]) -> Tensor:
+        """What references add to the token, (dim,), as they are seen from it."""
+        states = torch.zeros(len(references), 2 * self.network.config.dim, device=self.device)
+        for inputs, state in self._passes(
+            references, REFERENCE_SIGMA, lambda i: self.network.state(*i.batch, i.context)
+        ):
+            states[torch.from_numpy(inputs.rows)] = state
+        # in an order of their own, so that sums of floats do not depend on that of the references
+        states = states[np.lexsort(states.cpu().numpy().T)]
+        present = torch.ones(1, len(states), dtype=torch.bool, device=self.device)
+        with torch.no_grad():
+            return self.network.reference_encoder(states[None], present)[0]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.network.sigma_N.device
+
+    @property
+    def max_atoms(self) -> int:
+        """Atoms of the largest molecule that the model judges."""
+        return self.distribution.max_atoms
+
+    @property
+    def resolutions(self) -> list[float]:
+        """Å: the resolutions that have percentiles, none where the checkpoint holds no reference."""
+        return [] if self.references is None else self.references.resolutions.tolist()
+
+    @cached_property
+    def composition(self) -> FormulaPmf:
+        """p(N) and p(formula | N)."""
+        return FormulaPmf(self.distribution)
+
+    @cached_property
+    def references(self) -> References | None:
+        """Tables of held-out molecules, where the checkpoint has them."""
+        return References.from_extras(self.checkpoint.extras, self.distribution)
+
+    @cached_property
+    def training_index(self) -> TrainingIndex | None:
+        """The molecules that are not novel, where the checkpoint has a list: all of the data set, or of training."""
+        name, extras = self.distribution.name, self.checkpoint.extras
+        table = extras.get(f"known.{name}", extras.get("known"))
+        if table is None:
+            return None
+        whole = table.dtype == torch.uint8  # older models have those of training, eight bytes each
+        return TrainingIndex.unpack(table.cpu().numpy().copy(), name if whole else f"the training molecules of {name}")
+
+    def molecules(self, molecules: Any) -> list[Molecule]:
+        """What was given as `Molecule` objects that the model can judge; raises naming the first that it cannot."""
+        found = as_molecules(molecules)
+        if not found:
+            raise InputError("there are no molecules to judge")
+        validate_all(found, self.distribution)
+        return found
+
+    def _passes(
+        self, molecules: Sequence[Molecule], sigma: float, work: Callable[[Inputs], Result]
+    ) -> Iterator[tuple[Inputs, Result]]:
+        """What `work` makes of each batch of the molecules at a noise level in Å."""
+        return side_by_side(work, batches(self.network, molecules, sigma, self.context), self.device)
+
+    def estimate(self, molecules: Any, sigma: float = RESOLUTION) -> Estimate:
+        """One pass, both heads: score (M, N, 3) in 1/Å, zero at padding, and log_density (M,) in nats."""
+        found, sigma = self.molecules(molecules), check_resolution(sigma)
+        score = torch.zeros(len(found), max(molecule.n_atoms for molecule in found), 3)
+        log_density = torch.zeros(len(found))
+        for inputs, estimate in self._passes(found, sigma, lambda i: self.network(*i.arguments)):
+            rows = torch.from_numpy(inputs.rows)
+            score[rows, : estimate.score.shape[1]] = estimate.score.cpu()
+            log_density[rows] = estimate.log_density.cpu()
+        return Estimate(score, log_density)
+
+    def scores(self, molecules: Any, resolution: float = RESOLUTION) -> list[NDArray[np.float32]]:
+        """The score of each molecule by itself, (N_i, 3) in 1/Å."""
+        found = self.molecules(molecules)
+        score = self.estimate(found, resolution).score.numpy()
+        return [rows[: molecule.n_atoms].copy() for rows, molecule in zip(score, found, strict=True)]
+
+    def log_density(self, molecules: Any, resolution: float = RESOLUTION) -> NDArray[np.float64]:
+        """log p_resolution(positions | elements, N) in nats, (M,)."""
+        return self.estimate(molecules, resolution).log_density.double().numpy()
+
+    def terms(self, molecules: Any, resolution: float = RESOLUTION) -> Terms:
+        """The terms of the log-likelihood, each (M,) nats."""
+        found = self.molecules(molecules)
+        counts = element_counts(found, self.distribution.elements)
+        return Terms(self.composition.log_prob(counts), self.log_density(found, resolution), log_permutations(counts))
+
+    def log_likelihood(self, molecules: Any, resolution: float = RESOLUTION) -> NDArray[np.float64]:
+        """Log-probability of the whole unordered molecule in nats, (M,); see `molscore.screening.likelihood`."""
+        return self.terms(molecules, resolution).log_likelihood
+
+    def atom_contributions(self, molecules: Any, resolution: float = RESOLUTION) -> list[NDArray[np.float64]]:
+        """What each atom adds to the log_density, (N_i,) nats; their sum is the log_density."""
+        found, sigma = self.molecules(molecules), check_resolution(resolution)
+        shares: list[NDArray[np.float64]] = [np.zeros(0)] * len(found)
+
+        def energies(inputs: Inputs) -> Tensor:
+            y, _, mask = inputs.batch
+            return self.network.atom_energies(y, self.network.denoise(*inputs.arguments), mask)
+
+        for inputs, energy in self._passes(found, sigma, energies):
+            real_atoms = inputs.batch.mask.cpu().numpy()
+            for row, values, real in zip(inputs.rows, -energy.cpu().double().numpy(), real_atoms, strict=True):
+                shares[row] = values[real]
+        return shares
+
+    def bonds(self, molecules: Any, resolution: float = RESOLUTION) -> list[NDArray[np.uint16]]:
+        """The bonds that the network sees in each geometry, (E_i, 3): two atoms, counted from 0, and the order.
+
+        Orders are 1, 2, 3, or 4 for aromatic, the likeliest of each pair for itself: no perception by RDKit that could
+        hang, and no promise that valences fit.
+        """
+        found, sigma = self.molecules(molecules), check_resolution(resolution)
+        bonds: list[NDArray[np.uint16]] = [np.zeros((0, 3), dtype=np.uint16)] * len(found)
+        for inputs, orders in self._passes(found, sigma, lambda i: self.network.denoise(*i.arguments).bonds.argmax(-1)):
+            for row, matrix in zip(inputs.rows, orders.cpu().numpy(), strict=True):
+                n = found[row].n_atoms
+                first, second = np.nonzero(np.triu(matrix[:n, :n], 1))
+                bonds[row] = np.stack([first, second, matrix[first, second]], axis=1).astype(np.uint16)
+        return bonds
+
+    def provenance(self, command: str, seed: int, resolution: float) -> dict[str, Any]:
+        """What made a file. There is no time in it, so that the same seed gives the same bytes."""
+        return {
+            "model": self.name,
+            "distribution": self.distribution.name,
+            "weights": f"sha256:{self.weights}",
+            "version": __version__,
+            "command": command,
+            "seed": seed,
+            "resolution": resolution,
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What makes a copy in another process; tables that are made of the checkpoint are made there again."""
+        if self.plain is not None:
+            return type(self).given, (self.plain, self.like)
+        return type(self), (self.checkpoint, self.name, self.distribution.name, self.weights, str(self.device))
+
+    def __repr__(self) -> str:
+        elements = " ".join(self.distribution.elements)
+        kind, atoms = type(self).__name__, f"2 to {self.max_atoms} atoms"
+        return f"{kind}({self.name!r}, distribution={self.distribution.name!r}, {elements}, {atoms})"

@@ -1,0 +1,339 @@
+"""Drawing molecules: formulas first, then positions from noise by a sampler that follows the score.
+
+A run may branch: where the noise is down to a quarter of an Å it is decided what is bonded, and the density tells which
+draws will not become molecules (AUROC 0.79 there, 0.79 at the end: the codimension of the denoised guess). The worst
+share is sent back to 1 Å of noise and done again, instead of being finished and turned down.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Event, Lock
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from molscore.diffusion.gaussian import centred_noise
+from molscore.diffusion.sampling import NoiseFn, dpm_solver, noise_levels
+from molscore.errors import InputError, SizeError
+from molscore.molecules.batch import element_index, size_groups
+from molscore.molecules.elements import atomic_number, check_formula, parse_formula
+from molscore.molecules.molecule import Molecule
+from molscore.nn.context import Context, DistributionContext
+from molscore.nn.discoformer import DiScoFormer
+from molscore.screening.criteria import BONDS
+from molscore.screening.fragment import Fragment, fixed_atoms
+from molscore.screening.guidance import Guide, autoguidance, denoised, log_weights, metropolis
+from molscore.screening.inference import BATCH, side_by_side
+from molscore.screening.predictor import Predictor
+from molscore.screening.validation import check_atoms
+
+__all__ = [
+    "DENSITY", "SAMPLERS", "SIGMA_MAX", "SIGMA_MIN", "Field", "Plan", "Sampling", "Wanted",
+    "draw_formulas", "draw_positions", "formula_counts", "sample",
+]  # fmt: skip
+
+SIGMA_MIN, SIGMA_MAX = 0.004, 12.0  # Å; the last level decides how precise positions are, the first drowns the data
+JUDGED = 3  # evaluations by which a branch is judged
+FEW = 25  # evaluations below which all go to levels: nothing is corrected, nothing redone
+SAMPLERS = {"sde": 1.0, "ode": 0.0}  # eta of `dpm_solver`
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """Settings of a sampler. Raises `InputError` naming the one that cannot be."""
+
+    steps: int = 50
+    """Evaluations of the network a molecule, at most."""
+    sampler: str = "sde"
+    """sde, or ode: the probability flow, where the first noise decides everything."""
+    temperature: float = 1.0
+    """Of the noise that sde adds; below 1 molecules are stabler and no longer like the data: caged, ringed, rigid."""
+    guidance: float = 1.0
+    """Weight of `autoguidance`; 0 follows the model's own score."""
+    guided: tuple[float, float] = (0.1, 1.0)
+    """Å: where it works."""
+    corrected: tuple[float, float] | None = (0.25, 0.8)
+    """Å: where each level gets a Langevin step, for molecules take shape there; none where None, and none in ode."""
+    step_size: float = 0.4
+    """Of that step, a share of sigma^2."""
+    redone: float = 0.3
+    """Share of a batch that is sent back once, the worst by codimension."""
+    branch: tuple[float, float] = (0.25, 1.0)
+    """Å: where that is decided, and where they are sent back to."""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise InputError(f"steps must be at least 1, not {self.steps}")
+        if self.sampler not in SAMPLERS:
+            raise InputError(f"sampler {self.sampler!r} is none of {', '.join(SAMPLERS)}")
+        if not 0 <= self.temperature <= 1:
+            raise InputError(f"temperature lies between 0 and 1, not at {self.temperature}")
+        if not 0 <= self.guidance <= 10:
+            raise InputError(f"guidance lies between 0 and 10, not at {self.guidance}")
+        if not 0 <= self.redone < 1:
+            raise InputError(f"the share that is redone lies from 0 to below 1, not at {self.redone}")
+
+
+DENSITY = Sampling(guidance=0.0, redone=0.0)
+"""Draws from the density that the model reports, as nearly as the steps allow."""
+
+
+class Plan(NamedTuple):
+    """Noise levels in Å of a run, falling, and what they cost."""
+
+    levels: Tensor
+    """(n + 1,), zero at the end."""
+    branch: slice
+    """Those of a branch, from where it begins again to where it is judged; empty where there are too few levels."""
+    evaluations: float
+    """Of the network, a molecule, without those of `Wanted`."""
+
+    @classmethod
+    def of(cls, sampling: Sampling) -> "Plan":
+        """With as many levels as the evaluations allow."""
+        for n in range(sampling.steps, 0, -1):
+            levels = noise_levels(n, SIGMA_MIN, SIGMA_MAX)
+            levels = torch.cat([levels, levels.new_zeros(1)])
+            down, up = (int((levels > sigma).sum()) for sigma in sampling.branch)
+            branch = slice(up, down + 1) if sampling.steps >= FEW and 0 < up < down < n else slice(0, 0)
+            cost = _cost(sampling, levels)
+            if sampling.redone and branch.stop:
+                cost += JUDGED + sampling.redone * _cost(sampling, levels[branch])
+            if cost <= sampling.steps:
+                break
+        return cls(levels, branch, cost)
+
+
+def _cost(sampling: Sampling, levels: Tensor) -> float:
+    """Evaluations of a run down some levels."""
+    if (within := _corrected(sampling)) is None:
+        return len(levels) - 1
+    return len(levels) - 1 + int(((levels[1:-1] >= within[0]) & (levels[1:-1] <= within[1])).sum())
+
+
+def _corrected(sampling: Sampling) -> tuple[float, float] | None:
+    return None if sampling.sampler == "ode" or sampling.steps < FEW else sampling.corrected
+
+
+class Field:
+    """Scores and log-densities of B molecules of one distribution as functions of their positions (B, N, 3).
+
+    Args:
+        network: in evaluation mode.
+        numbers: atomic numbers of each molecule.
+        context: the distribution.
+        tick: called before each evaluation of the network; what it raises ends the job.
+    """
+
+    def __init__(
+        self,
+        network: DiScoFormer,
+        numbers: Sequence[NDArray[np.integer]],
+        context: DistributionContext,
+        tick: Callable[[], object] = bool,
+    ) -> None:
+        device = network.sigma_N.device
+        sizes = torch.tensor([len(row) for row in numbers], device=device)
+        self.network, self.numbers, self.tick = network, list(numbers), tick
+        self.mask = torch.arange(int(sizes.max()), device=device) < sizes[:, None]
+        self.elements = torch.zeros(self.mask.shape, dtype=torch.long, device=device)
+        self.elements[self.mask] = torch.from_numpy(element_index(network.elements)[np.concatenate(numbers)]).to(device)
+        self.context = context.at(sizes)
+
+    def subset(self, rows: Tensor) -> "Field":
+        """The same of some of the molecules, by index or mask."""
+        part = object.__new__(Field)
+        part.network, part.tick = self.network, self.tick
+        part.numbers = [self.numbers[row] for row in torch.arange(len(self.numbers))[rows.cpu()].tolist()]
+        part.mask, part.elements = self.mask[rows], self.elements[rows]
+        part.context = Context(*(field[rows] for field in self.context))
+        return part
+
+    def scores(self, y: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores of the fine and of the coarse half, (B, N, 3) 1/Å each; sigma (B,) Å."""
+        self.tick()
+        found = self.network.denoise(y, self.elements, self.mask, sigma, self.context)
+        variance = sigma.square()[:, None, None]
+        return (found.fine - y) / variance, (found.coarse - y) / variance
+
+    def log_density(self, y: Tensor, sigma: Tensor) -> Tensor:
+        """log p_sigma(y | elements, N) in nats, (B,)."""
+        self.tick()
+        return self.network(y, self.elements, self.mask, sigma, self.context).log_density
+
+    def molecules(self, x: Tensor) -> list[Molecule]:
+        """Of positions (B, N, 3) in Å; what is not finite becomes all atoms at one point."""
+        found = x.cpu().double().numpy()
+        found = np.where(np.isfinite(found).all((1, 2), keepdims=True), found, 0.0)
+        return [Molecule(z, row[: len(z)]) for z, row in zip(self.numbers, found, strict=True)]
+
+    def noise(self, generator: torch.Generator) -> NoiseFn:
+        """Standard normal noise on the centred subspace."""
+        return lambda y: centred_noise(self.mask, generator, y.dtype)
+
+    def start(self, sigma: float, generator: torch.Generator) -> Tensor:
+        """Positions at a level that drowns the data: noise, widened by the data's own variance."""
+        return (sigma**2 + self.context.sigma_N.square()).sqrt()[:, None, None] * centred_noise(self.mask, generator)
+
+
+class Wanted(NamedTuple):
+    """What molecules are wanted, beyond those of the distribution."""
+
+    fragment: Fragment | None = None
+    """Atoms that stay where they are."""
+    guide: Guide | None = None
+    """Draws are from p times its exponential."""
+    moves: int = 8
+    """By which such draws are found, and with a fragment those whose bonds fit; each costs a third of a draw."""
+
+    def log_weights(self, molecules: Sequence[Molecule]) -> Tensor:
+        """f of each molecule, (B,) nats; a fragment alone asks for bonds that fit, as every guide does."""
+        return log_weights(self.guide or (lambda candidate: 0.0), molecules)
+
+
+def sample(field: Field, sampling: Sampling, generator: torch.Generator, wanted: Wanted = Wanted()) -> Tensor:  # noqa: B008
+    """Positions (B, N, 3) in Å of the molecules of a field."""
+    levels, branch, _ = Plan.of(sampling)
+    fixed = None if wanted.fragment is None else torch.from_numpy(wanted.fragment.positions).float()
+    steered = wanted.fragment is not None or wanted.guide is not None
+
+    def solve(field: Field, y: Tensor, levels: Tensor) -> Tensor:
+        score_fn = autoguidance(field.scores, sampling.guidance, sampling.guided)
+        return dpm_solver(
+            score_fn if fixed is None else fixed_atoms(score_fn, fixed),
+            y,
+            levels,
+            field.noise(generator),
+            eta=SAMPLERS[sampling.sampler],
+            temperature=sampling.temperature,
+            correct=_corrected(sampling),
+            step_size=sampling.step_size,
+        )
+
+    def again(field: Field, y: Tensor) -> Tensor:
+        """Back to more noise, and down to where y is."""
+        more = float(levels[branch][0].square() - levels[branch][-1].square()) ** 0.5
+        return solve(field, y + more * field.noise(generator)(y), levels[branch])
+
+    y = field.start(float(levels[0]), generator)
+    if not branch.stop or not (sampling.redone or steered):
+        return solve(field, y, levels)
+    y, judged_at = solve(field, y, levels[: branch.stop]), float(levels[branch.stop - 1])
+    if sampling.redone:
+        n_redone = math.floor(sampling.redone * len(y) + 0.5)
+        worst = _codimension(field, _guess(field, y, judged_at)).argsort()[:n_redone]
+        if n_redone:
+            y = y.index_copy(0, worst, again(field.subset(worst), y[worst]))
+    if steered:
+        precise = torch.float32 if y.device.type == "mps" else torch.float64  # all that it has
+
+        def log_weight(y: Tensor) -> Tensor:
+            return wanted.log_weights(field.molecules(_guess(field, y, judged_at))).to(y.device, precise)
+
+        y = metropolis(y, log_weight, lambda y: again(field, y), wanted.moves, generator)
+    return solve(field, y, levels[branch.stop - 1 :])
+
+
+def _guess(field: Field, y: Tensor, sigma: float) -> Tensor:
+    """The denoised positions (B, N, 3) in Å."""
+    level = y.new_full((len(y),), sigma)
+    return denoised(y, level, field.scores(y, level)[0])
+
+
+def _codimension(field: Field, x: Tensor) -> Tensor:
+    """Of positions (B, N, 3) in Å, up to a constant factor, (B,)."""
+    fine, coarse = (field.log_density(x, x.new_full((len(x),), sigma)) for sigma in BONDS)
+    return (fine - coarse) / (3 * field.mask.sum(1) - 6).clamp(min=1)
+
+
+def formula_counts(model: Predictor, formula: str) -> NDArray[np.int64]:
+    """Atoms of each element of the distribution, (E,).
+
+    Raises `FormulaError` for what no molecule can be, `ElementError` or `SizeError` for what this model cannot make.
+    """
+    counts = parse_formula(formula)
+    check_formula(counts)
+    check_atoms(counts, model.distribution, f"formula {formula}")
+    return np.array([counts.get(symbol, 0) for symbol in model.distribution.elements])
+
+
+def draw_formulas(
+    model: Predictor, n: int, seed: int, formula: str | None, n_atoms: int | None, fragment: Fragment | None = None
+) -> NDArray[np.int64]:
+    """Element counts of n molecules, (n, E): all of one formula, of one size, or as the distribution has them.
+
+    With a fragment: those that have its atoms and more.
+    """
+    if formula is not None and n_atoms is not None:
+        raise InputError("give a formula or a number of atoms, not both")
+    if formula is not None:
+        return np.tile(formula_counts(model, formula), (n, 1))
+    if n_atoms is not None and not 2 <= n_atoms <= model.max_atoms:
+        raise SizeError(f"{n_atoms} atoms: {model.distribution.name} molecules have 2 to {model.max_atoms}")
+    if fragment is not None:
+        return fragment.draw_formulas(model, n, seed, n_atoms)
+    rng = np.random.default_rng(seed)
+    counts = np.asarray(model.composition.sample(n, rng, n_atoms))
+    while (single := counts.sum(1) < 2).any():  # one atom has no geometry to draw
+        counts[single] = model.composition.sample(int(single.sum()), rng, n_atoms)
+    return counts
+
+
+def draw_positions(
+    model: Predictor,
+    counts: NDArray[np.integer],
+    seed: int,
+    sampling: Sampling,
+    progress: bool = False,
+    tick: Callable[[], object] = bool,
+    wanted: Wanted | None = None,
+) -> list[Molecule]:
+    """Molecules of the given element counts (n, E), in order: atoms of a fragment first, heavy ones, then hydrogen.
+
+    What is not finite becomes all atoms at one point. `tick` is called before each evaluation of the network; what it
+    raises ends the job.
+    """
+    elements = np.array([atomic_number(symbol) for symbol in model.distribution.elements])
+    order = sorted(range(len(elements)), key=lambda k: (elements[k] == 1, elements[k]))
+    wanted = wanted or Wanted()
+    fragment, rest, first = wanted.fragment, counts, np.zeros(0, dtype=np.int64)
+    if fragment is not None:
+        rest, first = fragment.rest_of(model, counts), fragment.numbers
+    numbers = [np.concatenate([first, np.repeat(elements[order], row[order])]) for row in rest]
+    groups = list(size_groups(counts.sum(1), BATCH))
+    molecules: list[Molecule | None] = [None] * len(counts)
+    device = model.network.sigma_N.device
+    total = round(len(groups) * Plan.of(sampling).evaluations)
+    shown = None if progress else True  # None: on a terminal alone, so that a log or an error is not mixed with it
+    with tqdm(total=total, unit="evaluation", desc="generate", disable=shown, leave=False) as bar:
+        done, ended, lock = 0, Event(), Lock()
+
+        def evaluating() -> None:
+            with lock:
+                tick()
+                bar.update(1)
+            if ended.is_set():
+                raise InterruptedError("another batch has failed")
+
+        def draw(i: int) -> list[Molecule]:
+            field = Field(model.network, [numbers[row] for row in groups[i]], model.context, evaluating)
+            return field.molecules(sample(field, sampling, _generator(device, seed, i), wanted))
+
+        for i, found in side_by_side(draw, range(len(groups)), device, ended):
+            for row, molecule in zip(groups[i], found, strict=True):
+                x = molecule.positions if fragment is None else fragment.put_back(molecule.positions)
+                molecules[row] = Molecule(molecule.numbers, x, f"{model.name}-{seed}-{row}")
+            done += len(groups[i])
+            bar.set_postfix(molecules=f"{done}/{len(counts)}")
+    return molecules
+
+
+def _generator(device: torch.device, seed: int, batch: int) -> torch.Generator:
+    """Noise of one batch, independent of that of other batches and other seeds."""
+    state = np.random.SeedSequence([seed, batch]).generate_state(1, np.uint64)[0]
+    return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
