@@ -14,9 +14,9 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
 from benchmarks.machine import describe
-from molscore.datasets.load import load as load_data
+from molscore.datasets.molecule_set import MoleculeSet
+from molscore.datasets.molecule_set import load as load_data
 from molscore.datasets.statistics import formula_counts
-from molscore.datasets.store import MoleculeSet
 from molscore.evaluation.intervals import auroc
 from molscore.molecules.atomic import write_text
 from molscore.molecules.elements import SYMBOLS

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import describe
-from molscore.datasets.load import load as load_data
+from molscore.datasets.molecule_set import load as load_data
 from molscore.molecules.atomic import write_text
 from molscore.screening.model import load
 from molscore.training.adapt import adapt

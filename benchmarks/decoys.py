@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.machine import describe
 from molscore.audit.density import choose
 from molscore.datasets import qm9
-from molscore.datasets.load import load as load_data
+from molscore.datasets.molecule_set import load as load_data
 from molscore.evaluation.intervals import auroc
 from molscore.evaluation.run import geometries_of
 from molscore.evaluation.stability import stability

@@ -11,7 +11,7 @@ import torch
 from benchmarks.draws import Draw, Setting, best_share, draw
 from benchmarks.machine import describe
 from molscore.datasets import qm9
-from molscore.datasets.load import load as load_data
+from molscore.datasets.molecule_set import load as load_data
 from molscore.evaluation.metrics import Metrics, evaluate
 from molscore.evaluation.validity import edm_smiles
 from molscore.molecules.atomic import write_text

@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from benchmarks.machine import describe
 from molscore.datasets import qm9
-from molscore.datasets.load import load as load_data
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
+from molscore.datasets.molecule_set import load as load_data
 from molscore.errors import MolscoreError, ParseError
 from molscore.evaluation.bonds import bonds_of
 from molscore.evaluation.checks import Relaxation, has_posebusters, has_xtb, pose_tests, relax_mmff, relax_xtb

@@ -20,8 +20,8 @@ from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
 from benchmarks.machine import describe
-from molscore.datasets.load import load as load_data
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
+from molscore.datasets.molecule_set import load as load_data
 from molscore.evaluation.intervals import wilson_interval
 from molscore.evaluation.stability import stability
 from molscore.molecules.atomic import write_text

@@ -11,7 +11,7 @@ import numpy as np
 from rdkit import Chem
 
 from molscore.datasets import qm9
-from molscore.datasets.load import load as load_data
+from molscore.datasets.molecule_set import load as load_data
 from molscore.errors import ParseError
 from molscore.evaluation.stability import stability
 from molscore.molecules.chem import mol_from_molecule, smiles_of

@@ -378,7 +378,8 @@ def data(
     reason: molecules are neutral, closed-shell, in one piece, of 2 to 64 atoms.
     """
     from molscore.datasets import from_file, ligands, qm9
-    from molscore.datasets.assembly import Splitting, summary
+    from molscore.datasets.assembly import summary
+    from molscore.datasets.splits import Splitting
 
     output = output or f"data/{Path(source).name.partition('.')[0]}.parquet"
     if not output.endswith(".parquet"):
@@ -398,7 +399,7 @@ def data(
 @click.option("--resume", is_flag=True, help="Carry on from the last saved state.")
 def train(config: str, resume: bool) -> None:
     """Train a model as CONFIG (TOML) says, and give it reference percentiles and the list of its data set."""
-    from molscore.datasets.load import load as load_data
+    from molscore.datasets.molecule_set import load as load_data
     from molscore.screening.model import Model
     from molscore.screening.tables import with_tables
     from molscore.training.config import TrainConfig
@@ -450,7 +451,7 @@ def adapt(
     The folder holds these, the library's statistics, percentiles and list of molecules, and names the base by hash; it
     is a model folder for every command. A tenth of LIBRARY is held out to stop by. Geometries that it lacks are made.
     """
-    from molscore.datasets.library import library_set
+    from molscore.datasets.from_file import library_set
     from molscore.screening.model import load
     from molscore.training.adapt import adapt as run
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.diffusion.gaussian import centre
 from molscore.errors import InputError
 from molscore.molecules.batch import Batch, size_groups

@@ -38,7 +38,7 @@ from tqdm import tqdm
 
 from molscore.audit.density import Density, ModelDensity, Options, noise_of
 from molscore.audit.report import CheckResult, Part, Plot, Series, Table
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.diffusion.likelihood import flow_log_density
 from molscore.errors import InputError
 from molscore.evaluation.intervals import bootstrap_interval

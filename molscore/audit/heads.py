@@ -14,7 +14,7 @@ from torch import Tensor
 
 from molscore.audit.density import Density, Options, choose, groups, noise_of, slopes
 from molscore.audit.report import CheckResult, Part, Plot, Series, Table
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.screening.model import Model
 
 __all__ = ["heads", "heads_part", "squares_of"]

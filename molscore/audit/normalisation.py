@@ -50,7 +50,7 @@ from torch import Tensor
 
 from molscore.audit.density import Density, ModelDensity, Options, choose, groups, noise_of
 from molscore.audit.report import CheckResult, Part, Plot, Series, Table
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.diffusion.gaussian import centred_noise, degrees_of_freedom, gaussian_log_density
 from molscore.molecules.batch import Batch
 from molscore.screening.model import Model

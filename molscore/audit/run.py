@@ -19,7 +19,7 @@ from molscore.audit.heads import heads
 from molscore.audit.normalisation import importance, normalisation
 from molscore.audit.report import Audit, Part, can_draw, draw
 from molscore.audit.time_score import time_score
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import InputError, OutputError
 from molscore.molecules.atomic import reason_of, write_text
 from molscore.screening.model import Model

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from molscore.audit.density import Density, Options, choose, groups, noise_of, slopes
 from molscore.audit.report import Cell, CheckResult, Part, Plot, Series, Table
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.diffusion.gaussian import degrees_of_freedom
 from molscore.screening.model import Model
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
+from tqdm import tqdm
 
-from molscore.datasets.hold_out import hold_out
-from molscore.datasets.likeness import with_likeness
-from molscore.datasets.splits import KEYS, splits_of
-from molscore.datasets.store import MoleculeSet
-from molscore.errors import InputError
+from molscore.datasets.clusters import with_likeness
+from molscore.datasets.molecule_set import MoleculeSet
+from molscore.datasets.splits import Splitting, hold_out, splits_of
+from molscore.errors import InputError, MolscoreError
 from molscore.molecules.atomic import write_text
 from molscore.molecules.identity import geometry_key
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["GIVEN", "Entry", "LeftOut", "Splitting", "assemble", "left_out_path", "set_of", "summary"]
+__all__ = ["Entry", "LeftOut", "assemble", "left_out_path", "progress", "set_of", "summary"]
 
-GIVEN = "input"
+_GIVEN = "input"
 
 
 class Entry(NamedTuple):
@@ -36,7 +35,7 @@ class Entry(NamedTuple):
     """Canonical, with stereochemistry."""
     bonds: np.ndarray
     """``(E, 3)``, see `MoleculeSet.bonds`."""
-    geometry: str = GIVEN
+    geometry: str = _GIVEN
     """``input``, or the force field that made the geometry."""
 
 
@@ -49,22 +48,16 @@ class LeftOut(NamedTuple):
     """The status of the error class; ``duplicate`` for a molecule that the data set has already."""
     error: str
 
+    @classmethod
+    def because(cls, row: int, name: str, error: MolscoreError) -> LeftOut:
+        """Left out for a typed error."""
+        return cls(row, name, error.status, str(error))
 
-@dataclass(frozen=True)
-class Splitting:
-    """How a data set is split; raises `InputError` for what is no split."""
 
-    kind: str = "molecule"
-    """``molecule`` or ``scaffold``."""
-    held_out: float = 0.0
-    """Share of the training split to be held out, see `molscore.datasets.hold_out`."""
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.kind not in KEYS:
-            raise InputError(f"{self.kind!r} is no split; there are {', '.join(KEYS)}")
-        if not 0 <= self.held_out < 1:
-            raise InputError(f"a share of {self.held_out} cannot be held out: it must lie between 0 and 1")
+def progress(rows: Iterable[Any] | None, what: str, total: int | None = None) -> tqdm:
+    """The rows, or none for a bar moved by hand, shown on stderr: a bar on a terminal, a line in a while in a log."""
+    interval = 0.5 if sys.stderr.isatty() else 30.0
+    return tqdm(rows, desc=what, total=total, unit="row", mininterval=interval, maxinterval=interval, leave=False)
 
 
 def set_of(entries: Sequence[Entry], metadata: dict[str, str]) -> MoleculeSet:
@@ -75,8 +68,7 @@ def set_of(entries: Sequence[Entry], metadata: dict[str, str]) -> MoleculeSet:
         "smiles": [entry.smiles for entry in entries],
         "geometry": [entry.geometry for entry in entries],
     }
-    found = MoleculeSet.from_molecules((e.molecule for e in entries), columns, [e.bonds for e in entries])
-    return found.with_metadata(metadata)
+    return MoleculeSet.from_molecules((e.molecule for e in entries), columns, [e.bonds for e in entries], metadata)
 
 
 def assemble(
@@ -89,10 +81,15 @@ def assemble(
     """
     repeated = list(_duplicates(molecules))
     listed = sorted([*left_out, *repeated])
-    _write_left_out(left_out_path(output), listed)
+    path = left_out_path(output)
+    path.unlink(missing_ok=True)  # one that would speak of an earlier data set
+    if listed:
+        table = pd.DataFrame([(*row[:-1], " ".join(row.error.split())) for row in listed], columns=LeftOut._fields)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, table.to_csv(index=False, lineterminator="\n"))
     molecules = molecules.select(~np.isin(molecules.columns["row"], [each.row for each in repeated]))
     if not len(molecules):
-        raise InputError(f"no row can be used ({_counted(listed)}); {left_out_path(output)} says why of each")
+        raise InputError(f"no row can be used ({_counted(row.status for row in listed)}); {path} says why of each")
     splits = splits_of(molecules.columns["smiles"], splitting.kind, splitting.seed)
     molecules = with_likeness(molecules.with_columns(split=splits), splitting.seed)
     if splitting.held_out:
@@ -108,9 +105,9 @@ def _duplicates(molecules: MoleculeSet) -> Iterable[LeftOut]:
     for index, (row, smiles, geometry) in enumerate(
         zip(columns["row"].tolist(), columns["smiles"], columns["geometry"], strict=True)
     ):
-        key = geometry_key(molecules[index]) if geometry == GIVEN else smiles
+        key = geometry_key(molecules[index]) if geometry == _GIVEN else smiles
         if (earlier := first.setdefault(key, row)) != row:
-            what = "geometry" if geometry == GIVEN else "molecule"
+            what = "geometry" if geometry == _GIVEN else "molecule"
             yield LeftOut(row, str(columns["name"][index]), "duplicate", f"the same {what} as in row {earlier}")
 
 
@@ -119,30 +116,17 @@ def left_out_path(output: str | Path) -> Path:
     return Path(output).with_suffix(".left_out.csv")
 
 
-def _write_left_out(path: Path, rows: Sequence[LeftOut]) -> None:
-    if not rows:
-        path.unlink(missing_ok=True)  # one that would speak of an earlier data set
-        return
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(LeftOut._fields)
-    writer.writerows((*row[:-1], " ".join(row.error.split())) for row in rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, text.getvalue())
-
-
 def summary(output: str | Path, molecules: MoleculeSet) -> str:
     """A data set in a line or two: how many molecules, of which splits, and what was left out."""
-    splits = ", ".join(f"{name} {count:,}" for name, count in Counter(molecules.columns["split"]).most_common())
+    splits = _counted(molecules.columns["split"])
     line = f"{output}: {len(molecules):,} molecules, {len(molecules.numbers):,} atoms ({splits})"
     listed = left_out_path(output)
     if not listed.is_file():
         return line
-    with listed.open(encoding="utf-8", newline="") as file:
-        rows = [LeftOut(int(row), *rest) for row, *rest in list(csv.reader(file))[1:]]
-    return f"{line}; {len(rows):,} rows left out ({_counted(rows)}), listed in {listed}"
+    statuses = pd.read_csv(listed, na_filter=False)["status"]
+    return f"{line}; {len(statuses):,} rows left out ({_counted(statuses)}), listed in {listed}"
 
 
-def _counted(rows: Sequence[LeftOut]) -> str:
-    found = Counter(row.status for row in rows)
-    return ", ".join(f"{status} {count:,}" for status, count in found.most_common()) or "there are none"
+def _counted(names: Iterable[str]) -> str:
+    found = Counter(names)
+    return ", ".join(f"{name} {count:,}" for name, count in found.most_common()) or "there are none"

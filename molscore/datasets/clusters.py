@@ -1,14 +1,25 @@
-"""Which molecules of a data set are alike: the clusters that references are taken from in training."""
+"""Which molecules of a data set are alike: by size, formula, ring systems, or nearness of fingerprints.
+
+References are taken from one cluster in training; whole clusters are held out for testing (`molscore.datasets.splits`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
+from rdkit import Chem, DataStructs
+from rdkit.Chem import rdFingerprintGenerator
 
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.statistics import formula_counts
-from molscore.datasets.store import MoleculeSet
+from molscore.molecules.chem import from_smiles
 from molscore.molecules.elements import SYMBOLS
 
-__all__ = ["KEY_COLUMNS", "cluster_keys"]
+__all__ = ["cluster_keys", "neighbourhoods", "ring_systems", "with_likeness"]
 
-KEY_COLUMNS = ("ring_systems", "neighbourhood")  # made by `molscore data`, used where they are there
+_COLUMNS = ("ring_systems", "neighbourhood")  # made by `molscore data`, used where they are there
+_MOLECULES = 64  # in a neighbourhood, on average
 
 
 def cluster_keys(molecules: MoleculeSet) -> np.ndarray:
@@ -19,6 +30,57 @@ def cluster_keys(molecules: MoleculeSet) -> np.ndarray:
     """
     elements = [SYMBOLS[number] for number in np.unique(molecules.numbers)]
     formulas = np.unique(formula_counts(molecules, elements), axis=0, return_inverse=True)[1].reshape(-1)
-    columns = [molecules.columns[name] for name in KEY_COLUMNS if name in molecules.columns]
+    columns = [molecules.columns[name] for name in _COLUMNS if name in molecules.columns]
     others = [np.unique(column.astype(str), return_inverse=True)[1] for column in columns]
     return np.stack([np.zeros(len(molecules)), molecules.sizes, formulas, *others], axis=1).astype(np.int64)
+
+
+def with_likeness(molecules: MoleculeSet, seed: int = 0) -> MoleculeSet:
+    """The same set with the columns ``ring_systems`` (SMILES, a space between them) and ``neighbourhood`` (a number).
+
+    Made of the column ``smiles``.
+    """
+    graphs = [from_smiles(smiles) for smiles in molecules.columns["smiles"]]
+    rings = [" ".join(sorted(ring_systems(graph))) for graph in graphs]
+    return molecules.with_columns(ring_systems=rings, neighbourhood=neighbourhoods(graphs, seed))
+
+
+def ring_systems(graph: Chem.Mol) -> set[str]:
+    """Ring systems of a molecule as SMILES: the atoms of rings that share an atom, and the bonds between them.
+
+    They are those of its Murcko framework without what hangs on them: no substituents, hydrogens, charges, nor
+    stereochemistry, so that pyrrole and its N-alkyl derivatives have the same.
+    """
+    systems: list[set[int]] = []
+    for ring in map(set, graph.GetRingInfo().AtomRings()):
+        joined = [system for system in systems if system & ring]
+        systems = [system for system in systems if not system & ring] + [ring.union(*joined)]
+    return {_smiles_of_ring(graph, sorted(system)) for system in systems}
+
+
+def _smiles_of_ring(graph: Chem.Mol, atoms: list[int]) -> str:
+    ring, place = Chem.RWMol(), {atom: index for index, atom in enumerate(atoms)}
+    for number in atoms:
+        atom = graph.GetAtomWithIdx(number)
+        bare = Chem.Atom(atom.GetAtomicNum())
+        bare.SetIsAromatic(atom.GetIsAromatic())
+        ring.AddAtom(bare)
+    for bond in graph.GetBonds():
+        ends = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        if bond.IsInRing() and ends[0] in place and ends[1] in place:
+            ring.AddBond(place[ends[0]], place[ends[1]], bond.GetBondType())
+    ring.UpdatePropertyCache(strict=False)
+    return Chem.MolToSmiles(ring)
+
+
+def neighbourhoods(graphs: Sequence[Chem.Mol], seed: int = 0) -> np.ndarray:
+    """``(M,)`` int32: the number of the centre that is nearest to each molecule.
+
+    Centres are molecules drawn at random, one in 64; nearness is Tanimoto's of Morgan fingerprints (radius 2, 1,024
+    bits).
+    """
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024)
+    prints = [generator.GetFingerprint(graph) for graph in graphs]
+    chosen = np.random.default_rng(seed).permutation(len(prints))[: max(1, len(prints) // _MOLECULES)]
+    centres = [prints[index] for index in np.sort(chosen)]
+    return np.array([np.argmax(DataStructs.BulkTanimotoSimilarity(each, centres)) for each in prints], dtype=np.int32)

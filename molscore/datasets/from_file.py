@@ -10,18 +10,19 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import pyarrow.parquet as pq
 from rdkit import Chem
 from tqdm import tqdm
 
 from molscore import __version__
-from molscore.datasets.assembly import Entry, LeftOut, Splitting, assemble, set_of
-from molscore.datasets.graphs import bonds_over
-from molscore.datasets.progress import progress
-from molscore.datasets.store import MoleculeSet
-from molscore.datasets.suitable import check_geometry, check_graph, check_size
+from molscore.datasets.assembly import Entry, LeftOut, assemble, progress, set_of
+from molscore.datasets.molecule_set import MoleculeSet, load
+from molscore.datasets.splits import Splitting
+from molscore.datasets.suitable import bonds_over, check_distances, check_graph, check_size
 from molscore.errors import InputError, MolscoreError, ParseError
 from molscore.molecules.atomic import reason_of
 from molscore.molecules.chem import RDKIT_VERSION, bond_array, mol_from_molecule, smiles_of
@@ -29,7 +30,7 @@ from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.files import Record, Scan, scan
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["PART_ROWS", "build"]
+__all__ = ["PART_ROWS", "build", "library_set"]
 
 PART_ROWS = 1000
 
@@ -62,10 +63,9 @@ def build(
     with ConformerPool(workers, splitting.seed) as pool, progress(None, "data", found.total) as bar:
         for number, records in enumerate(_chunks(found, bar)):
             path = parts / f"part-{number:08d}.parquet"
-            if not _is_whole(path, job):
+            if _job_of(path) != job:
                 entries, bad = _worked(records(), pool, bar.update)
-                note = {"job": job, "left_out": json.dumps(bad)}
-                set_of(entries, note).save(path)
+                set_of(entries, {"job": job, "left_out": json.dumps(bad)}).save(path)
             part = MoleculeSet.load(path)
             left_out += [LeftOut(*row) for row in json.loads(part.metadata["left_out"])]
             kept += [part] if len(part) else []
@@ -77,41 +77,53 @@ def build(
         "molscore": __version__,
         "rdkit": RDKIT_VERSION,
     }
-    whole = MoleculeSet.concatenate(kept).with_metadata(metadata) if kept else set_of([], metadata)
+    whole = replace(MoleculeSet.concatenate(kept), metadata=metadata) if kept else set_of([], metadata)
     molecules = assemble(output, whole, left_out, splitting)
     shutil.rmtree(parts, ignore_errors=True)
     return molecules
+
+
+def library_set(
+    source: str, output: Path, smiles_column: str | None, seed: int, workers: int | None, resume: bool
+) -> MoleculeSet:
+    """The molecules of a library to adapt to, with splits; one that is no data set is made into one at `output`.
+
+    Raises `InputError` as `build` does.
+    """
+    is_table = source.endswith(".parquet") and Path(source).is_file()
+    if is_table and {"positions", "split", "smiles"} <= set(pq.read_schema(source).names):
+        return load(source)
+    if resume and output.is_file():
+        return load(output)
+    return build(source, output, smiles_column, Splitting(seed=seed), workers, resume)
 
 
 def _worked(
     records: Sequence[Record], pool: ConformerPool, advance: Callable[[], object]
 ) -> tuple[list[Entry], list[LeftOut]]:
     """The entries of some rows, in order, and those that are left out."""
-    results: dict[int, Entry | MolscoreError] = {}
-    graphs: dict[int, Chem.Mol] = {}
-    for record in records:
+    found: dict[int, Entry | LeftOut] = {}
+    flat: dict[int, str] = {}  # SMILES of rows whose geometry is to be made
+    names = {record.row: str(record.columns.get("name") or "") for record in records}
+    for row, record in zip(names, records, strict=True):
         try:
             if not record.ok:
-                continue
-            if record.molecule is not None:
-                results[record.row] = _given(record)
+                found[row] = LeftOut(row, names[row], record.status, record.error)
+            elif record.molecule is not None:
+                found[row] = _given(record)
             else:
-                graphs[record.row] = check_graph(record.smiles or "")
+                flat[row] = smiles_of(check_graph(record.smiles or ""))
         except MolscoreError as error:
-            results[record.row] = error
-    smiles = {row: smiles_of(graph) for row, graph in graphs.items()}
-    for _ in range(len(records) - len(smiles)):
+            found[row] = LeftOut.because(row, names[row], error)
+    for _ in range(len(records) - len(flat)):
         advance()
-    made = pool.embed(list(smiles.values()), advance)
-    names = {record.row: str(record.columns.get("name") or "") for record in records}
-    for row, geometries in zip(smiles, made, strict=True):
-        failed = isinstance(geometries, MolscoreError)
-        results[row] = geometries if failed else _made(row, smiles[row], geometries[0], names[row])
-    rows = [(row, results[row]) for row in sorted(results)]
-    bad = [(record.row, record.status, record.error) for record in records if not record.ok]
-    bad += [(row, result.status, str(result)) for row, result in rows if isinstance(result, MolscoreError)]
-    left_out = [LeftOut(row, names[row], status, error) for row, status, error in bad]
-    return [result for _, result in rows if isinstance(result, Entry)], left_out
+    for (row, smiles), made in zip(flat.items(), pool.embed(list(flat.values()), advance), strict=True):
+        try:
+            found[row] = _made(row, smiles, made, names[row])
+        except MolscoreError as error:
+            found[row] = LeftOut.because(row, names[row], error)
+    in_order = [found[row] for row in names]
+    return [e for e in in_order if isinstance(e, Entry)], [e for e in in_order if isinstance(e, LeftOut)]
 
 
 def _given(record: Record) -> Entry:
@@ -126,20 +138,19 @@ def _given(record: Record) -> Entry:
         mol = mol_from_molecule(molecule)
         smiles, bonds = smiles_of(mol), bond_array(mol)
         check_graph(smiles)
-    check_geometry(molecule, bonds)
+    check_distances(molecule, bonds)
     return Entry(record.row, molecule, smiles, bonds)
 
 
-def _made(row: int, smiles: str, made: Molecule, name: str) -> Entry | MolscoreError:
-    """Entry of a row whose geometry was made of its canonical SMILES, or why there is none."""
+def _made(row: int, smiles: str, geometries: Sequence[Molecule] | MolscoreError, name: str) -> Entry:
+    """Entry of a row whose geometry was made of its canonical SMILES; raises why there is none."""
+    if isinstance(geometries, MolscoreError):
+        raise geometries
+    made = geometries[0]
     molecule = Molecule(made.numbers, made.positions, name)
-    bonds = bond_array(Chem.AddHs(check_graph(smiles)))
-    try:
-        if bonds is None:
-            raise ParseError(f"{smiles!r} has a bond that is none of single, double, triple and aromatic")
-        check_geometry(molecule, bonds)
-    except MolscoreError as error:
-        return error
+    if (bonds := bond_array(Chem.AddHs(check_graph(smiles)))) is None:
+        raise ParseError(f"{smiles!r} has a bond that is none of single, double, triple and aromatic")
+    check_distances(molecule, bonds)
     return Entry(row, molecule, smiles, bonds, made.properties["force_field"])
 
 
@@ -160,17 +171,13 @@ def _parts(folder: Path, job: str, resume: bool) -> Path:
     if held and not resume:
         raise InputError(f"{folder} holds parts of an earlier run: add --resume to carry on, or remove it")
     for path in held:
-        if _job_of(path) not in (None, job):
+        if _job_of(path) not in (None, job):  # damaged ones are made again
             raise InputError(f"{folder} holds parts of another library, seed or version: remove it to start anew")
     return folder
 
 
-def _is_whole(path: Path, job: str) -> bool:
-    return path.is_file() and _job_of(path) == job
-
-
 def _job_of(path: Path) -> str | None:
-    """What a part is of; None for one that is damaged."""
+    """What a part is of; None for one that is not there or damaged."""
     try:
         return MoleculeSet.load(path).metadata.get("job", "")
     except MolscoreError:

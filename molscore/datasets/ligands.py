@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from molscore.datasets.assembly import Entry, LeftOut, Splitting, assemble, set_of
-from molscore.datasets.progress import progress
-from molscore.datasets.store import MoleculeSet
-from molscore.datasets.suitable import check_geometry, check_graph, check_size
+from molscore.datasets.assembly import Entry, LeftOut, assemble, progress, set_of
+from molscore.datasets.molecule_set import MoleculeSet
+from molscore.datasets.splits import Splitting
+from molscore.datasets.suitable import check_distances, check_graph, check_size
 from molscore.errors import ChargeError, InputError, MolscoreError, ParseError
 from molscore.molecules.bonds import Bonds
 from molscore.molecules.chem import bond_array, mol_from_bonds, smiles_of
@@ -62,7 +62,7 @@ def build(path: str | os.PathLike[str], splitting: Splitting | None = None) -> M
         try:
             entries.append(entry_of(row, component))
         except MolscoreError as error:
-            left_out.append(LeftOut(row, component.name, error.status, str(error)))
+            left_out.append(LeftOut.because(row, component.name, error))
     return assemble(path, set_of(entries, _METADATA), left_out, splitting or Splitting())
 
 
@@ -109,5 +109,5 @@ def entry_of(row: int, component: Component) -> Entry:
     smiles = smiles_of(mol)
     check_graph(smiles)
     bonds = bond_array(mol)
-    check_geometry(molecule, bonds)
+    check_distances(molecule, bonds)
     return Entry(row, molecule, smiles, bonds)

@@ -17,11 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from molscore.datasets.graphs import bonds_over
-from molscore.datasets.hold_out import hold_out
-from molscore.datasets.likeness import with_likeness
-from molscore.datasets.progress import progress
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.assembly import progress
+from molscore.datasets.clusters import with_likeness
+from molscore.datasets.molecule_set import MoleculeSet
+from molscore.datasets.splits import hold_out
+from molscore.datasets.suitable import bonds_over
 from molscore.errors import InputError
 from molscore.molecules.elements import atomic_number
 
@@ -47,14 +47,12 @@ def edm_split() -> np.ndarray:
     return labels
 
 
-def build(
-    path: str | os.PathLike[str] = DEFAULT_PATH, held_out: float = 0.0, seed: int = 0
-) -> MoleculeSet:
+def build(path: str | os.PathLike[str] = DEFAULT_PATH, held_out: float = 0.0, seed: int = 0) -> MoleculeSet:
     """Write QM9 from the installed ``qm9pack`` package to a Parquet file and return it.
 
     Columns: ``smiles`` (of GDB, no stereo), ``index`` (GDB9 number), ``split``, and those of `with_likeness`. Bonds are
     those of the SMILES, where they fit the geometry (all but 3 molecules). A share `held_out` of the training split
-    becomes a split of its own, see `molscore.datasets.hold_out`. Takes five minutes.
+    becomes a split of its own, see `molscore.datasets.splits.hold_out`. Takes five minutes.
     Raises `InputError` when the package is missing or does not hold the 130,831 molecules.
     """
     spec = importlib.util.find_spec("qm9pack")

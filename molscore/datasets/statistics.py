@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import ElementError, InputError, PositionError
 from molscore.molecules.batch import element_index
 from molscore.molecules.distribution import Distribution

@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import ElementError, InputError
 from molscore.evaluation.thresholds import ALLOWED_VALENCES, threshold_tables
 from molscore.molecules.elements import SYMBOLS, atomic_number

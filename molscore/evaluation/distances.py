@@ -16,8 +16,8 @@ import pandas as pd
 from rdkit import Chem
 from scipy.stats import wasserstein_distance
 
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.statistics import formula_counts
-from molscore.datasets.store import MoleculeSet
 from molscore.errors import InputError
 from molscore.evaluation.bonds import Bonds, as_set, bonds_of, piece_counts
 from molscore.molecules.elements import SYMBOLS

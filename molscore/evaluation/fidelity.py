@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import InputError, ParseError
 from molscore.evaluation.bonds import as_set
 from molscore.evaluation.intervals import bootstrap_interval, wilson_interval

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import InputError
 from molscore.evaluation.bonds import as_set, bonds_of, piece_counts
 from molscore.evaluation.intervals import clustered_interval, wilson_interval

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import ElementError, InputError, MolscoreError, PositionError
 from molscore.evaluation.checks import check_all, summary
 from molscore.evaluation.fidelity import Fidelity, fidelity

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.evaluation.bonds import Bonds, as_set, bonds_of
 from molscore.evaluation.thresholds import allowed_valences
 from molscore.molecules.molecule import Molecule

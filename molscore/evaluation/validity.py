@@ -12,7 +12,7 @@ import numpy as np
 from rdkit import Chem, rdBase
 from tqdm import tqdm
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.evaluation.bonds import Bonds, as_set, bonds_of
 from molscore.molecules.molecule import Molecule
 

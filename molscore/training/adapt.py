@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.statistics import distribution_of
-from molscore.datasets.store import MoleculeSet
 from molscore.errors import CheckpointError, ElementError, InputError, MolscoreError
 from molscore.molecules.batch import size_groups
 from molscore.molecules.chem import mol_from_molecule, smiles_of

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import InputError
 from molscore.molecules.batch import Batch, element_index
 

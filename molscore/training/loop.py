@@ -15,7 +15,7 @@ from torch import Tensor, distributed, nn
 from tqdm import tqdm
 
 from molscore.datasets.clusters import cluster_keys
-from molscore.datasets.load import load
+from molscore.datasets.molecule_set import load
 from molscore.datasets.statistics import distribution_of
 from molscore.errors import CheckpointError, InputError, OutputError
 from molscore.molecules.atomic import reason_of, replacing

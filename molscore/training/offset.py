@@ -32,7 +32,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.diffusion.gaussian import centre, degrees_of_freedom
 from molscore.molecules.batch import size_groups
 from molscore.nn.checkpoint import Checkpoint

@@ -24,7 +24,7 @@ from molscore.audit.flow import (
     rank_correlation,
     rank_correlation_within,
 )
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.diffusion.gaussian import centre
 from molscore.diffusion.likelihood import divergence
 from molscore.errors import InputError

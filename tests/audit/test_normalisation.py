@@ -24,7 +24,7 @@ from molscore.audit.normalisation import (
     state_at,
     works_of,
 )
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from tests import tiny
 from tests.audit.known import Error, Known, shapes, water
 from tests.mixtures import GaussianMixture

@@ -9,7 +9,7 @@ import pytest
 from molscore.audit import PARTS, Audit, CheckResult, Options, Part, Plot, Series, Table, run, share_of
 from molscore.audit.density import choose
 from molscore.audit.report import draw
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import InputError
 from tests import tiny
 

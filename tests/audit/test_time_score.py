@@ -6,7 +6,7 @@ import torch
 
 from molscore.audit import Options
 from molscore.audit.time_score import errors_of, time_score, time_score_part
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from tests import tiny
 from tests.audit.known import Known, shapes, water
 from tests.mixtures import GaussianMixture

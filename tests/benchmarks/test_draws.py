@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.draws import Draw, Setting, best_share, draw
 from benchmarks.generation import JUDGED, kept_row
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import InputError
 from molscore.screening import generate
 from tests import tiny

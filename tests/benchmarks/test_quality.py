@@ -17,7 +17,7 @@ from benchmarks.quality import (
     part,
     real_samples,
 )
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.molecules import Molecule
 from tests import tiny
 

@@ -2,7 +2,7 @@
 
 import json
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from tests import tiny
 
 

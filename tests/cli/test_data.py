@@ -1,6 +1,6 @@
 """`molscore data` makes what `molscore train` takes."""
 
-from molscore.datasets.load import load
+from molscore.datasets.molecule_set import load
 from molscore.molecules.files import write
 from tests import tiny
 

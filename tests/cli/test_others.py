@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.molecules.files import write
 from molscore.screening import load
 from tests import tiny

@@ -1,7 +1,6 @@
 """Any library becomes a data set: what it has is kept, what it lacks is made, what is left out is listed."""
 
 import csv
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +8,8 @@ import numpy as np
 import pytest
 
 from molscore.datasets import from_file
-from molscore.datasets.assembly import Splitting
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
+from molscore.datasets.splits import Splitting
 from molscore.errors import InputError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import bond_array, mol_from_molecule
@@ -53,6 +52,8 @@ def library(tmp_path) -> Path:
 def test_smiles_get_geometries_bonds_and_splits_and_bad_rows_a_reason(library, tmp_path) -> None:
     output = tmp_path / "new" / "set.parquet"
     made = from_file.build(str(library), output, workers=1)
+    assert made.metadata["name"] == "set" and "seed 0" in made.metadata["geometry"]
+    assert made.metadata == MoleculeSet.load(output).metadata
     assert made.columns["name"].tolist() == ["ethanol", "pyridine", "ester", "alanine", "sulfoxide"]
     assert made.columns["row"].tolist() == [0, 3, 7, 8, 9]
     assert sorted(set(made.columns["split"])) == ["test", "train", "valid"]
@@ -130,9 +131,3 @@ def test_what_cannot_be_used_is_said_in_a_line(library, tmp_path) -> None:
     (tmp_path / "bad.csv").write_text("smiles\n[Na+]\nC(\n")
     with pytest.raises(InputError, match=r"no row can be used \(charged 1, unparsable 1\)"):
         from_file.build(str(tmp_path / "bad.csv"), tmp_path / "set.parquet", workers=1)
-
-
-def test_metadata_says_how_it_was_made(library, tmp_path) -> None:
-    made = from_file.build(str(library), tmp_path / "set.parquet", workers=1, splitting=Splitting("scaffold", 0.0, 7))
-    assert made.metadata["name"] == "set" and "seed 7" in made.metadata["geometry"]
-    assert json.loads(json.dumps(made.metadata)) == MoleculeSet.load(tmp_path / "set.parquet").metadata

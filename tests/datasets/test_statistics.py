@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.statistics import distribution_of, formula_counts, smoothed_sigma
-from molscore.datasets.store import MoleculeSet
 from molscore.errors import ElementError, InputError, PositionError
 from molscore.molecules import Distribution, Molecule
 
@@ -25,6 +25,7 @@ def test_formulas_are_counted_exactly(random_molecules) -> None:
         ours[tuple(int((molecule.numbers == z).sum()) for z in (1, 6, 7, 8, 9))] -= 1
     assert set(ours.values()) == {0}
     assert sum(distribution.size_counts.values()) == 200
+    assert Distribution.from_dict(distribution.to_dict()) == distribution
 
 
 def test_counts_follow_the_order_of_elements(random_molecules) -> None:
@@ -32,11 +33,6 @@ def test_counts_follow_the_order_of_elements(random_molecules) -> None:
     forward = formula_counts(molecules, ("H", "C", "N", "O", "F"))
     assert np.array_equal(forward[:, ::-1], formula_counts(molecules, ("F", "O", "N", "C", "H")))
     assert np.array_equal(forward.sum(axis=1), molecules.sizes)
-
-
-def test_it_survives_json(random_molecules) -> None:
-    distribution = distribution_of("toy", MoleculeSet.from_molecules(random_molecules(50)))
-    assert Distribution.from_dict(distribution.to_dict()) == distribution
 
 
 def test_sigma_is_the_spread_per_degree_of_freedom(rng) -> None:
@@ -83,12 +79,9 @@ def test_sigma_scales_with_the_molecules_and_ignores_their_place(rng) -> None:
     assert np.allclose(list(moved.values()), sigma, rtol=1e-4)
 
 
-def test_atoms_alone_have_no_spread_and_need_none() -> None:
+def test_atoms_alone_have_no_spread_and_unusable_sets_are_refused() -> None:
     atoms = MoleculeSet.from_molecules([Molecule([6], [[1.0, 2.0, 3.0]])] * 3)
     assert distribution_of("atoms", atoms).sigma_N == {}
-
-
-def test_unusable_sets_are_refused() -> None:
     with pytest.raises(InputError, match="no molecules"):
         distribution_of("none", MoleculeSet.from_molecules([]))
     with pytest.raises(PositionError, match="one point"):

@@ -1,11 +1,11 @@
-"""What a data set takes, and the status of what it does not."""
+"""What a data set takes, the status of what it does not, and bonds of a SMILES string that find their atoms."""
 
 import numpy as np
 import pytest
 from rdkit import Chem
 
-from molscore.datasets.suitable import check_geometry, check_graph
-from molscore.errors import MolscoreError, PositionError
+from molscore.datasets.suitable import bonds_over, check_distances, check_graph
+from molscore.errors import MolscoreError, ParseError, PositionError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import bond_array
 from molscore.molecules.conformers import embed
@@ -38,9 +38,33 @@ def test_others_say_why(smiles, status) -> None:
 def test_geometries_in_other_units_are_refused() -> None:
     (ethanol,) = embed("CCO")
     bonds = bond_array(Chem.AddHs(Chem.MolFromSmiles("CCO")))
-    check_geometry(ethanol, bonds)
+    check_distances(ethanol, bonds)
     for scale in (0.1, 0.529, 1.89):
         with pytest.raises(PositionError, match="not in Å"):
-            check_geometry(Molecule(ethanol.numbers, scale * ethanol.positions), bonds)
+            check_distances(Molecule(ethanol.numbers, scale * ethanol.positions), bonds)
     with pytest.raises(PositionError, match="apart"):
-        check_geometry(ethanol, np.array([[0, 2, 1]]))
+        check_distances(ethanol, np.array([[0, 2, 1]]))
+
+
+@pytest.mark.parametrize(
+    "smiles", ["c1ccncc1C#N", "CC(=O)OC1CC1", "C[N+](C)(C)CC([O-])=O", "O=C1C=CC(=O)N1", "[H][H]"]
+)
+def test_bonds_are_laid_over_atoms_in_any_order(smiles, rng) -> None:
+    (given,) = embed(smiles)
+    order = rng.permutation(given.n_atoms)
+    kinds = []
+    for molecule in (given, Molecule(given.numbers[order], given.positions[order])):
+        bonds = bonds_over(smiles, molecule)
+        first, second, orders = bonds.T.astype(int)
+        assert np.linalg.norm(molecule.positions[first] - molecule.positions[second], axis=1).max() < 1.7
+        ends = np.sort(molecule.numbers[bonds[:, :2]], axis=1)
+        kinds.append(sorted(zip(*ends.T.tolist(), orders.tolist(), strict=True)))
+    assert kinds[0] == kinds[1]
+
+
+def test_other_graphs_do_not_fit() -> None:
+    (propanol,) = embed("CCCO")
+    assert bonds_over("CCCO", propanol) is not None
+    assert bonds_over("CC(C)O", propanol) is None and bonds_over("CCO", propanol) is None
+    with pytest.raises(ParseError):
+        bonds_over("C(", propanol)

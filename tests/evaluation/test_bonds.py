@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import ElementError, InputError
 from molscore.evaluation.bonds import as_set, bonds_of, piece_counts
 from molscore.evaluation.stability import stability, valences
@@ -103,7 +103,7 @@ def test_bonds_are_found_where_denormal_numbers_are_flushed() -> None:
     """Running a network switches that on; a tree that splits at 0 then never ends, and takes the process with it."""
     program = """
 import numpy as np, torch
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.evaluation.bonds import bonds_of
 from molscore.molecules.molecule import Molecule
 rng = np.random.default_rng(0)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import InputError
 from molscore.evaluation.bonds import as_set
 from molscore.evaluation.distances import (

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import ElementError, InputError
 from molscore.evaluation.metrics import evaluate
 from molscore.evaluation.validity import edm_smiles

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.molecules import Molecule
 from molscore.nn.config import ModelConfig
 from molscore.training.config import DataConfig, TrainConfig

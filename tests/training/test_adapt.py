@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import molscore
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import ElementError, InputError
 from molscore.screening.model import Model
 from molscore.training import adapt as module

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from molscore.datasets.clusters import cluster_keys
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import InputError
 from molscore.molecules import Molecule
 from molscore.training.data import Batches, Clusters, DeviceSet, cost

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import CheckpointError, InputError, OutputError
 from molscore.molecules import Molecule
 from molscore.nn.checkpoint import Checkpoint, from_pretrained

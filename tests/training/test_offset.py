@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.statistics import distribution_of
-from molscore.datasets.store import MoleculeSet
 from molscore.molecules import Molecule
 from molscore.nn import Checkpoint, build
 from molscore.nn.noise import NOISE_WAVES, noise_waves

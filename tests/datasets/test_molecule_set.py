@@ -9,14 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from molscore.datasets.store import MoleculeSet
+from molscore.datasets.molecule_set import MoleculeSet, load
 from molscore.errors import ElementError, InputError, OutputError, PositionError, SizeError
 from molscore.molecules import Molecule, collate
 from molscore.molecules.files.reading import read
 
 ELEMENTS = ("H", "C", "N", "O", "F")
-
-
 ARRAYS = ("numbers", "positions", "sizes", "bonds", "n_bonds")
 
 
@@ -65,20 +63,10 @@ def test_batches_equal_collate(molecules, whole, rng) -> None:
         assert torch.allclose(ours.positions, theirs.positions, atol=1e-6)
     shifted = whole.batch([0, 1], ELEMENTS).positions - whole.batch([1, 0], ELEMENTS).positions
     assert shifted.abs().max() > 0.1  # the comparison above can fail
-
-
-def test_batches_are_centred_and_zero_at_padding(whole) -> None:
-    batch = whole.batch(np.arange(60), ELEMENTS)
-    assert batch.positions.sum(dim=1).abs().max() < 1e-5
-    assert not batch.positions[~batch.mask].any() and not batch.elements[~batch.mask].any()
-    assert whole.positions.mean() > 4  # the molecules themselves are not
-
-
-def test_batches_may_be_wider_than_their_molecules(whole) -> None:
     narrow, wide = whole.batch([1, 2], ELEMENTS), whole.batch([1, 2], ELEMENTS, pad_to=40)
     width = narrow.mask.shape[1]
-    assert wide.positions.shape == (2, 40, 3)
-    assert torch.equal(wide.positions[:, :width], narrow.positions) and not wide.mask[:, width:].any()
+    assert wide.positions.shape == (2, 40, 3) and not wide.mask[:, width:].any()
+    assert torch.equal(wide.positions[:, :width], narrow.positions)
 
 
 def test_batches_refuse_what_the_model_lacks(whole) -> None:
@@ -141,9 +129,6 @@ def test_parquet_keeps_every_bit(whole, tmp_path) -> None:
     bare = MoleculeSet(whole.numbers, whole.positions, whole.sizes)
     bare.save(tmp_path / "bare.parquet")
     assert MoleculeSet.load(tmp_path / "bare.parquet").bonds is None
-
-
-def test_an_empty_set_survives(tmp_path) -> None:
     empty = MoleculeSet.from_molecules([])
     empty.save(tmp_path / "empty.parquet")
     assert len(MoleculeSet.load(tmp_path / "empty.parquet")) == len(empty) == 0
@@ -215,3 +200,17 @@ def test_the_file_is_a_library_of_molecules(whole, tmp_path) -> None:
 def test_contradictions_are_refused(numbers, positions, sizes, columns, error) -> None:
     with pytest.raises(error):
         MoleculeSet(np.array(numbers), positions, np.array(sizes), columns)
+
+
+def test_splits_are_chosen_by_name(random_molecules, tmp_path) -> None:
+    path, split = tmp_path / "set.parquet", ["train", "test", "train", "valid", "train"]
+    MoleculeSet.from_molecules(random_molecules(5), {"split": split}).save(path)
+    assert [len(load(path, split)) for split in (None, "train", "valid", "test")] == [5, 3, 1, 1]
+    assert [molecule.name for molecule in load(path, "train")] == ["m0", "m2", "m4"]
+    with pytest.raises(InputError, match="no molecules of split 'rest'; there are test 1, train 3, valid 1"):
+        load(path, "rest")
+    with pytest.raises(InputError, match="is not there; make it with: molscore data qm9"):
+        load(tmp_path / "none.parquet")
+    MoleculeSet.from_molecules(random_molecules(2)).save(path)
+    with pytest.raises(InputError, match="no column split; .* molscore data"):
+        load(path, "train")

@@ -1,4 +1,4 @@
-"""Many molecules as flat arrays: quick to batch, one Parquet file on disk."""
+"""Many molecules as flat arrays: quick to batch, one Parquet file on disk, which `molscore data` makes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,22 +20,11 @@ from molscore.molecules.batch import Batch, element_index
 from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["MoleculeSet", "Padded"]
+__all__ = ["MoleculeSet", "load"]
 
 METADATA_KEY = b"molscore"
 _LISTS = ("numbers", "positions", "bonds")
 _LARGEST_ORDER = 4  # aromatic
-
-
-class Padded(NamedTuple):
-    """Molecules side by side, as numpy arrays."""
-
-    numbers: np.ndarray
-    """``(B, N)`` uint8 atomic numbers, 0 at padding."""
-    positions: np.ndarray
-    """``(B, N, 3)`` float32, Å, as stored (not centred), 0 at padding."""
-    mask: np.ndarray
-    """``(B, N)`` bool, True for real atoms."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +135,7 @@ class MoleculeSet:
         molecules: Iterable[Molecule],
         columns: dict[str, Sequence[object]] | None = None,
         bonds: Sequence[np.ndarray | None] | None = None,
+        metadata: dict[str, str] | None = None,
     ) -> MoleculeSet:
         """Flatten molecules: positions rounded to float32, names in the column ``name``, properties left behind.
 
@@ -154,7 +143,7 @@ class MoleculeSet:
         """
         molecules = list(molecules)
         if not molecules:
-            return cls(np.zeros(0), np.zeros((0, 3)), np.zeros(0), dict(columns or {}))
+            return cls(np.zeros(0), np.zeros((0, 3)), np.zeros(0), dict(columns or {}), metadata or {})
         names = [molecule.name for molecule in molecules]
         held = None if bonds is None else [np.zeros((0, 3), np.uint16) if each is None else each for each in bonds]
         return cls(
@@ -162,6 +151,7 @@ class MoleculeSet:
             positions=np.concatenate([molecule.positions for molecule in molecules]),
             sizes=np.array([molecule.n_atoms for molecule in molecules]),
             columns={**({"name": names} if any(names) else {}), **(columns or {})},
+            metadata=metadata or {},
             bonds=None if held is None else np.concatenate(held),
             n_bonds=None if held is None else np.array([len(each) for each in held]),
         )
@@ -198,26 +188,6 @@ class MoleculeSet:
         """The same molecules with these columns added, or in place of those of the same name."""
         return replace(self, columns={**self.columns, **columns})
 
-    def with_metadata(self, metadata: dict[str, str]) -> MoleculeSet:
-        """The same molecules with other metadata."""
-        return replace(self, metadata=metadata)
-
-    def padded(self, indices: np.ndarray | Sequence[int], pad_to: int = 0) -> Padded:
-        """Molecules at `indices` padded to the largest of them, or to `pad_to` atoms if that is more."""
-        return self._pad(self._rows(indices), self.positions, pad_to)
-
-    def _pad(self, rows: np.ndarray, flat: np.ndarray, pad_to: int) -> Padded:
-        """Spread `flat` positions ``(ΣN, 3)`` of the molecules at `rows` over a padded array."""
-        sizes = self.sizes[rows]
-        slots = np.arange(max(pad_to, int(sizes.max(initial=0))))
-        mask = slots < sizes[:, None]
-        atoms = (self.offsets[rows][:, None] + slots)[mask]
-        numbers = np.zeros(mask.shape, dtype=np.uint8)
-        positions = np.zeros((*mask.shape, 3), dtype=np.float32)
-        numbers[mask] = self.numbers[atoms]
-        positions[mask] = flat[atoms]
-        return Padded(numbers, positions, mask)
-
     def batch(
         self,
         indices: np.ndarray | Sequence[int],
@@ -232,7 +202,13 @@ class MoleculeSet:
         rows = self._rows(indices)
         if not len(rows):
             raise InputError("there are no molecules to put in a batch")
-        numbers, positions, mask = self._pad(rows, self.centred, pad_to)
+        sizes = self.sizes[rows]
+        slots = np.arange(max(pad_to, int(sizes.max())))
+        mask = slots < sizes[:, None]
+        atoms = (self.offsets[rows][:, None] + slots)[mask]
+        numbers = np.zeros(mask.shape, dtype=np.uint8)
+        positions = np.zeros((*mask.shape, 3), dtype=np.float32)
+        numbers[mask], positions[mask] = self.numbers[atoms], self.centred[atoms]
         table = element_index(elements)
         table[0] = 0
         index = table[numbers]
@@ -264,14 +240,14 @@ class MoleculeSet:
         The layout is that of `molscore.molecules.files`: lists ``numbers`` (N,) and ``positions`` (3N,) Å, where there
         are bonds ``bonds`` (3E,), null for a molecule whose bonds are not known, and columns.
         """
-        atoms, coordinates = pa.array(self.offsets), pa.array(3 * self.offsets)
+        lists = pa.LargeListArray.from_arrays
         arrays = {
-            "numbers": pa.LargeListArray.from_arrays(atoms, pa.array(self.numbers)),
-            "positions": pa.LargeListArray.from_arrays(coordinates, pa.array(self.positions.reshape(-1))),
+            "numbers": lists(self.offsets, self.numbers),
+            "positions": lists(3 * self.offsets, self.positions.reshape(-1)),
         }
         if self.bonds is not None:
-            triples, flat = pa.array(3 * self.bond_offsets), pa.array(self.bonds.reshape(-1))
-            arrays["bonds"] = pa.LargeListArray.from_arrays(triples, flat, mask=pa.array(self.n_bonds == 0))
+            unknown = pa.array(self.n_bonds == 0)
+            arrays["bonds"] = lists(pa.array(3 * self.bond_offsets), pa.array(self.bonds.reshape(-1)), mask=unknown)
         arrays |= {name: pa.array(values) for name, values in self.columns.items()}
         table = pa.table(arrays).replace_schema_metadata({METADATA_KEY: json.dumps(self.metadata)})
         try:
@@ -311,38 +287,55 @@ def _column(values: np.ndarray | Sequence[object]) -> np.ndarray:
 
 def _geometry(table: pa.Table, path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Flat numbers ``(ΣN,)``, positions ``(ΣN, 3)`` and sizes ``(M,)`` of a table; raises `InputError`."""
-    missing = {"numbers", "positions"} - set(table.column_names)
-    if missing:
+    if missing := {"numbers", "positions"} - set(table.column_names):
         raise InputError(f"{path} has no column {', '.join(sorted(missing))}: not a molecule set")
-    numbers, positions = (table.column(name).combine_chunks() for name in ("numbers", "positions"))
-    for column in (numbers, positions):
-        if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
-            raise InputError(f"{path}: numbers and positions must be lists, not {column.type}")
-        if column.null_count:
-            raise InputError(f"{path}: row {column.is_null().index(True).as_py()} has no geometry")
-    sizes, lengths = (column.value_lengths().to_numpy(zero_copy_only=False) for column in (numbers, positions))
-    coordinates = positions.flatten()
-    if pa.types.is_nested(coordinates.type):  # one list of three for each atom does as well
-        coordinates, lengths = coordinates.flatten(), 3 * lengths
-    if (lengths != 3 * sizes).any() or len(coordinates) != lengths.sum():
+    for name in ("numbers", "positions"):
+        if table.column(name).null_count:
+            raise InputError(f"{path}: row {table.column(name).is_null().index(True).as_py()} has no geometry")
+    (numbers, sizes), (flat, lengths) = (_lists(table, name, path) for name in ("numbers", "positions"))
+    if (lengths != 3 * sizes).any() or len(flat) != lengths.sum():
         row = int((lengths != 3 * sizes).argmax())
         raise InputError(f"{path}: row {row}: {sizes[row]} atoms have {lengths[row]} coordinates, not {3 * sizes[row]}")
-    flat = coordinates.to_numpy(zero_copy_only=False)
-    return numbers.flatten().to_numpy(zero_copy_only=False), flat.reshape(-1, 3), sizes
+    return numbers, flat.reshape(-1, 3), sizes
 
 
 def _bonds(table: pa.Table, path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
     """Flat bonds ``(ΣE, 3)`` and ``(M,)`` how many each molecule has, if the table has any; raises `InputError`."""
     if "bonds" not in table.column_names:
         return None, None
-    column = table.column("bonds").combine_chunks()
-    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
-        raise InputError(f"{path}: bonds must be lists, not {column.type}")
-    lengths = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-    flat = column.flatten()
-    if pa.types.is_nested(flat.type):
-        flat, lengths = flat.flatten(), 3 * lengths
+    flat, lengths = _lists(table, "bonds", path)
     if (lengths % 3).any():
         row = int((lengths % 3 > 0).argmax())
         raise InputError(f"{path}: row {row}: bonds are threes of two atoms and an order, not {lengths[row]} numbers")
-    return flat.to_numpy(zero_copy_only=False).reshape(-1, 3), lengths // 3
+    return flat.reshape(-1, 3), lengths // 3
+
+
+def _lists(table: pa.Table, name: str, path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of a column of lists (or of lists of threes), flat, and how many each row has; null is none."""
+    column = table.column(name).combine_chunks()
+    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+        raise InputError(f"{path}: {name} must be lists, not {column.type}")
+    lengths, flat = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), column.flatten()
+    if pa.types.is_nested(flat.type):
+        flat, lengths = flat.flatten(), 3 * lengths
+    return flat.to_numpy(zero_copy_only=False), lengths
+
+
+def load(path: str | os.PathLike[str], split: str | None = None) -> MoleculeSet:
+    """Read a data set that `molscore data` made; only one ``split`` (train, valid, test, …) if that is given.
+
+    Raises `InputError` for a file that is not there or is no data set, and for a split that it does not have.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path} is not there; make it with: molscore data qm9 | ligands | FILE -o {path}")
+    molecules = MoleculeSet.load(path)
+    if split is None:
+        return molecules
+    if "split" not in molecules.columns:
+        raise InputError(f"{path} has no column split; make a data set with splits of it: molscore data {path} -o NEW")
+    chosen = molecules.columns["split"] == split
+    if not chosen.any():
+        names, counts = np.unique(molecules.columns["split"].astype(str), return_counts=True)
+        found = ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True)) or "none"
+        raise InputError(f"{path} has no molecules of split {split!r}; there are {found}")
+    return molecules.select(chosen)

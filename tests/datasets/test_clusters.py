@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from molscore.datasets.likeness import neighbourhoods, ring_systems
+from molscore.datasets.clusters import neighbourhoods, ring_systems
 from molscore.molecules.chem import from_smiles
 
 
