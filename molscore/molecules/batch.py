@@ -12,7 +12,7 @@ from molscore.errors import ElementError, InputError
 from molscore.molecules.elements import SYMBOLS, atomic_number
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["Batch", "collate", "element_index", "pad", "size_groups"]
+__all__ = ["Batch", "collate", "element_index", "size_groups"]
 
 
 class Batch(NamedTuple):
@@ -43,23 +43,8 @@ def element_index(elements: Sequence[str]) -> NDArray[np.int64]:
     return table
 
 
-def pad(
-    positions: NDArray[np.floating], elements: NDArray[np.integer], sizes: ArrayLike, dtype: torch.dtype = torch.float32
-) -> Batch:
-    """Centred batch from flat arrays: positions ``(ΣN, 3)`` Å, element indices ``(ΣN,)``, sizes ``(B,)``."""
-    sizes = np.asarray(sizes, dtype=np.int64)
-    mask = np.arange(sizes.max(initial=0)) < sizes[:, None]
-    dense = np.zeros((*mask.shape, 3))
-    dense[mask] = positions
-    dense -= dense.sum(axis=1, keepdims=True) / np.maximum(sizes, 1)[:, None, None]
-    dense[~mask] = 0.0
-    indices = np.zeros(mask.shape, dtype=np.int64)
-    indices[mask] = elements
-    return Batch(torch.from_numpy(dense).to(dtype), torch.from_numpy(indices), torch.from_numpy(mask))
-
-
 def collate(molecules: Sequence[Molecule], elements: Sequence[str], dtype: torch.dtype = torch.float32) -> Batch:
-    """Batch of molecules, in order, padded to the largest.
+    """Centred batch of molecules, in order, padded to the largest.
 
     Raises `ElementError` naming the first molecule with an element outside the table, `InputError` for none at all.
     """
@@ -69,7 +54,13 @@ def collate(molecules: Sequence[Molecule], elements: Sequence[str], dtype: torch
     indices = element_index(elements)[np.concatenate([molecule.numbers for molecule in molecules])]
     if (indices < 0).any():
         _refuse(molecules, sizes, elements, int((indices < 0).argmax()))
-    return pad(np.concatenate([molecule.positions for molecule in molecules]), indices, sizes, dtype)
+    mask = np.arange(sizes.max()) < sizes[:, None]
+    positions, table = np.zeros((*mask.shape, 3)), np.zeros(mask.shape, dtype=np.int64)
+    positions[mask] = np.concatenate([molecule.positions for molecule in molecules])
+    positions -= positions.sum(axis=1, keepdims=True) / sizes[:, None, None]
+    positions[~mask] = 0.0
+    table[mask] = indices
+    return Batch(torch.from_numpy(positions).to(dtype), torch.from_numpy(table), torch.from_numpy(mask))
 
 
 def _refuse(molecules: Sequence[Molecule], sizes: NDArray[np.integer], elements: Sequence[str], atom: int) -> None:

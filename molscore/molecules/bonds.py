@@ -41,11 +41,9 @@ class Bonds(NamedTuple):
 def perceive_bonds(molecule: Molecule, max_iterations: int = 10_000, time_limit: float = 5.0) -> Bonds:
     """Bonds of a neutral closed-shell molecule with all its hydrogens; `time_limit` in seconds.
 
-    Of several readings (covalent radii times 1.15 to 1.3, then connect-the-dots) the first connected one is taken.
-    Measured against the SMILES of the data set on the 13,083 molecules of the QM9 test split: 99.81 % the same, 0.01 %
-    without a reading, the rest other resonance forms of zwitterions; about 1 ms of processor time each. With Gaussian
-    noise of 0.05 Å on every coordinate: 98.8 %.
-    Raises `ParseError` when there is no such reading or none within the limits.
+    Of several readings (covalent radii times 1.15 to 1.3, then connect-the-dots) the first connected one is taken: for
+    99.81 % of the QM9 test split that of its SMILES, 98.8 % with noise of 0.05 Å, in about 1 ms. Raises `ParseError`
+    when there is no such reading or none within the limits.
     """
     atoms = {"numbers": molecule.numbers.tolist(), "positions": molecule.positions.tolist()}
     (found,) = _WORKERS.map([{**atoms, "max_iterations": max_iterations}], time_limit)

@@ -38,10 +38,9 @@ def embed(
     Atoms are in the order given, hydrogens that were left out at the end; the geometry itself depends on the molecule
     alone, not on how its SMILES string is written, and not on atom maps or isotopes. Mirror images have mirrored ones.
     ``properties`` hold ``energy`` (kcal/mol) and ``force_field``: MMFF94s, or UFF for what MMFF94s does not know.
-    The same seed gives the same geometries. They are fewer where some fail, or where the time is over before all are
-    relaxed. Raises `ParseError` or `TooLargeError` for a bad SMILES string, `FragmentError` for several pieces,
-    `OvertimeError` when no geometry is found within `time_limit` seconds and `ConformerError` when there is none.
-    RDKit looks at the clock in whole seconds and, above 40 atoms or so, too late: only `ConformerPool` keeps the time.
+    There are fewer where some fail, or where the time is over before all are relaxed. Raises `ParseError` or
+    `TooLargeError` for a bad SMILES string, `FragmentError` for several pieces, `OvertimeError` when no geometry is
+    found within `time_limit` seconds, which above 40 atoms or so only `ConformerPool` keeps, else `ConformerError`.
     """
     graph = from_smiles(smiles_or_mol) if isinstance(smiles_or_mol, str) else smiles_or_mol
     name = graph.GetProp("_Name") if graph.HasProp("_Name") else ""

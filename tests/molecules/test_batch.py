@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from molscore.errors import ElementError, InputError
 from molscore.molecules import Molecule, collate
-from molscore.molecules.batch import element_index, pad, size_groups
+from molscore.molecules.batch import element_index, size_groups
 
 ELEMENTS = ("H", "C", "N", "O", "F")
 NUMBERS = [1, 6, 7, 8, 9]
@@ -81,6 +81,8 @@ def test_an_unknown_element_names_molecule_and_element(water) -> None:
 def test_nothing_makes_no_batch() -> None:
     with pytest.raises(InputError):
         collate([], ELEMENTS)
+    with pytest.raises(InputError):
+        size_groups([1, 2], 0)
 
 
 def test_element_index_inverts_the_table() -> None:
@@ -89,13 +91,6 @@ def test_element_index_inverts_the_table() -> None:
     assert (np.delete(table, NUMBERS) == -1).all()
     with pytest.raises(ElementError):
         element_index(["Q"])
-
-
-def test_pad_takes_flat_arrays(rng) -> None:
-    positions, elements = rng.normal(size=(5, 3)), np.arange(5)
-    batch = pad(positions, elements, [2, 3], torch.float64)
-    assert batch.elements.tolist() == [[0, 1, 0], [2, 3, 4]]
-    np.testing.assert_allclose(batch.positions[1], positions[2:] - positions[2:].mean(axis=0))
 
 
 def test_to_moves_the_type(water) -> None:
@@ -114,8 +109,3 @@ def test_size_groups_are_a_partition_with_little_padding(sizes, batch_size) -> N
     ordered = [sizes[i] for i in together]
     assert ordered == sorted(sizes)
     assert [group.tolist() for group in size_groups(sizes, batch_size)] == [group.tolist() for group in groups]
-
-
-def test_size_groups_refuse_an_empty_batch() -> None:
-    with pytest.raises(InputError):
-        size_groups([1, 2], 0)

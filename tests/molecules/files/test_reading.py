@@ -18,17 +18,6 @@ from tests import tiny
 SUFFIXES = (".smi", ".csv", ".sdf", ".xyz", ".extxyz", ".smi.gz", ".csv.gz", ".sdf.gz", ".xyz.gz", ".parquet")
 
 
-@pytest.mark.parametrize("suffix", [*SUFFIXES, ".SDF", ".CSV.GZ"])
-def test_every_format_reads_what_it_writes(library, tmp_path, suffix) -> None:
-    path = tmp_path / f"a{suffix}"
-    count = write(path, [(molecule, {"number": i}) for i, molecule in enumerate(library.values())])
-    rows = list(read(path))
-    assert count == len(rows) == len(library)
-    assert all(r.ok and (r.molecule is not None or r.smiles) for r in rows)
-    if ".smi" not in suffix:
-        assert [str(r.columns["number"]) for r in rows] == [str(i) for i in range(len(library))]
-
-
 @pytest.mark.parametrize("name", ["a.txt", "a", "a.gz", "a.parquet.gz", "a.csv.zip", ".csv"])
 def test_unknown_suffixes_are_refused_and_the_known_ones_listed(records, name) -> None:
     with pytest.raises(InputError, match=r"unknown file type; use \.smi \.csv \.sdf"):
