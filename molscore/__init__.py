@@ -6,33 +6,23 @@ from molscore.lazy import lazily
 from molscore.namesake import refuse_namesake
 
 if TYPE_CHECKING:
-    from molscore.errors import (
-        CheckpointError,
-        ConformerError,
-        DistributionError,
-        ElementError,
-        FormulaError,
-        InputError,
-        LimitError,
-        MolscoreError,
-        OutputError,
-        ParseError,
-        PositionError,
-        SizeError,
-    )
-    from molscore.evaluation.metrics import evaluate
-    from molscore.integrations.pyg import AddLogLikelihood
-    from molscore.integrations.sklearn import DensityEstimator
-    from molscore.molecules.files import read, write
-    from molscore.molecules.molecule import Molecule
-    from molscore.nn.heads import Estimate
-    from molscore.reporting.report import Report, report
-    from molscore.screening.checks import Candidate
-    from molscore.screening.explain import explain
-    from molscore.screening.model import Model, load
-    from molscore.screening.rank import rank
-    from molscore.screening.scorer import Scorer
-    from molscore.training.adapt import adapt
+    from molscore.errors import *  # noqa: F403
+    from molscore.evaluation.metrics import evaluate as evaluate
+    from molscore.integrations.pyg import AddLogLikelihood as AddLogLikelihood
+    from molscore.integrations.sklearn import DensityEstimator as DensityEstimator
+    from molscore.molecules.files import read as read
+    from molscore.molecules.files import write as write
+    from molscore.molecules.molecule import Molecule as Molecule
+    from molscore.nn.heads import Estimate as Estimate
+    from molscore.reporting.report import Report as Report
+    from molscore.reporting.report import report as report
+    from molscore.screening.checks import Candidate as Candidate
+    from molscore.screening.explain import explain as explain
+    from molscore.screening.model import Model as Model
+    from molscore.screening.model import load as load
+    from molscore.screening.rank import rank as rank
+    from molscore.screening.scorer import Scorer as Scorer
+    from molscore.training.adapt import adapt as adapt
 
 __version__ = "0.1.0"
 
@@ -55,53 +45,14 @@ _HOMES = {
     "report": "molscore.reporting.report",
     "write": "molscore.molecules.files",
 }
-_ERRORS = (
-    "CheckpointError",
-    "ConformerError",
-    "DistributionError",
-    "ElementError",
-    "FormulaError",
-    "InputError",
-    "LimitError",
-    "MolscoreError",
-    "OutputError",
-    "ParseError",
-    "PositionError",
-    "SizeError",
-)
-_HOMES |= dict.fromkeys(_ERRORS, "molscore.errors")
-
-__all__ = [
-    "AddLogLikelihood",
-    "Candidate",
-    "CheckpointError",
-    "ConformerError",
-    "DensityEstimator",
-    "DistributionError",
-    "ElementError",
-    "Estimate",
-    "FormulaError",
-    "InputError",
-    "LimitError",
-    "Model",
-    "Molecule",
-    "MolscoreError",
-    "OutputError",
-    "ParseError",
-    "PositionError",
-    "Report",
-    "Scorer",
-    "SizeError",
-    "__version__",
-    "adapt",
-    "evaluate",
-    "explain",
-    "load",
-    "rank",
-    "read",
-    "report",
-    "write",
-]
+_HOMES |= dict.fromkeys(
+    (
+        "CheckpointError", "ConformerError", "DistributionError", "ElementError", "FormulaError", "InputError",
+        "LimitError", "MolscoreError", "OutputError", "ParseError", "PositionError", "SizeError",
+    ),
+    "molscore.errors",
+)  # fmt: skip
+__all__ = ["__version__", *_HOMES]
 
 _find, __dir__ = lazily(__name__, _HOMES)
 

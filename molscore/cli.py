@@ -124,6 +124,9 @@ _outputs = click.option(
 _resolution = click.option(
     "--resolution", type=float, default=0.05, help="Noise width in Å at which densities are read."
 )
+_smiles_column = click.option(
+    "-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default."
+)
 _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 
 
@@ -220,7 +223,7 @@ def generate(
 
 @main.command()
 @click.argument("library")
-@click.option("-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default.")
+@_smiles_column
 @click.option(
     "--by",
     type=click.Choice(_ORDERS),
@@ -332,7 +335,7 @@ def evaluate(
     "-o", "--output", "outputs", multiple=True, default=("report.html",),
     help="Page (.html), pictures (.png, .svg) or the same rows as .sdf .csv .parquet; may be repeated.",
 )  # fmt: skip
-@click.option("-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default.")
+@_smiles_column
 @click.option("--smarts", default=None, help="Show only molecules with this pattern.")
 @click.option("-n", "most", type=int, default=2000, help="Rows that are shown at most, the first ones.")
 @click.option("--title", default=None, help="Of the page; the name of FILE unless given.")
@@ -356,22 +359,13 @@ def report(file: str, outputs: tuple[str, ...], load: Callable[[], Any], **optio
 @main.command()
 @click.argument("source")
 @click.option("-o", "--output", default=None, help="Parquet file; data/SOURCE.parquet unless given.")
-@click.option("-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default.")
+@_smiles_column
 @click.option("--split", type=click.Choice(["molecule", "scaffold"]), default="molecule", help="qm9 has that of EDM.")
 @click.option("--hold-out", type=float, default=0.0, help="Share to keep from training: ring systems and formulas.")
 @click.option("--seed", type=int, default=0, help="Of geometries, of the split and of what is held out.")
 @click.option("--workers", type=int, default=None, help="Processes for geometries; one a core by default.")
 @click.option("--resume", is_flag=True, help="Carry on with a FILE that was cut short.")
-def data(
-    source: str,
-    output: str | None,
-    smiles_column: str | None,
-    split: str,
-    hold_out: float,
-    seed: int,
-    workers: int | None,
-    resume: bool,
-) -> None:
+def data(source: str, output: str | None, split: str, hold_out: float, seed: int, **options: Any) -> None:
     """Make a data set to train on: of qm9, of ligands (the PDB's), or of a FILE that rank reads.
 
     Geometries that FILE lacks are made (ETKDGv3, MMFF94s). Rows that are left out are listed beside OUTPUT with the
@@ -390,7 +384,7 @@ def data(
     elif source == "ligands":
         molecules = ligands.build(output, splitting)
     else:
-        molecules = from_file.build(source, output, smiles_column, splitting, workers, resume)
+        molecules = from_file.build(source, output, splitting=splitting, **options)
     _say(summary(output, molecules))
 
 
@@ -428,7 +422,7 @@ def train(config: str, resume: bool) -> None:
 @click.option("--base", default="qm9", help="A bundled model's name, or a model folder.")
 @click.option("--distribution", default=None, help="What the library is called; the name of its file by default.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), default=10.0, help="Of learning, at most.")
-@click.option("-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default.")
+@_smiles_column
 @click.option("--seed", type=int, default=0, help="Of geometries, of what is held out, and of the noise.")
 @click.option("--workers", type=int, default=None, help="Processes for geometries; one a core by default.")
 @click.option("--resume", is_flag=True, help="Carry on with a run that was cut short.")

@@ -192,7 +192,9 @@ def _base_of(folder: Path, adapter: Adapter, folder_of: Callable[[str], Path]) -
 def _distribution(values: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Distribution:
     """A distribution of a checkpoint; its formulas leave `tensors`."""
     formulas, counts = (tensors.pop(f"{part}.{values['name']}").tolist() for part in ("formulas", "counts"))
-    return Distribution.from_dict({**values, "formula_counts": list(zip(formulas, counts, strict=True))})
+    sigma_N = {int(size): float(sigma) for size, sigma in values["sigma_N"].items()}
+    formula_counts = dict(zip(map(tuple, formulas), counts, strict=True))
+    return Distribution(values["name"], tuple(values["elements"]), formula_counts, sigma_N)
 
 
 def _from_hub(name: str) -> Path:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset
 import pyarrow.parquet as pq
 
 from molscore.errors import InputError, MolscoreError, ParseError
@@ -107,9 +106,11 @@ def write_parquet(
         schema = common_schema(pq.read_schema(part) for part in parts)
         note = json.dumps(dict(provenance), default=text_of) if provenance else None
         schema = schema.with_metadata({"molscore": note} if note else None)
+        from pyarrow import dataset  # which imports pandas
+
         with pq.ParquetWriter(path, schema) as writer:
             for part in parts:
-                writer.write_table(pa.dataset.dataset(part, schema=schema).to_table())
+                writer.write_table(dataset.dataset(part, schema=schema).to_table())
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
