@@ -1,13 +1,13 @@
 """ASE ``Atoms`` in and out; what any source of a geometry states of charge and spin, and the periodic box it is in."""
 
-from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.neighborlist import natural_cutoffs, neighbor_list
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from molscore.errors import PositionError
 from molscore.molecules.molecule import Molecule
@@ -17,17 +17,16 @@ __all__ = ["from_ase", "stated", "to_ase", "unwrapped"]
 
 
 def from_ase(atoms: Atoms) -> Molecule:
-    """Molecule of the atoms, Å, put together where the walls of a box cut it, and without the box; ``info`` becomes the
-    properties, and its ``name`` the name.
+    """Molecule of the atoms, Å, without the box that they are in; ``info`` becomes the properties, and its ``name`` the
+    name.
 
-    Charge and unpaired electrons are those of ``info``, else the sums of initial charges and magnetic moments. Raises
-    `PositionError` for a crystal.
+    Charge and unpaired electrons are those of ``info``, else the sums of initial charges and magnetic moments.
     """
     info = dict(atoms.info)
     sums = {"charge": atoms.get_initial_charges().sum(), "unpaired": abs(atoms.get_initial_magnetic_moments().sum())}
-    positions = unwrapped(atoms.numbers, atoms.positions, atoms.cell, atoms.pbc)
     given = stated({name: total for name, value in sums.items() if (total := round(value, 3))} | info, atoms.numbers)
-    return Molecule(atoms.numbers, positions, name=str(info.pop("name", "")), properties=info, **given)
+    molecule = Molecule(atoms.numbers, atoms.positions, name=str(info.pop("name", "")), properties=info, **given)
+    return unwrapped(molecule, atoms.cell, atoms.pbc)
 
 
 def to_ase(molecule: Molecule) -> Atoms:
@@ -64,31 +63,30 @@ def _whole(value: Any) -> int | None:
     return int(number) if number.is_integer() else None
 
 
-def unwrapped(numbers: ArrayLike, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike = True) -> NDArray[np.float64]:
-    """Positions (N, 3) Å in which bonded atoms are next to each other, for a box `cell` (3, 3) Å periodic along `pbc`.
+def unwrapped(molecule: Molecule, cell: ArrayLike, pbc: ArrayLike = True) -> Molecule:
+    """The molecule put together where the walls of a box `cell` (3, 3) Å cut it, which is periodic along `pbc`.
 
-    Bonds are pairs within `molscore.molecules.neighbours.REACH`; each piece stays where its first atom is. What no wall
-    cuts is left as it is. Raises `PositionError` for bonds that run through the whole box, as those of a crystal do.
+    Bonds are pairs within `molscore.molecules.neighbours.REACH`; each piece stays where its first atom is. Raises
+    `PositionError` for bonds that run through the whole box, as those of a crystal do.
     """
-    atoms = Atoms(numbers=numbers, positions=positions, cell=cell, pbc=pbc)
+    atoms = Atoms(numbers=molecule.numbers, positions=molecule.positions, cell=cell, pbc=pbc)
     atoms.pbc &= atoms.cell.any(axis=1)
     if not atoms.pbc.any():
-        return atoms.positions
+        return molecule
     first, second, walls = neighbor_list("ijS", atoms, natural_cutoffs(atoms, mult=REACH))
     if not walls.any():
-        return atoms.positions
-    neighbours = [np.flatnonzero(first == atom) for atom in range(len(atoms))]
+        return molecule
     images = np.zeros((len(atoms), 3), dtype=np.int64)
     seen = np.zeros(len(atoms), dtype=bool)
     for start in range(len(atoms)):
-        waiting = deque([] if seen[start] else [start])
+        waiting = [] if seen[start] else [start]
         seen[start] = True
         while waiting:
-            for bond in neighbours[waiting.popleft()]:
+            for bond in np.flatnonzero(first == waiting.pop()):
                 if not seen[second[bond]]:
                     seen[second[bond]] = True
                     images[second[bond]] = images[first[bond]] + walls[bond]
                     waiting.append(second[bond])
     if (images[second] != images[first] + walls).any():
         raise PositionError("the bonds run through the whole periodic box: a crystal, and not a molecule")
-    return atoms.positions + images @ atoms.cell.array
+    return replace(molecule, positions=molecule.positions + images @ atoms.cell.array)

@@ -1,7 +1,5 @@
 """PyTorch Geometric in and out: molecules are ``torch_geometric.data.Data`` with fields ``z`` and ``pos``."""
 
-from dataclasses import replace
-
 import torch
 from torch_geometric.data import Batch as PygBatch
 from torch_geometric.data import Data
@@ -27,32 +25,30 @@ def separate(data: Data) -> list[Data]:
 def from_pyg(data: Data) -> Molecule:
     """Molecule of ``z`` (N,) atomic numbers and ``pos`` (N, 3) Å; ``name``, ``smiles`` and ``charge`` come along where
     they are, and a periodic ``cell`` cuts no molecule."""
-    if getattr(data, "z", None) is None:
-        raise InputError("the PyG Data has no field z with the atomic numbers")
-    if getattr(data, "pos", None) is None:
-        raise PositionError("the PyG Data has no field pos with the positions")
-    name, smiles = getattr(data, "name", None), getattr(data, "smiles", None)
-    for field in ("z", "pos"):
-        if not isinstance(data[field], torch.Tensor):
-            raise InputError(f"the PyG Data has a {type(data[field]).__name__} for {field}, not a tensor")
+    for field, kind in (("z", InputError), ("pos", PositionError)):
+        if (value := getattr(data, field, None)) is None:
+            raise kind(f"the PyG Data has no field {field}")
+        if not isinstance(value, torch.Tensor):
+            raise InputError(f"the PyG Data has a {type(value).__name__} for {field}, not a tensor")
     if isinstance(getattr(data, "batch", None), torch.Tensor) and len(data.batch) != len(data.z):
         raise InputError(f"the PyG Data has {len(data.z)} atoms and a batch of {len(data.batch)}")
     if (several := len(separate(data))) > 1:
         raise InputError(
             f"the PyG Data is a batch of {several} molecules, not one; give the batch itself, or each alone"
         )
+    name, smiles, cell, pbc = (getattr(data, field, None) for field in ("name", "smiles", "cell", "pbc"))
+    numbers = data.z.detach().cpu().numpy().reshape(-1)
     molecule = Molecule(
-        data.z.detach().cpu().numpy().reshape(-1),
+        numbers,
         data.pos.detach().cpu().double().numpy(),
-        name=name if isinstance(name, str) else "",
-        properties={"smiles": smiles} if isinstance(smiles, str) else {},
+        name if isinstance(name, str) else "",
+        {"smiles": smiles} if isinstance(smiles, str) else {},
+        **stated(data.to_dict(), numbers),
     )
-    cell, pbc = (getattr(data, field, None) for field in ("cell", "pbc"))
-    positions = molecule.positions
-    if isinstance(cell, torch.Tensor) and cell.numel() == 9:
-        periodic = True if pbc is None else torch.as_tensor(pbc).reshape(-1).tolist()
-        positions = unwrapped(molecule.numbers, positions, cell.detach().cpu().double().reshape(3, 3).numpy(), periodic)
-    return replace(molecule, positions=positions, **stated(data.to_dict(), molecule.numbers))
+    if not isinstance(cell, torch.Tensor) or cell.numel() != 9:
+        return molecule
+    periodic = True if pbc is None else torch.as_tensor(pbc).reshape(-1).tolist()
+    return unwrapped(molecule, cell.detach().cpu().double().reshape(3, 3).numpy(), periodic)
 
 
 def to_pyg(molecule: Molecule, dtype: torch.dtype = torch.float32) -> Data:

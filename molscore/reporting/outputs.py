@@ -9,9 +9,7 @@ from typing import Any
 
 from molscore.errors import InputError, OutputError
 from molscore.molecules.drawing import draw_grid
-from molscore.molecules.files import read, write
-from molscore.molecules.files.record import Row, as_row, smiles_for, text_of
-from molscore.molecules.files.source import format_of
+from molscore.molecules.files import Row, as_row, format_of, read, smiles_for, text_of, write
 from molscore.reporting.report import Report, report
 from molscore.screening.model import Model
 
@@ -41,11 +39,16 @@ def check_outputs(paths: Sequence[str]) -> None:
 
 
 def write_all(
-    paths: Sequence[str], rows: Iterable[Any], provenance: Mapping[str, Any] | None = None, model: Model | None = None
+    paths: Sequence[str],
+    rows: Iterable[Any],
+    provenance: Mapping[str, Any] | None = None,
+    model: Model | None = None,
+    page: Report | None = None,
 ) -> int:
     """Write the rows, as `write` takes them, to every path by its suffix; returns how many there are.
 
-    One file of molecules is streamed; otherwise the rows are held. `model` colours the atoms of a report.
+    One file of molecules is streamed; otherwise the rows are held. An .html is `page`, or made here, `model` colouring
+    the atoms.
     """
     check_outputs(paths)
     if len(paths) == 1 and not is_picture(paths[0]):
@@ -54,9 +57,19 @@ def write_all(
     for path in paths:
         if not is_picture(path):
             write(path, held, provenance)
+        elif Path(path).suffix.lower() == ".html" and held:
+            tags = {f"molscore_{name}": value for name, value in (provenance or {}).items()}
+            tagged = [row._replace(columns={**row.columns, **tags}) for row in held]
+            (page or report(tagged, model, title=Path(path).stem)).save(path)
         elif held:
-            _show(path, held, provenance, model)
+            shown = [row for row in held if row.mol or row.molecule is not None or smiles_for(row)][:_IN_GRID]
+            draw_grid([row.mol or row.molecule or smiles_for(row) for row in shown], list(map(_legend, shown)), path)
     return len(held)
+
+
+def write_report(paths: Sequence[str], found: Report) -> None:
+    """Write a report to every path by its suffix: the page, pictures of its molecules, or its rows as a file."""
+    write_all(paths, [Row(entry.molecule, entry.columns, entry.bonds) for entry in found.entries], page=found)
 
 
 @dataclass
@@ -93,26 +106,6 @@ def streamed(paths: Sequence[str]) -> Iterator[Streamed]:
 
 def _richness(path: str) -> int:
     return ("sdf", "xyz", "parquet", "csv", "smi").index(format_of(path)[0])
-
-
-def write_report(paths: Sequence[str], found: Report) -> None:
-    """Write a report to every path by its suffix: the page, pictures of its molecules, or its rows as a file."""
-    check_outputs(paths)
-    rows = [Row(entry.molecule, entry.columns, entry.bonds) for entry in found.entries]
-    for path in paths:
-        if Path(path).suffix.lower() == ".html":
-            found.save(path)
-        else:
-            write_all([path], rows)
-
-
-def _show(path: str, rows: list[Row], provenance: Mapping[str, Any] | None, model: Model | None) -> None:
-    if Path(path).suffix.lower() == ".html":
-        tags = {f"molscore_{name}": value for name, value in (provenance or {}).items()}
-        report([row._replace(columns={**row.columns, **tags}) for row in rows], model, title=Path(path).stem).save(path)
-        return
-    shown = [row for row in rows if row.mol is not None or row.molecule is not None or smiles_for(row)][:_IN_GRID]
-    draw_grid([row.mol or row.molecule or smiles_for(row) for row in shown], [_legend(row) for row in shown], path)
 
 
 def _legend(row: Row) -> str:

@@ -8,8 +8,7 @@ from molscore.errors import InputError, MolscoreError
 from molscore.molecules.chem import smiles_of
 from molscore.molecules.convert import as_molecule, as_molecules
 from molscore.molecules.files import Record, Scan, format_of, read, scan
-from molscore.molecules.files.record import GEOMETRY, bad_record, geometry_of
-from molscore.molecules.files.record import smiles_column as find_column
+from molscore.molecules.files.record import bad_record, record_of, smiles_column_if_any
 from molscore.molecules.molecule import Molecule
 
 if TYPE_CHECKING:
@@ -68,25 +67,9 @@ def _of_frame(frame: "pd.DataFrame", smiles_column: str | None) -> Iterator[Reco
     Raises `InputError` at once for a frame with neither kind of column.
     """
     names = [str(name) for name in frame.columns]
-    geometry = set(GEOMETRY) <= set(names)
-    try:
-        column = find_column(names, smiles_column, "the DataFrame")
-    except InputError:
-        if smiles_column is not None or not geometry:
-            raise
-        column = None
+    column = smiles_column_if_any(names, smiles_column, "the DataFrame")
     rows = zip(*(frame.iloc[:, place] for place in range(len(names))), strict=True)
-    return (_of_row(row, dict(zip(names, values, strict=True)), geometry, column) for row, values in enumerate(rows))
-
-
-def _of_row(row: int, columns: dict[str, Any], geometry: bool, column: str | None) -> Record:
-    smiles = columns.get(column)
-    smiles = smiles.strip() if isinstance(smiles, str) else ""
-    try:
-        molecule = geometry_of(columns, smiles) if geometry else None
-    except MolscoreError as error:
-        return bad_record(row, error, columns)
-    return Record(row, molecule, smiles if molecule is None else smiles or None, columns)
+    return (record_of(row, dict(zip(names, values, strict=True)), column) for row, values in enumerate(rows))
 
 
 def reference_molecules(references: Any) -> list[Molecule]:

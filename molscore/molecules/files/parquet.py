@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
@@ -11,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from molscore.errors import InputError, MolscoreError, ParseError
+from molscore.errors import InputError
 from molscore.molecules.atomic import reason_of
-from molscore.molecules.files.record import GEOMETRY, Make, Record, Row, bad_record, geometry_of, smiles_column, text_of
+from molscore.molecules.files.record import GEOMETRY, Make, Record, Row, record_of, smiles_column_if_any, text_of
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["array_of", "common_schema", "geometry_arrays", "scan_parquet", "write_parquet"]
@@ -32,14 +33,11 @@ def scan_parquet(path: str, wanted: str | None) -> tuple[Iterator[Make], int]:
         table = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({reason_of(error)})") from None
-    names = table.schema_arrow.names
     try:
-        column = smiles_column(names, wanted, path)
+        column = smiles_column_if_any(table.schema_arrow.names, wanted, path)
     except InputError:
-        if wanted is not None or not set(GEOMETRY) <= set(names):
-            table.close()
-            raise
-        column = None
+        table.close()
+        raise
     return _rows(table, path, column), table.metadata.num_rows
 
 
@@ -57,31 +55,10 @@ def _rows(table: pq.ParquetFile, path: str, column: str | None) -> Iterator[Make
 
 
 def _record(row: int, listed: Callable[[], list[dict[str, Any]]], place: int, column: str | None) -> Record:
-    """Record of one row: its geometry if it has one, else its SMILES."""
-    columns = listed()[place]
-    smiles = None if column is None else columns[column]
-    if isinstance(smiles, bytes):
-        smiles = text_of(smiles)
-    smiles = smiles if isinstance(smiles, str) else None
-    others = columns
-    if set(GEOMETRY) <= set(columns):
-        others = {name: value for name, value in columns.items() if name not in GEOMETRY}
-    try:
-        molecule = geometry_of(columns, smiles)
-    except MolscoreError as error:
-        return bad_record(row, error, others)
-    if molecule is not None:
-        return Record(row, molecule, smiles or None, others, bonds=_bonds(columns.get("bonds")))
-    if smiles is not None:
-        return Record(row, None, smiles.strip(), others)
-    return bad_record(row, ParseError("the row has neither a geometry nor a SMILES string"), others)
-
-
-def _bonds(flat: Any) -> np.ndarray | None:
-    """Bonds ``(E, 3)`` of a flat list of two atoms and an order each, or None for anything else."""
-    if not isinstance(flat, list) or not flat or len(flat) % 3 or not all(isinstance(value, int) for value in flat):
-        return None
-    return np.array(flat, dtype=np.uint16).reshape(-1, 3) if min(flat) >= 0 and max(flat) < 2**16 else None
+    record = record_of(row, listed()[place], column)
+    if not set(GEOMETRY) <= set(record.columns):
+        return record
+    return replace(record, columns={name: value for name, value in record.columns.items() if name not in GEOMETRY})
 
 
 def write_parquet(

@@ -14,7 +14,7 @@ from molscore.molecules.molecule import Molecule
 
 __all__ = [
     "GEOMETRY", "Make", "Record", "Row", "as_row", "bad_record", "checked", "geometry_of", "is_smiles_name",
-    "one_line", "smiles_column", "smiles_for", "text_of",
+    "one_line", "record_of", "smiles_column", "smiles_column_if_any", "smiles_for", "text_of",
 ]  # fmt: skip
 
 GEOMETRY = ("numbers", "positions")
@@ -93,6 +93,35 @@ def smiles_column(names: Sequence[str], wanted: str | None, source: str) -> str:
         problem = "no column of SMILES found"
     listed = ", ".join(names[:50]) + (" …" if len(names) > 50 else "")
     raise InputError(f"{source}: {problem}; its columns are {listed or 'none'}")
+
+
+def smiles_column_if_any(names: Sequence[str], wanted: str | None, source: str) -> str | None:
+    """`smiles_column`, or None for a table that has the columns `GEOMETRY` and none of SMILES."""
+    if wanted is None and set(GEOMETRY) <= set(names) and not any(map(is_smiles_name, names)):
+        return None
+    return smiles_column(names, wanted, source)
+
+
+def record_of(row: int, columns: dict[str, Any], smiles_column: str | None) -> Record:
+    """Record of a row of a table: its geometry if it has one, else its SMILES string."""
+    found = columns.get(smiles_column)
+    smiles = text_of(found).strip() if isinstance(found, (str, bytes)) else None
+    try:
+        molecule = geometry_of(columns, smiles)
+    except MolscoreError as error:
+        return bad_record(row, error, columns)
+    if molecule is not None:
+        return Record(row, molecule, smiles or None, columns, bonds=_bonds(columns.get("bonds")))
+    if smiles is None:
+        return bad_record(row, ParseError("the row has neither a geometry nor a SMILES string"), columns)
+    return Record(row, None, smiles, columns)
+
+
+def _bonds(flat: Any) -> NDArray[np.uint16] | None:
+    """Bonds ``(E, 3)`` of a flat list of two atoms and an order each, or None for anything else."""
+    if not isinstance(flat, list) or not flat or len(flat) % 3 or not all(isinstance(value, int) for value in flat):
+        return None
+    return np.array(flat, dtype=np.uint16).reshape(-1, 3) if min(flat) >= 0 and max(flat) < 2**16 else None
 
 
 def geometry_of(columns: Mapping[str, Any], smiles: str | None = None) -> Molecule | None:

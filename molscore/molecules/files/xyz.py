@@ -7,7 +7,6 @@ neither labels such as C12 or D, nor exponents of Fortran, nor raw QM9. ASE mend
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -115,7 +114,7 @@ def _record(row: int, atoms: list[Atom], columns: dict[str, Any], fields: dict[s
         positions = [place for _, place in atoms]
         molecule = Molecule(numbers, positions, columns.get("name", ""), **stated(columns, numbers))
         if "Lattice" in fields:
-            molecule = replace(molecule, positions=unwrapped(numbers, molecule.positions, *_box(fields)))
+            molecule = unwrapped(molecule, *_box(fields))
         return Record(row, molecule, columns.get("smiles"), columns)
     except MolscoreError as error:
         return bad_record(row, error, columns)
