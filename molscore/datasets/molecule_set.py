@@ -175,6 +175,10 @@ class MoleculeSet:
         bonds = None if self.bonds is None else self.bonds[_within(self.bond_offsets[rows], n_bonds)]
         return type(self)(*chosen, bonds, n_bonds)
 
+    def split(self, name: str) -> Self:
+        """The molecules of a split, such as train; all of them in a set without splits."""
+        return self.select(self.columns["split"] == name) if "split" in self.columns else self
+
     @classmethod
     def concatenate(cls, sets: Sequence[Self]) -> Self:
         """The molecules of sets with the same columns, one set after another, with the metadata of the first."""
@@ -336,9 +340,9 @@ def load(path: str | os.PathLike[str], split: str | None = None) -> MoleculeSet:
         return molecules
     if "split" not in molecules.columns:
         raise InputError(f"{path} has no column split; make a data set with splits of it: molscore data {path} -o NEW")
-    chosen = molecules.columns["split"] == split
-    if not chosen.any():
+    chosen = molecules.split(split)
+    if not len(chosen):
         names, counts = np.unique(molecules.columns["split"].astype(str), return_counts=True)
         found = ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True)) or "none"
         raise InputError(f"{path} has no molecules of split {split!r}; there are {found}")
-    return molecules.select(chosen)
+    return chosen

@@ -114,7 +114,4 @@ def _lacks_hydrogens(molecule: Molecule) -> bool:
 
 def _reference(path: str) -> MoleculeSet:
     """The training split of a data set with a split, else all geometries of a file."""
-    if not path.endswith(".parquet"):
-        return geometries_of(path)[0]
-    data = MoleculeSet.load(path)
-    return data.select(data.columns["split"] == "train") if "split" in data.columns else data
+    return MoleculeSet.load(path).split("train") if path.endswith(".parquet") else geometries_of(path)[0]
