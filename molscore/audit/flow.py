@@ -132,27 +132,24 @@ def compared(model: Model, held_out: MoleculeSet, options: Options, ode: Flow) -
     facts = (model.weights, model.distribution.name, options.resolution, options.paths, options.seed)
     job = sha256(repr(facts).encode())
     job.update(held_out.numbers.tobytes() + held_out.positions.tobytes())
-    pattern = f"flow-{job.hexdigest()[:12]}-{{}}of{{}}.csv"
-    path = options.output / pattern.format(*options.share)
-    done, mine = set(_read(options.output, pattern)["row"]), _read(options.output, pattern.format(*options.share))
-    formulas = [rows for k, rows in enumerate(by_formula(held_out, options.molecules or MOLECULES))
-                if k % options.share[1] == options.share[0] - 1]  # fmt: skip
-    left = [[row for row in rows if row not in done] for rows in formulas]
+    files, (share, shares) = f"flow-{job.hexdigest()[:12]}-{{}}.csv", options.share
+    done = set(_read(options.output, files.format("*"))["row"])
+    mine = by_formula(held_out, options.molecules or MOLECULES)[share - 1 :: shares]
+    left = [[row for row in rows if row not in done] for rows in mine]
     size = BATCH if options.paths == 1 else BATCH_OF_MANY
     with tqdm(total=sum(map(len, left)), desc="flow", unit="molecule", file=sys.stderr) as bar:
         for rows in left:
             for some in (rows[start : start + size] for start in range(0, len(rows), size)):
-                fresh = pd.DataFrame(_compare(model, held_out, some, options, ode), columns=list(COLUMNS))
-                mine = pd.concat([mine, fresh]) if len(mine) else fresh
-                write_text(path, mine.to_csv(index=False, lineterminator="\n"))
+                table = pd.DataFrame(_compare(model, held_out, some, options, ode), columns=list(COLUMNS))
+                write_text(options.output / files.format(some[0]), table.to_csv(index=False, lineterminator="\n"))
                 bar.update(len(some))
-    return _read(options.output, pattern)
+    return _read(options.output, files.format("*"))
 
 
 def _read(folder: Path, pattern: str) -> pd.DataFrame:
     """What files of this name say, each molecule once, in the order of the held-out set."""
     found = []
-    for path in sorted(folder.glob(pattern.format("*", "*"))):
+    for path in sorted(folder.glob(pattern)):
         try:
             table = pd.read_csv(path, dtype=COLUMNS, na_filter=False, float_precision="round_trip")
             found.append(table[list(COLUMNS)])

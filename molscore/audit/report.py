@@ -65,8 +65,7 @@ class Series:
     label: str
     x: Sequence[float]
     y: Sequence[float]
-    #: length of the bars to either side, or the lengths below and above
-    error: Sequence[float] | tuple[Sequence[float], Sequence[float]] | None = None
+    error: Sequence[float] | None = None  # length of the bars to either side
     line: bool = True  # False: points alone
 
 

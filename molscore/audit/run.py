@@ -71,9 +71,7 @@ def _held_out(model: Model, path: Path) -> MoleculeSet:
     """What the model can judge of the test split of a data set, or of all of a file without splits."""
     if not path.is_file():
         raise InputError(f"{path} is not there; for QM9, make it with: molscore data qm9 -o data/qm9.parquet")
-    molecules = MoleculeSet.load(path)
-    if "split" in molecules.columns:
-        molecules = molecules.select(molecules.columns["split"] == "test")
+    molecules = MoleculeSet.load(path).split("test")
     fit = np.flatnonzero([is_valid(molecule, model.distribution) for molecule in molecules])
     if len(fit) < 2:
         raise InputError(f"{path}: model {model.name} can judge {len(fit)} of the held-out molecules, it takes two")

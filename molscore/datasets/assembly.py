@@ -1,12 +1,10 @@
 """From the rows of a source to a data set: duplicates left out, splits made, rows left out listed with the reason."""
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -28,15 +26,11 @@ _GIVEN = "input"
 class Entry(NamedTuple):
     """A row that the data set takes."""
 
-    row: int
-    """Number in the source, from 0."""
+    row: int  # number in the source, from 0
     molecule: Molecule
-    smiles: str
-    """Canonical, with stereochemistry."""
-    bonds: np.ndarray
-    """``(E, 3)``, see `MoleculeSet.bonds`."""
-    geometry: str = _GIVEN
-    """``input``, or the force field that made the geometry."""
+    smiles: str  # canonical, with stereochemistry
+    bonds: np.ndarray  # (E, 3), see `MoleculeSet.bonds`
+    geometry: str = _GIVEN  # input, or the force field that made the geometry
 
 
 class LeftOut(NamedTuple):
@@ -44,12 +38,11 @@ class LeftOut(NamedTuple):
 
     row: int
     name: str
-    status: str
-    """The status of the error class; ``duplicate`` for a molecule that the data set has already."""
+    status: str  # the status of the error class; duplicate for a molecule that the data set has already
     error: str
 
     @classmethod
-    def because(cls, row: int, name: str, error: MolscoreError) -> LeftOut:
+    def because(cls, row: int, name: str, error: MolscoreError) -> Self:
         """Left out for a typed error."""
         return cls(row, name, error.status, str(error))
 

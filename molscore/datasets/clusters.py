@@ -3,8 +3,6 @@
 References are taken from one cluster in training; whole clusters are held out for testing (`molscore.datasets.splits`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

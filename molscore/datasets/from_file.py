@@ -3,8 +3,6 @@
 The rows are worked off part by part in ``OUTPUT.parts``, which outlives a kill and goes when the data set is written.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -5,8 +5,6 @@ The coordinates are of mixed origin, force fields mostly, no quantum chemistry. 
 Reference: Westbrook et al. 2015, Bioinformatics 31, 1274, https://doi.org/10.1093/bioinformatics/btu789
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -40,16 +38,11 @@ class Component(NamedTuple):
     """One entry of the dictionary, as it stands there."""
 
     name: str
-    symbols: np.ndarray
-    """``(N,)`` element symbols in capitals."""
-    positions: np.ndarray
-    """``(N, 3)`` ideal coordinates in Å, not a number where there are none."""
-    charges: np.ndarray
-    """``(N,)`` formal charges."""
-    pairs: np.ndarray
-    """``(E, 2)`` atoms of each bond."""
-    orders: np.ndarray
-    """``(E,)`` 1, 2 or 3; 0 for a bond of another kind."""
+    symbols: np.ndarray  # (N,) element symbols in capitals
+    positions: np.ndarray  # (N, 3) ideal coordinates in Å, not a number where there are none
+    charges: np.ndarray  # (N,) formal charges
+    pairs: np.ndarray  # (E, 2) atoms of each bond
+    orders: np.ndarray  # (E,) 1, 2 or 3; 0 for a bond of another kind
 
 
 def build(path: str | os.PathLike[str], splitting: Splitting | None = None) -> MoleculeSet:

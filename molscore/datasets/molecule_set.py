@@ -1,13 +1,12 @@
 """Many molecules as flat arrays: quick to batch, one Parquet file on disk, which `molscore data` makes."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -70,9 +69,8 @@ class MoleculeSet:
                 f"and positions {self.positions.shape}"
             )
         if not np.isfinite(self.positions).all():
-            atom = int(np.flatnonzero(~np.isfinite(self.positions).all(axis=1))[0])
-            row = int(np.searchsorted(self.offsets, atom, side="right")) - 1
-            raise PositionError(f"{self.label(row)}: a position is not finite")
+            atom = int(np.isfinite(self.positions).all(axis=1).argmin())
+            raise PositionError(f"{self.label(self.atom_rows[atom])}: a position is not finite")
         for name, values in self.columns.items():
             if len(values) != len(self.sizes):
                 raise InputError(f"column {name!r} has {len(values)} values for {len(self.sizes)} molecules")
@@ -107,11 +105,16 @@ class MoleculeSet:
         return np.concatenate([[0], np.cumsum(self.sizes, dtype=np.int64)])
 
     @cached_property
+    def atom_rows(self) -> np.ndarray:
+        """``(ΣN,)`` int64: the molecule of each atom."""
+        return np.repeat(np.arange(len(self)), self.sizes)
+
+    @cached_property
     def centred(self) -> np.ndarray:
         """``(ΣN, 3)`` float32 positions, each molecule about its own mean (taken in float64)."""
         positions = self.positions.astype(np.float64)
         means = np.add.reduceat(positions, self.offsets[:-1], axis=0) / self.sizes[:, None]
-        return (positions - np.repeat(means, self.sizes, axis=0)).astype(np.float32)
+        return (positions - means[self.atom_rows]).astype(np.float32)
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -136,7 +139,7 @@ class MoleculeSet:
         columns: dict[str, Sequence[object]] | None = None,
         bonds: Sequence[np.ndarray | None] | None = None,
         metadata: dict[str, str] | None = None,
-    ) -> MoleculeSet:
+    ) -> Self:
         """Flatten molecules: positions rounded to float32, names in the column ``name``, properties left behind.
 
         `bonds` of each molecule are ``(E, 3)`` as in `MoleculeSet.bonds`, or None where they are not known.
@@ -161,7 +164,7 @@ class MoleculeSet:
         name = self.columns["name"][row] if "name" in self.columns else ""
         return f"molecule {name!r} (number {row})" if name else f"molecule {row}"
 
-    def select(self, indices: np.ndarray | Sequence[int]) -> MoleculeSet:
+    def select(self, indices: np.ndarray | Sequence[int]) -> Self:
         """The molecules at `indices` (positions or a boolean mask), in that order."""
         rows = self._rows(indices)
         sizes = self.sizes[rows]
@@ -170,10 +173,14 @@ class MoleculeSet:
         chosen = (self.numbers[atoms], self.positions[atoms], sizes, columns, dict(self.metadata))
         n_bonds = self.n_bonds[rows]
         bonds = None if self.bonds is None else self.bonds[_within(self.bond_offsets[rows], n_bonds)]
-        return MoleculeSet(*chosen, bonds, n_bonds)
+        return type(self)(*chosen, bonds, n_bonds)
+
+    def split(self, name: str) -> Self:
+        """The molecules of a split, such as train; all of them in a set without splits."""
+        return self.select(self.columns["split"] == name) if "split" in self.columns else self
 
     @classmethod
-    def concatenate(cls, sets: Sequence[MoleculeSet]) -> MoleculeSet:
+    def concatenate(cls, sets: Sequence[Self]) -> Self:
         """The molecules of sets with the same columns, one set after another, with the metadata of the first."""
         bonded = [each.bonds for each in sets if each.bonds is not None]
         return cls(
@@ -184,7 +191,7 @@ class MoleculeSet:
             np.concatenate([each.n_bonds for each in sets]),
         )
 
-    def with_columns(self, **columns: Sequence[object]) -> MoleculeSet:
+    def with_columns(self, **columns: Sequence[object]) -> Self:
         """The same molecules with these columns added, or in place of those of the same name."""
         return replace(self, columns={**self.columns, **columns})
 
@@ -258,7 +265,7 @@ class MoleculeSet:
             pq.write_table(table, scratch, compression="zstd")
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> MoleculeSet:
+    def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a Parquet file with a geometry in every row; raises `InputError` if it is no such file."""
         try:
             table = pq.ParquetFile(path).read()
@@ -333,9 +340,9 @@ def load(path: str | os.PathLike[str], split: str | None = None) -> MoleculeSet:
         return molecules
     if "split" not in molecules.columns:
         raise InputError(f"{path} has no column split; make a data set with splits of it: molscore data {path} -o NEW")
-    chosen = molecules.columns["split"] == split
-    if not chosen.any():
+    chosen = molecules.split(split)
+    if not len(chosen):
         names, counts = np.unique(molecules.columns["split"].astype(str), return_counts=True)
         found = ", ".join(f"{name} {count:,}" for name, count in zip(names, counts, strict=True)) or "none"
         raise InputError(f"{path} has no molecules of split {split!r}; there are {found}")
-    return molecules.select(chosen)
+    return chosen

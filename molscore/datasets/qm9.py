@@ -6,8 +6,6 @@ References:
     Hoogeboom et al. 2022, https://arxiv.org/abs/2203.17003 (the split)
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 from dataclasses import replace

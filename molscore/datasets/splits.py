@@ -3,8 +3,6 @@
 Reference: Bemis, Murcko, J. Med. Chem. 1996, 39, 2887 (scaffolds).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -41,10 +39,8 @@ _KEYS = {"molecule": canonical_smiles, "scaffold": scaffold}
 class Splitting:
     """How a data set is split; raises `InputError` for what is no split."""
 
-    kind: str = "molecule"
-    """``molecule`` or ``scaffold``."""
-    held_out: float = 0.0
-    """Share of the training split to be held out, see `hold_out`."""
+    kind: str = "molecule"  # or "scaffold"
+    held_out: float = 0.0  # share of the training split to be held out, see `hold_out`
     seed: int = 0
 
     def __post_init__(self) -> None:

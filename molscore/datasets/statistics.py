@@ -1,7 +1,5 @@
 """What a data set looks like as a distribution: its sizes, its formulas and how far its atoms spread."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -43,7 +41,7 @@ def distribution_of(name: str, molecules: MoleculeSet, elements: Sequence[str] |
 def formula_counts(molecules: MoleculeSet, elements: Sequence[str]) -> np.ndarray:
     """Atoms of each of `elements` in each molecule, ``(M, len(elements))`` int64."""
     index = element_index(elements)[molecules.numbers]
-    row = np.repeat(np.arange(len(molecules)), molecules.sizes)
+    row = molecules.atom_rows
     if (index < 0).any():
         atom = int((index < 0).argmax())
         symbol = SYMBOLS[molecules.numbers[atom]]
@@ -62,8 +60,7 @@ def smoothed_sigma(molecules: MoleculeSet) -> dict[int, float]:
     largest = int(molecules.sizes.max(initial=0))
     if largest < 2:
         return {}
-    positions = molecules.positions.astype(np.float64)
-    starts, sizes = molecules.offsets[:-1], molecules.sizes.astype(np.int64)
+    positions, starts, sizes = molecules.positions.astype(np.float64), molecules.offsets[:-1], molecules.sizes
     means = np.add.reduceat(positions, starts, axis=0) / sizes[:, None]
     squares = np.add.reduceat((positions**2).sum(axis=1), starts) - sizes * (means**2).sum(axis=1)
     n = np.bincount(sizes, minlength=largest + 1).astype(np.float64)

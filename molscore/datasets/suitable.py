@@ -1,7 +1,5 @@
 """Which molecules a data set takes, neutral, closed-shell, in one piece, of 2 to 64 atoms; whether bonds fit atoms."""
 
-from __future__ import annotations
-
 import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDetermineBonds

@@ -1,7 +1,5 @@
 """Bonds read from distances by EDM's rule, for many molecules at once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -12,8 +10,8 @@ from scipy.spatial import cKDTree
 
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import ElementError, InputError
-from molscore.evaluation.thresholds import ALLOWED_VALENCES, threshold_tables
-from molscore.molecules.elements import SYMBOLS, atomic_number
+from molscore.evaluation.thresholds import ALLOWED_VALENCES, allowed_valences, threshold_tables
+from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["Bonds", "as_set", "bonds_of", "piece_counts"]
@@ -22,10 +20,8 @@ __all__ = ["Bonds", "as_set", "bonds_of", "piece_counts"]
 class Bonds(NamedTuple):
     """The bonds of a molecule set, in ascending order of their first and second atom."""
 
-    atoms: np.ndarray
-    """``(E, 2)`` int64 positions in the set's flat atom list, the first smaller."""
-    orders: np.ndarray
-    """``(E,)`` int64: 1, 2 or 3."""
+    atoms: np.ndarray  # (E, 2) int64 positions in the set's flat atom list, the first smaller
+    orders: np.ndarray  # (E,) int64: 1, 2 or 3
 
 
 def as_set(molecules: MoleculeSet | Iterable[Molecule]) -> MoleculeSet:
@@ -69,8 +65,7 @@ def piece_counts(molecules: MoleculeSet, bonds: Bonds) -> np.ndarray:
     graph = coo_array((np.ones(len(bonds.atoms)), (bonds.atoms[:, 0], bonds.atoms[:, 1])), shape=(n_atoms, n_atoms))
     _, piece = connected_components(graph, directed=False)
     _, first_atom = np.unique(piece, return_index=True)
-    row = np.searchsorted(molecules.offsets, first_atom, side="right") - 1
-    return np.bincount(row, minlength=len(molecules))
+    return np.bincount(molecules.atom_rows[first_atom], minlength=len(molecules))
 
 
 def _close_pairs(molecules: MoleculeSet, reach: float) -> np.ndarray:
@@ -78,8 +73,7 @@ def _close_pairs(molecules: MoleculeSet, reach: float) -> np.ndarray:
 
     One tree for all: each molecule lies at its own place on a fourth axis, out of reach of the others.
     """
-    row = np.repeat(np.arange(len(molecules), dtype=np.float64), molecules.sizes)
-    places = np.column_stack([molecules.positions, 10 * reach * row])
+    places = np.column_stack([molecules.positions, 10 * reach * molecules.atom_rows])
     # the tree splits just above a coordinate, and the number just above 0 is flushed to 0 where a network has been run
     places += 1 - places.min(axis=0)
     pairs = cKDTree(places).query_pairs(reach * (1 + 1e-6) + 1e-6, output_type="ndarray")
@@ -89,14 +83,10 @@ def _close_pairs(molecules: MoleculeSet, reach: float) -> np.ndarray:
 
 def _check_elements(molecules: MoleculeSet) -> None:
     """Refuse elements without a stable valence."""
-    known = np.zeros(len(SYMBOLS), dtype=bool)
-    known[[atomic_number(symbol) for symbol in ALLOWED_VALENCES]] = True
-    unknown = ~known[molecules.numbers]
+    unknown = ~allowed_valences().any(axis=1)[molecules.numbers]
     if unknown.any():
         atom = int(unknown.argmax())
-        row = int(np.searchsorted(molecules.offsets, atom, side="right")) - 1
-        symbol = SYMBOLS[molecules.numbers[atom]]
         raise ElementError(
-            f"{molecules.label(row)}: the stability metric has no bond lengths for {symbol}, only for "
-            f"{', '.join(ALLOWED_VALENCES)}"
+            f"{molecules.label(molecules.atom_rows[atom])}: the stability metric has no bond lengths for "
+            f"{SYMBOLS[molecules.numbers[atom]]}, only for {', '.join(ALLOWED_VALENCES)}"
         )

@@ -6,8 +6,6 @@ References:
     Buttenschoen, Morris, Deane 2024, https://doi.org/10.1039/D3SC04185A (PoseBusters)
 """
 
-from __future__ import annotations
-
 import math
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
@@ -40,12 +38,9 @@ _FORCE = 0.02  # eV/Å, below which xTB's geometry counts as relaxed
 class Relaxation(NamedTuple):
     """What relaxing a molecule to the nearest minimum of its energy did."""
 
-    energy: float
-    """kcal/mol released for each heavy atom; 0 for a geometry that was at a minimum."""
-    rmsd: float
-    """Å that the heavy atoms moved, root mean square, after superposition."""
-    converged: bool
-    """Whether a minimum was reached."""
+    energy: float  # kcal/mol released for each heavy atom; 0 for a geometry that was at a minimum
+    rmsd: float  # Å that the heavy atoms moved, root mean square, after superposition
+    converged: bool  # whether a minimum was reached
 
 
 def check_all(

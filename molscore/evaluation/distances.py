@@ -4,8 +4,6 @@ Bond lengths, angles and dihedrals by Wasserstein's distance; formulas, sizes, b
 Bonds are read by `bonds_of`.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,20 +36,13 @@ _MOST_RINGS = 64
 class Distance:
     """How far generated molecules are from real ones in one statistic."""
 
-    kind: str
-    """What is compared, such as ``bond`` or ``formula``."""
-    label: str
-    """Which of the kind, such as ``C-H``; empty where there is one only."""
-    distance: float | None
-    """Between generated and real; None where nothing of the kind was generated."""
-    floor: float
-    """Between as many real molecules, held apart, and the same reference: what no generator can beat."""
-    unit: str
-    """``Å``, ``°``, or empty for a number from 0 to 1."""
-    n_generated: int
-    """Values that were generated."""
-    n_real: int
-    """Values in the reference."""
+    kind: str  # what is compared, such as bond or formula
+    label: str  # which of the kind, such as C-H; empty where there is one only
+    distance: float | None  # between generated and real; None where nothing of the kind was generated
+    floor: float  # between as many real molecules, held apart, and the same reference: what no generator can beat
+    unit: str  # Å, °, or empty for a number from 0 to 1
+    n_generated: int  # values that were generated
+    n_real: int  # values in the reference
 
 
 class Comparison(NamedTuple):
@@ -218,8 +209,8 @@ def composition_counts(molecules: MoleculeSet) -> dict[str, Counter[Hashable]]:
     bonds = bonds_of(molecules)
     elements = [SYMBOLS[number] for number in np.unique(molecules.numbers)]
     formulas = formula_counts(molecules, elements)
-    row = np.searchsorted(molecules.offsets, bonds.atoms[:, 0], side="right") - 1
-    rings = np.bincount(row, minlength=len(molecules)) - molecules.sizes + piece_counts(molecules, bonds)
+    n_bonds = np.bincount(molecules.atom_rows[bonds.atoms[:, 0]], minlength=len(molecules))
+    rings = n_bonds - molecules.sizes + piece_counts(molecules, bonds)
     return {
         "formula": Counter(
             tuple((symbol, n) for symbol, n in zip(elements, row, strict=True) if n) for row in formulas.tolist()

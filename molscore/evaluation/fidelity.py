@@ -3,8 +3,6 @@
 Bonds are read off the geometry of both in the same way (`mol_from_molecule`), so that no figure differs by the reading.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any

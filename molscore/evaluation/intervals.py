@@ -1,7 +1,5 @@
 """95 % intervals: of percentages, of any statistic by the bootstrap, and of the area under a ROC curve."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -58,10 +56,8 @@ class Auroc(NamedTuple):
     """The chance that a random member of the first group has the larger value; ties count half."""
 
     value: float
-    low: float
-    """Lower end of the interval."""
-    high: float
-    """Upper end."""
+    low: float  # lower end of the interval
+    high: float  # upper end
 
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"

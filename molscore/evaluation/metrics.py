@@ -1,7 +1,5 @@
 """The figures that a set of molecules is judged by, each with its 95 % interval."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
@@ -62,12 +60,9 @@ class PerMolecule(NamedTuple):
     """What `Metrics` counts, molecule by molecule."""
 
     stability: Stability
-    smiles: list[str | None]
-    """As `edm_smiles` makes them; None where RDKit does not accept the bonds."""
-    connected: np.ndarray
-    """``(M,)`` bool."""
-    known: set[str | None] | None
-    """SMILES of the reference."""
+    smiles: list[str | None]  # as `edm_smiles` makes them; None where RDKit does not accept the bonds
+    connected: np.ndarray  # (M,) bool
+    known: set[str | None] | None  # SMILES of the reference
 
     def columns(self, row: int) -> dict[str, bool | None]:
         """The facts of one molecule by name, as files show them."""

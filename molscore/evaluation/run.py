@@ -1,7 +1,5 @@
 """`evaluate` on a file: figures of all, and of each molecule where they are to be written."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -30,11 +28,9 @@ class Evaluation:
     """What is said of the molecules of a file."""
 
     records: list[Record]
-    left_out: Counter[str]
-    """Rows that cannot be judged, by status."""
+    left_out: Counter[str]  # rows that cannot be judged, by status
     judged: PerMolecule
-    fidelity: Fidelity | None
-    """Beside the reference, where there is one."""
+    fidelity: Fidelity | None  # beside the reference, where there is one
     checks: list[dict[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,7 +114,4 @@ def _lacks_hydrogens(molecule: Molecule) -> bool:
 
 def _reference(path: str) -> MoleculeSet:
     """The training split of a data set with a split, else all geometries of a file."""
-    if not path.endswith(".parquet"):
-        return geometries_of(path)[0]
-    data = MoleculeSet.load(path)
-    return data.select(data.columns["split"] == "train") if "split" in data.columns else data
+    return MoleculeSet.load(path).split("train") if path.endswith(".parquet") else geometries_of(path)[0]

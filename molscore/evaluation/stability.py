@@ -4,8 +4,6 @@ References:
     Hoogeboom et al. 2022, Equivariant Diffusion for Molecule Generation in 3D, https://arxiv.org/abs/2203.17003
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -22,10 +20,8 @@ __all__ = ["Stability", "stability", "stable_atoms", "valences"]
 class Stability(NamedTuple):
     """How many atoms of each molecule are stable."""
 
-    stable: np.ndarray
-    """``(M,)`` int64 stable atoms of each molecule."""
-    sizes: np.ndarray
-    """``(M,)`` int64 atoms of each molecule."""
+    stable: np.ndarray  # (M,) int64 stable atoms of each molecule
+    sizes: np.ndarray  # (M,) int64 atoms of each molecule
 
     @property
     def molecules(self) -> np.ndarray:

@@ -5,8 +5,6 @@ taken there from http://www.wiredchemist.com/chemistry/data/bond_energies_length
 elements; the original misses the S–C double bond beside its C–S one, which its order of elements hides.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -4,8 +4,6 @@ A valid molecule here may be in pieces or lack hydrogens (RDKit adds implicit on
 kept because the literature reports it. Connectivity is reported beside it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

@@ -74,19 +74,6 @@ def test_rotations_reflections_and_like_atoms_change_nothing(
     assert (plain.log_density(moved["rotated"], 0.2) - plain.log_density(y, 0.2)).abs().max() > 1
 
 
-def test_one_hand_alone_tells_mirror_images_apart(
-    symmetrised: SymmetrisedMixture, generator: torch.Generator
-) -> None:
-    labels = (0, 1, 2, 3)
-    one_hand = SymmetrisedMixture(symmetrised.weights, symmetrised.means, symmetrised.variances, labels, reflect=False)
-    both = SymmetrisedMixture(symmetrised.weights, symmetrised.means, symmetrised.variances, labels)
-    y, _ = one_hand.sample(50, generator, 0.05)
-    p, mirrored = one_hand.log_density(y, 0.05), one_hand.log_density(-y, 0.05)
-    assert (p - mirrored).mean() > 1
-    expected = torch.logaddexp(p, mirrored) - math.log(2)
-    torch.testing.assert_close(both.log_density(y, 0.05), expected, rtol=0, atol=1e-9)
-
-
 def test_it_is_the_plain_mixture_averaged_over_many_rotations(generator: torch.Generator) -> None:
     means = torch.randn(1, 3, 3, generator=generator, dtype=torch.float64)
     one = torch.ones(1)

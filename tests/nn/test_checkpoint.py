@@ -84,14 +84,10 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "config is a folder": lambda folder: [(folder / "config.json").unlink(), (folder / "config.json").mkdir()],
     "weights cut to half": lambda folder: truncate(folder / "model.safetensors", 0.5),
     "weights cut in the header": lambda folder: truncate(folder / "model.safetensors", 0.001),
-    "weights empty": lambda folder: truncate(folder / "model.safetensors", 0),
-    "weights are text": lambda folder: (folder / "model.safetensors").write_text("weights " * 100),
     "foreign weights": foreign_weights,
     "wrong shape": wrong_shape,
     "config cut": lambda folder: truncate(folder / "config.json", 0.5),
-    "config empty": lambda folder: truncate(folder / "config.json", 0),
     "config not text": lambda folder: (folder / "config.json").write_bytes(b"\xff\xfe\x00"),
-    "config a list": lambda folder: (folder / "config.json").write_text("[]"),
     "another format": lambda folder: edit_config(folder, format="bert/1"),
     "another network": lambda folder: edit_config(folder, model=TINY.to_dict() | {"dim": 32}),
     "no heads": lambda folder: edit_config(folder, model=TINY.to_dict() | {"heads": 0}),
@@ -100,7 +96,6 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "model a number": lambda folder: edit_config(folder, model=3),
     "no distributions": lambda folder: edit_config(folder, distributions=[]),
     "odd distributions": lambda folder: edit_config(folder, distributions=[{"name": "x"}]),
-    "distributions null": lambda folder: edit_config(folder, distributions=None),
 }
 
 

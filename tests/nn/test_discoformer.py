@@ -113,13 +113,8 @@ def test_padding_and_company_change_nothing(randomised: Callable, inputs: Callab
             assert relative(together.score[row, :n], alone.score) < 1e-4
             assert float(together.log_density[i]) == pytest.approx(float(alone.log_density[0]), rel=1e-4, abs=1e-3)
     assert (together.score[~x.mask] == 0).all()
-
-
-def test_the_score_sums_to_zero(randomised: Callable, inputs: Callable[..., Inputs]) -> None:
-    x = inputs()
-    score = randomised()(*x).score * x.sigma[:, None, None]
-    assert score.sum(1).abs().max() < 1e-4
-    assert score.abs().max() > 0.1
+    score = together.score * x.sigma[:, None, None]
+    assert score.sum(1).abs().max() < 1e-4 and score.abs().max() > 0.1
 
 
 def test_both_heads_come_from_one_pass(randomised: Callable, inputs: Callable[..., Inputs]) -> None:
@@ -246,10 +241,3 @@ def test_coinciding_atoms_give_finite_numbers(randomised: Callable, inputs: Call
     estimate = network(y, *x[1:])
     (grad,) = torch.autograd.grad(estimate.log_density.sum(), y)
     assert all(t.isfinite().all() for t in (*estimate, grad))
-
-
-def test_weights_are_a_function_of_the_seed(randomised: Callable, inputs: Callable[..., Inputs]) -> None:
-    x = inputs()
-    first, again, other = (randomised(seed=seed)(*x).log_density for seed in (1, 1, 2))
-    assert (first == again).all()
-    assert (first != other).all()

@@ -41,12 +41,10 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
     assert (config.out, config.steps) == ("runs/one", TrainConfig(config.data, "").steps)
     assert config.model == PRESETS["S"]
     assert (config.lr, config.log_normal) == (1.0, (-1.0, 0.5))
-
-
-def test_a_model_table_changes_the_default_sizes(tmp_path: Path) -> None:
     config = read(tmp_path, 'out = "o"\n[model]\ndim = 64\nfine_blocks = 2\n' + DATA)
-    assert (config.model.dim, config.model.fine_blocks) == (64, 2)
-    assert config.model.heads == PRESETS["M"].heads
+    assert (config.model.dim, config.model.fine_blocks, config.model.heads) == (64, 2, PRESETS["M"].heads)
+    with pytest.raises(InputError, match=r"none\.toml"):
+        TrainConfig.from_toml(tmp_path / "none.toml")
 
 
 def test_it_travels_as_json(config: Callable[..., TrainConfig]) -> None:
@@ -66,7 +64,6 @@ def test_it_travels_as_json(config: Callable[..., TrainConfig]) -> None:
                 ("sigma_min = 60.0", "sigma_min"),
                 ("steps = 0", "steps"),
                 ('steps = "many"', "'steps'"),
-                ("steps = 1.5", "'steps'"),
                 ("steps = true", "'steps'"),
                 ('ema = "0.9"', "'ema'"),
                 ("bf16 = 1", "'bf16'"),
@@ -74,9 +71,7 @@ def test_it_travels_as_json(config: Callable[..., TrainConfig]) -> None:
             )
         ),
         ('out = "o"\nlog_normal = 3' + DATA, "'log_normal'"),
-        ('out = "o"\nlog_normal = [1, 2, 3]' + DATA, "'log_normal'"),
         ('out = "o"\nmodel = "XXL"' + DATA, "'XXL'"),
-        ('out = "o"\nmodel = 3' + DATA, "'model'"),
         ('out = "o"\n[model]\ndepth = 3' + DATA, "depth"),
         ('out = "o"\n[model]\ndim = "wide"' + DATA, "dim"),
         ('out = "o"\n[model]\nheads = 5' + DATA, "heads"),
@@ -86,7 +81,6 @@ def test_it_travels_as_json(config: Callable[..., TrainConfig]) -> None:
         (GOOD + DATA + "colour = 2", "'data'"),
         (GOOD + DATA + DATA, "'qm9'"),
         ("data = ", "run.toml"),
-        ("\x00", "run.toml"),
     ],
 )
 def test_a_bad_file_is_one_line_that_names_the_field(tmp_path: Path, text: str, named: str) -> None:
@@ -96,8 +90,3 @@ def test_a_bad_file_is_one_line_that_names_the_field(tmp_path: Path, text: str, 
     assert named in message
     assert message.startswith(str(tmp_path / "run.toml"))
     assert "\n" not in message
-
-
-def test_a_missing_file_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.toml"):
-        TrainConfig.from_toml(tmp_path / "none.toml")
