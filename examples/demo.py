@@ -10,9 +10,8 @@ from pathlib import Path
 
 import molscore
 from molscore.reporting.outputs import write_all
-from molscore.screening.checks import Candidate, value_of
+from molscore.screening.checks import Candidate, candidate_rows, candidate_summary, value_of
 from molscore.screening.generate import Request, generate
-from molscore.screening.report import candidate_rows, candidate_summary
 from molscore.screening.sample import Sampling
 
 SHOWN = 20

@@ -5,7 +5,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout, suppress
 from functools import wraps
 from pathlib import Path
@@ -197,9 +197,9 @@ def generate(
     The exit code is 1 where fewer than N were found.
     """
     from molscore.reporting.outputs import check_outputs, write_all
-    from molscore.screening import report
+    from molscore.screening import generate as drawing
+    from molscore.screening.checks import candidate_rows, candidate_summary
     from molscore.screening.fragment import Fragment
-    from molscore.screening.generate import Request
     from molscore.screening.guidance import guide_of
     from molscore.screening.records import existing
     from molscore.screening.sample import Sampling, Wanted
@@ -210,15 +210,24 @@ def generate(
         None if keep_atoms is None else Fragment.of(keep_atoms),
         None if guide is None else guide_of(guide, guide_strength),
     )
-    request = Request(sampling=sampling, wanted=wanted, **fields)
+    request = drawing.Request(sampling=sampling, wanted=wanted, **fields)
     loaded = load()
     if existing(like):
         loaded = loaded.given(like)
     source = loaded.provenance(_command(context), request.seed, request.resolution)
-    draws = report.Draws(loaded, request, rejected)
-    written = write_all(outputs, draws, source, loaded)
-    _say(f"{draws.summary()}; {written} written to {', '.join(outputs)}")
-    return int(draws.missing > 0)
+    found = []
+
+    def rows() -> Iterator[Any]:
+        """Drawn when the output is open."""
+        found.extend(drawing.generate(loaded, request, progress=True))
+        yield from candidate_rows(found, rejected)
+
+    written = write_all(outputs, rows(), source, loaded)
+    missing = request.n - sum(candidate.passed for candidate in found)
+    short = f"; the search was given up {missing} short of {request.n}" if missing else ""
+    summary = candidate_summary(found, loaded.training_index)
+    _say(f"{summary}{short}; {written} written to {', '.join(outputs)}")
+    return int(missing > 0)
 
 
 @main.command()
@@ -507,7 +516,7 @@ def audit(load: Callable[[], Any], data: str | None, output: str, share: str, **
 @_json
 @_loads_a_model
 def explain(molecule: str, output: str | None, resolution: float, load: Callable[[], Any], as_json: bool) -> None:
-    """Which atoms make MOLECULE, a SMILES string or the first of a file, unlikely beside what is usual for them."""
+    """Which atoms make MOLECULE, a SMILES string or the first of a file, unlikely beside what is expected of them."""
     from molscore.screening.explain import check_picture
     from molscore.screening.explain import explain as judge
     from molscore.screening.records import first_of

@@ -40,7 +40,7 @@ class Entry:
     graph: Chem.Mol | None = None
     """Graph to draw and describe: that of the SMILES, else `bonds`."""
     missing: NDArray[np.float64] | None = field(default=None, repr=False)
-    """(N,) nats below what is usual for such an atom; None where the model cannot say."""
+    """(N,) nats below what is expected of such an atom; None where the model cannot say."""
 
 
 def entries_of(

@@ -1,7 +1,8 @@
 """A generated molecule, and what the checks say of it: bonds, charges, duplicates, filters."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, NamedTuple
@@ -10,14 +11,14 @@ from rdkit import Chem
 
 from molscore.errors import ParseError
 from molscore.molecules.chem import fragments, mol_from_molecule, smiles_of
-from molscore.molecules.descriptors import pattern_of
+from molscore.molecules.descriptors import descriptors, pattern_of
 from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.screening.criteria import DIGITS
 
 __all__ = [
-    "PASSED", "Candidate", "CheckResult", "density_filter", "filtered", "inspect", "mark_duplicates", "ranked",
-    "separated_charges", "share_of", "surplus_turned_down", "value_of",
+    "PASSED", "Candidate", "CheckResult", "candidate_rows", "candidate_summary", "density_filter", "filtered",
+    "inspect", "mark_duplicates", "ranked", "separated_charges", "share_of", "surplus_turned_down", "value_of",
 ]  # fmt: skip
 
 
@@ -224,6 +225,27 @@ def value_of(candidate: Candidate, by: str | None = None) -> tuple[float, float]
     value = getattr(candidate, by or candidate.by, candidate.measure)
     whole, lowest = candidate.log_likelihood, float("-inf")
     return (lowest if value is None or value != value else value, lowest if whole != whole else whole)
+
+
+def candidate_rows(
+    candidates: Iterable[Candidate], rejected: bool = False
+) -> Iterator[tuple[Candidate, dict[str, Any], Any]]:
+    """Rows to write: the candidates that passed, or all of them, with what chemists read off their graphs."""
+    for c in candidates:
+        if c.passed or rejected:
+            yield c, c.columns() | ({} if c.mol is None else descriptors(c.mol)), c.mol
+
+
+def candidate_summary(candidates: Sequence[Candidate], listed: TrainingIndex | None = None) -> str:
+    """One line: how many were drawn and passed, how many of these are not `listed`, what turned down the rest."""
+    reasons = Counter(c.verdict.check for c in candidates if not c.passed)
+    down = ", ".join(f"{check} {n}" for check, n in sorted(reasons.items()))
+    passed = sum(c.passed for c in candidates)
+    known = [c for c in candidates if c.passed and c.novel is not None]
+    novel = f", {sum(bool(c.novel) for c in known)} of them novel (not in {listed})" if known else ""
+    outside = sum(c.passed and bool(c.outside) for c in candidates)
+    novel += f", {outside} outside the data, without a percentile" if outside else ""
+    return f"{len(candidates)} drawn, {passed} passed{novel}" + (f"; turned down by check: {down}" if down else "")
 
 
 def _turned_down(candidate: Candidate, check: str, value: Any, threshold: str) -> Candidate:

@@ -1,4 +1,4 @@
-"""Which atoms make a molecule unlikely: each atom's share in the log-density, beside what is usual for such an atom."""
+"""Which atoms make a molecule unlikely: each atom's share in the log-density, beside what is expected of it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from molscore.screening.predictor import RESOLUTION, Predictor
 
 __all__ = ["FULL_COLOUR", "Explanation", "check_picture", "explain", "explain_all"]
 
-FULL_COLOUR = 5.0  # nats less likely than usual: full red, so that pictures compare
+FULL_COLOUR = 5.0  # nats less likely than expected: full red, so that pictures compare
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,21 +26,21 @@ class Explanation:
     """Å."""
     shares: NDArray[np.float64]
     """(N,) nats; their sum is the log-density."""
-    usual: NDArray[np.float64]
+    expected: NDArray[np.float64]
     """(N,) nats: mean share of atoms of this element with as many neighbours, in held-out molecules."""
     deviation: NDArray[np.float64]
     """(N,) nats: its standard deviation."""
 
     @property
     def missing(self) -> NDArray[np.float64]:
-        """(N,) nats below what is usual: positive for atoms that make the molecule unlikely."""
-        return self.usual - self.shares
+        """(N,) nats below what is expected: positive for atoms that make the molecule unlikely."""
+        return self.expected - self.shares
 
     def rows(self) -> list[dict[str, Any]]:
         """The facts of each atom by name, in the order of the molecule."""
         columns = {
             "log_density": self.shares.round(3),
-            "usual": self.usual.round(3),
+            "expected": self.expected.round(3),
             "missing": self.missing.round(3),
             "deviations": (self.missing / self.deviation).round(2),
         }
@@ -51,18 +51,18 @@ class Explanation:
 
     def to_text(self) -> str:
         """One line an atom, those that make the molecule most unlikely first, then the sums."""
-        lines = [f"{'atom':>4} {'':2} {'log-density':>11} {'usual':>8} {'missing':>8} nats {'deviations':>10}"]
+        lines = [f"{'atom':>4} {'':2} {'log-density':>11} {'expected':>8} {'missing':>8} nats {'deviations':>10}"]
         for row in sorted(self.rows(), key=lambda row: -row["missing"]):
             lines.append(
-                f"{row['atom']:4} {row['element']:2} {row['log_density']:11.2f} {row['usual']:8.2f} "
+                f"{row['atom']:4} {row['element']:2} {row['log_density']:11.2f} {row['expected']:8.2f} "
                 f"{row['missing']:8.2f}      {row['deviations']:10.1f}"
             )
-        total, usual = self.shares.sum(), self.usual.sum()
-        lines.append(f"{'sum':>4} {'':2} {total:11.2f} {usual:8.2f} {usual - total:8.2f} at {self.resolution:g} Å")
+        total, mean = self.shares.sum(), self.expected.sum()
+        lines.append(f"{'sum':>4} {'':2} {total:11.2f} {mean:8.2f} {mean - total:8.2f} at {self.resolution:g} Å")
         return "\n".join(lines)
 
     def draw(self, path: str | Path) -> None:
-        """SVG or PNG by suffix: red atoms make the molecule unlikely, blue ones fit better than usual.
+        """SVG or PNG by suffix: red atoms make the molecule unlikely, blue ones fit better than expected.
 
         Atoms have the numbers of `rows`. The colour is full at `FULL_COLOUR` nats; hydrogens count with the atom that
         they are bonded to.
@@ -73,7 +73,7 @@ class Explanation:
     @property
     def _legend(self) -> str:
         return (
-            f"red: less likely than usual for such an atom, full at {FULL_COLOUR:g} nats\n"
+            f"red: less likely than expected of such an atom, full at {FULL_COLOUR:g} nats\n"
             f"blue: likelier; hydrogens count with their neighbour; at {self.resolution:g} angstrom"
         )
 
@@ -84,10 +84,10 @@ class Explanation:
 
 
 def explain(model: Predictor | str | Path, molecule: Any, resolution: float = RESOLUTION) -> Explanation:
-    """The log-density of one molecule atom by atom, beside what is usual in geometries of its kind.
+    """The log-density of one molecule atom by atom, beside what is expected in geometries of its kind.
 
     `model` is a `Model` or what `molscore.load` takes.
-    Raises `InputError` for more molecules than one and for a model that does not hold what is usual.
+    Raises `InputError` for more molecules than one and for a model without such tables.
     """
     model = Predictor.load(model)
     found = model.molecules(molecule)
@@ -100,7 +100,7 @@ def explain_all(model: Predictor, molecules: Any, resolution: float = RESOLUTION
     """`explain` for many molecules in one go."""
     found = model.molecules(molecules)
     if (references := model.references) is None:
-        raise InputError(f"model {model.name} does not hold what is usual for an atom; make its tables again")
+        raise InputError(f"model {model.name} does not hold what is expected of an atom; make its tables again")
     return [
         Explanation(
             molecule, resolution, shares, *references.of(references.kind_of(molecule)).atoms.at(molecule, resolution)

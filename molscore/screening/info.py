@@ -1,6 +1,6 @@
-"""What a model is, in facts: parameters, elements, sizes, training data, figures, resolutions.
+"""Where models lie, those that ship with the package and folders of others, and what they are in facts.
 
-They are read from the model's files, without the network: a look at a model needs no torch.
+Facts are read from the model's files, without the network: a look at a model needs no torch.
 """
 
 import json
@@ -13,11 +13,47 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from molscore.errors import CheckpointError, DistributionError, InputError
-from molscore.screening.bundled import bundled_names, name_of, resolved
 
-__all__ = ["facts", "to_text"]
+__all__ = ["BUNDLED", "bundled_names", "facts", "name_of", "resolved", "to_text"]
+
+BUNDLED = Path(__file__).resolve().parents[1] / "models"
 
 _NO_PARAMETERS = ("extras.", "formulas.", "counts.", "sigma_N")  # tensors of a checkpoint that are not learnt
+
+
+def resolved(name_or_folder: str | Path, distribution: str | None = None) -> tuple[Path, str | None]:
+    """The folder of a model and the distribution that is meant, None for its first.
+
+    The name of a distribution of a bundled model, such as ``leads``, stands for that model and that distribution;
+    anything that is neither a bundled model nor a distribution is a path itself.
+    """
+    text = str(name_or_folder)
+    if text in ("", ".", "..") or Path(text).name != text:
+        return Path(name_or_folder), distribution
+    if (BUNDLED / text).is_dir():
+        return BUNDLED / text, distribution
+    for folder, names in _distributions().items():
+        if text in names:
+            return BUNDLED / folder, distribution or text
+    return Path(name_or_folder), distribution
+
+
+def _distributions() -> dict[str, list[str]]:
+    """The distributions of each bundled model of molecules."""
+    configs = {path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in BUNDLED.glob("*/config.json")}
+    return {name: [d["name"] for d in config.get("distributions", ())] for name, config in sorted(configs.items())}
+
+
+def name_of(folder: Path) -> str:
+    """The folder's own name; `molscore train` calls every one ``model``, in a folder that has the name of the run."""
+    folder = folder.resolve()
+    return folder.parent.name if folder.name == "model" else folder.name
+
+
+def bundled_names() -> str:
+    """The bundled models and their distributions, for an error message."""
+    names = [f"{model} ({', '.join(held)})" for model, held in _distributions().items() if held]
+    return f" (bundled: {', '.join(names)})" if names else " (no model is bundled)"
 
 
 def facts(name_or_folder: str | Path = "qm9", distribution: str | None = None) -> dict[str, Any]:
@@ -62,7 +98,7 @@ def facts(name_or_folder: str | Path = "qm9", distribution: str | None = None) -
 
 
 def _known(shapes: Mapping[str, Sequence[int]], name: str) -> dict[str, Any]:
-    """What novel molecules are not in, and how many these are; see `molscore.screening.model.Model.known`."""
+    """What novel molecules are not in, and how many these are; see `Predictor.training_index`."""
     shape = shapes.get(f"extras.known.{name}", shapes.get("extras.known"))
     if shape is None:
         return {"novel_means_not_in": None, "known_molecules": None}

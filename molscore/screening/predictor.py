@@ -24,8 +24,8 @@ from molscore.nn.checkpoint import Checkpoint, from_pretrained
 from molscore.nn.composition import FormulaPmf, FormulasGiven
 from molscore.nn.context import REFERENCE_SIGMA, DistributionContext
 from molscore.nn.heads import Estimate
-from molscore.screening.bundled import bundled_names, name_of, resolved
 from molscore.screening.inference import Inputs, batches, check_resolution, device_named, side_by_side
+from molscore.screening.info import bundled_names, name_of, resolved
 from molscore.screening.likelihood import Terms, element_counts, log_permutations
 from molscore.screening.records import reference_molecules
 from molscore.screening.reference import References

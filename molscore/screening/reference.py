@@ -93,7 +93,7 @@ def _place(resolutions: Floats, resolution: float) -> int:
 class Percentiles:
     """Where a number of a molecule, such as its log-likelihood, stands among those of like size and flexibility.
 
-    The number is held against what is expected of its size and rotatable bonds, in units of the usual deviation, both
+    The number is held against what is expected of its size and rotatable bonds, in units of the mean deviation, both
     quadratic in the two (a regression of location and scale; Koenker and Bassett 1982, doi:10.2307/1912528). Where that
     stands among the reference molecules of its size, or of near ones where they are few, is the percentile.
     """
@@ -238,7 +238,7 @@ class FormulaPercentiles:
 
 @dataclass(frozen=True, eq=False)
 class AtomShares:
-    """What an atom usually adds to the log-density: mean and deviation by element and number of neighbours.
+    """What an atom is expected to add to the log-density: mean and deviation by element and number of neighbours.
 
     The share of one atom means little by itself: a hydrogen's is not an oxygen's.
     """
@@ -276,7 +276,7 @@ class AtomShares:
         rows = np.minimum(rows, len(self.elements) - 1)
         if (other := self.elements[rows] != molecule.numbers).any():
             symbol = molecule.symbols[int(other.argmax())]
-            raise InputError(f"{molecule.label}: no reference molecule holds {symbol}, so that nothing is usual for it")
+            raise InputError(f"{molecule.label}: no reference molecule holds {symbol}, so nothing is expected of it")
         neighbours = _neighbours(molecule)
         return self.mean[r, rows, neighbours], self.deviation[r, rows, neighbours]
 

@@ -98,9 +98,9 @@ def test_a_missing_library_is_named(run, folder) -> None:
 
 
 def test_a_read_only_output_is_named_before_any_work(run, folder, tmp_path, monkeypatch) -> None:
-    from molscore.screening import report
+    from molscore.screening import generate
 
-    monkeypatch.setattr(report, "generate", lambda *_, **__: pytest.fail("drew molecules that it could not write"))
+    monkeypatch.setattr(generate, "generate", lambda *_, **__: pytest.fail("drew molecules that it could not write"))
     (tmp_path / "file").write_text("no folder")
     assert_one_line(run("generate", "-n", 2, "--model", folder, "-o", "file/out.sdf"), "file/out.sdf")
 

@@ -11,6 +11,7 @@ from molscore.molecules.conformers import embed
 from molscore.molecules.identity import TrainingIndex
 from molscore.screening.checks import (
     CheckResult,
+    candidate_summary,
     density_filter,
     filtered,
     inspect,
@@ -18,7 +19,6 @@ from molscore.screening.checks import (
     ranked,
     separated_charges,
 )
-from molscore.screening.report import candidate_summary
 
 
 def apart() -> Molecule:

@@ -1,4 +1,4 @@
-"""The log-density atom by atom, beside what is usual: sums, means, the picture and the command."""
+"""The log-density atom by atom, beside what is expected: sums, means, the picture and the command."""
 
 import json
 
@@ -16,7 +16,7 @@ from molscore.screening.records import first_of
 from tests import tiny
 
 
-def test_shares_add_up_and_usual_atoms_lack_nothing_on_average(model, library) -> None:
+def test_shares_add_up_and_expected_atoms_lack_nothing_on_average(model, library) -> None:
     given = [Molecule(m.numbers, m.positions) for m in library]
     found = [explain(model, molecule, 0.1) for molecule in given]
     assert np.allclose([one.shares.sum() for one in found], model.log_density(given, 0.1), rtol=1e-4, atol=2e-4)

@@ -234,14 +234,14 @@ async function main() {
 
   // ---- one molecule
   const paint = () => document.querySelector("input[name=paint]:checked").value;
-  function shade(weight) { // red: less likely than usual; blue: more
+  function shade(weight) { // red: less likely than expected; blue: more
     const s = Math.max(-1, Math.min(1, weight / full)), end = s > 0 ? [217, 64, 51] : [51, 102, 217];
     return `rgb(${end.map((v) => Math.round(235 + Math.abs(s) * (v - 235)))})`;
   }
   function drawMolecule() {
     const shape = shapes[chosen], place = byId("viewer"), weighted = Boolean(shape?.w);
     for (const input of document.querySelectorAll("input[name=paint]")) input.disabled = !weighted;
-    byId("scale").textContent = weighted && paint() === "contribution" ? `red: less likely than usual for such an atom (full at ${full} nats), blue: more` : "";
+    byId("scale").textContent = weighted && paint() === "contribution" ? `red: less likely than expected of such an atom (full at ${full} nats), blue: more` : "";
     if (!shape || viewer === false) {
       if (viewer) { viewer.removeAllModels(); viewer.removeAllLabels(); viewer.render(); }
       return;

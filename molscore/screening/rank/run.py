@@ -19,8 +19,8 @@ import pyarrow as pa
 from molscore.errors import InputError, OutputError
 from molscore.molecules.files import write
 from molscore.molecules.files.source import format_of
-from molscore.screening.bundled import resolved
 from molscore.screening.criteria import choose_order
+from molscore.screening.info import resolved
 from molscore.screening.predictor import RESOLUTION, Predictor
 from molscore.screening.rank.engines import ENGINES, Progress, chunks_of
 from molscore.screening.rank.job import CHUNK_ROWS, WHOLE, Job, Shard, output_name
