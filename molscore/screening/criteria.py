@@ -67,13 +67,13 @@ class Case(NamedTuple):
         references = self.model.references
         return ["" if references is None else references.outside(molecule) for molecule in self.molecules]
 
-    def numbers(self, names: Iterable[str]) -> dict[str, NDArray[np.float64]]:
-        """Criteria by name, (M,) each; NaN for percentiles of molecules outside, and where there are no tables."""
-        found, outside = {}, np.array(self.outside) != ""
+    def numbers(self, names: Iterable[str], outside: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+        """Criteria by name, (M,) each; NaN for percentiles of molecules `outside`, and where there are no tables."""
+        found, beyond = {}, np.array(outside) != ""
         for name in dict.fromkeys(names):
             known = name in WITH_REFERENCES or has_tables(self.model, name, self.resolution)
             values = criterion(self, name) if known else np.full(len(self.molecules), np.nan)
-            found[name] = np.where(outside, np.nan, values) if name.endswith("percentile") else values
+            found[name] = np.where(beyond, np.nan, values) if name.endswith("percentile") else values
         return found
 
     def by_kind(self, percentile: Callable[[Tables, Rows], NDArray[np.float64]]) -> NDArray[np.float64]:

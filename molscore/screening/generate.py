@@ -158,8 +158,9 @@ def judge(
     members = [candidates[row] for row in rows]
     kinds = None if model.references is None else [model.references.own] * len(rows)  # a draw is like the data
     case = Case(model, members, model.terms(members, resolution), resolution, given=given, kinds=kinds)
-    numbers = case.numbers(("log_likelihood", "log_density", "percentile", "codimension", by))
-    for place, (row, outside) in enumerate(zip(rows, case.outside, strict=True)):
+    reasons = case.outside
+    numbers = case.numbers(("log_likelihood", "log_density", "percentile", "codimension", by), reasons)
+    for place, (row, outside) in enumerate(zip(rows, reasons, strict=True)):
         values = {name: float(column[place]) for name, column in numbers.items()}
         if by not in ("log_likelihood", "log_density", "percentile", "codimension"):
             values["measure"] = values.pop(by)

@@ -193,7 +193,10 @@ class Predictor:
 
     def estimate(self, molecules: Any, sigma: float = RESOLUTION) -> Estimate:
         """One pass, both heads: score (M, N, 3) in 1/Å, zero at padding, and log_density (M,) in nats."""
-        found, sigma = self.molecules(molecules), check_resolution(sigma)
+        return self._estimate(self.molecules(molecules), sigma)
+
+    def _estimate(self, found: Sequence[Molecule], sigma: float) -> Estimate:
+        sigma = check_resolution(sigma)
         score = torch.zeros(len(found), max(molecule.n_atoms for molecule in found), 3)
         log_density = torch.zeros(len(found))
         for inputs, estimate in self._passes(found, sigma, lambda i: self.network(*i.arguments)):
@@ -205,7 +208,7 @@ class Predictor:
     def scores(self, molecules: Any, resolution: float = RESOLUTION) -> list[NDArray[np.float32]]:
         """The score of each molecule by itself, (N_i, 3) in 1/Å."""
         found = self.molecules(molecules)
-        score = self.estimate(found, resolution).score.numpy()
+        score = self._estimate(found, resolution).score.numpy()
         return [rows[: molecule.n_atoms].copy() for rows, molecule in zip(score, found, strict=True)]
 
     def log_density(self, molecules: Any, resolution: float = RESOLUTION) -> NDArray[np.float64]:
@@ -216,7 +219,8 @@ class Predictor:
         """The terms of the log-likelihood, each (M,) nats."""
         found = self.molecules(molecules)
         counts = element_counts(found, self.distribution.elements)
-        return Terms(self.composition.log_prob(counts), self.log_density(found, resolution), log_permutations(counts))
+        density = self._estimate(found, resolution).log_density.double().numpy()
+        return Terms(self.composition.log_prob(counts), density, log_permutations(counts))
 
     def log_likelihood(self, molecules: Any, resolution: float = RESOLUTION) -> NDArray[np.float64]:
         """Log-probability of the whole unordered molecule in nats, (M,); see `molscore.screening.likelihood`."""

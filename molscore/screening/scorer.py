@@ -228,13 +228,15 @@ class Scorer:
         if references is not None:
             pairs = zip(molecules, case.molecules, strict=True)
             case = case._replace(kinds=[self._kind(records[row], molecule) for row, molecule in pairs])
+        outside = case.outside
         numbers = {
             name: [None if np.isnan(value) else value for value in values.round(DIGITS.get(name, 2)).tolist()]
-            for name, values in case.numbers((*ALWAYS, *self._given, self.by)).items()
+            for name, values in case.numbers((*ALWAYS, *self._given, self.by), outside).items()
         }
         found: dict[int, tuple[Molecule, dict[str, Any]]] = {}
-        for place, (row, molecule, outside) in enumerate(zip(molecules, case.molecules, case.outside, strict=True)):
-            values: dict[str, Any] = {name: column[place] for name, column in numbers.items()} | {"outside": outside}
+        for place, (row, molecule) in enumerate(zip(molecules, case.molecules, strict=True)):
+            values: dict[str, Any] = {name: column[place] for name, column in numbers.items()}
+            values["outside"] = outside[place]
             if references is not None:
                 values["reference"] = references.nearest(case.kinds[place])
             found[row] = molecule, values
