@@ -13,7 +13,7 @@ from molscore.errors import PositionError
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import REACH
 
-__all__ = ["from_ase", "stated", "to_ase", "unwrapped"]
+__all__ = ["charge_and_spin", "from_ase", "to_ase", "unwrapped"]
 
 
 def from_ase(atoms: Atoms) -> Molecule:
@@ -24,7 +24,9 @@ def from_ase(atoms: Atoms) -> Molecule:
     """
     info = dict(atoms.info)
     sums = {"charge": atoms.get_initial_charges().sum(), "unpaired": abs(atoms.get_initial_magnetic_moments().sum())}
-    given = stated({name: total for name, value in sums.items() if (total := round(value, 3))} | info, atoms.numbers)
+    given = charge_and_spin(
+        {name: total for name, value in sums.items() if (total := round(value, 3))} | info, atoms.numbers
+    )
     molecule = Molecule(atoms.numbers, atoms.positions, name=str(info.pop("name", "")), properties=info, **given)
     return unwrapped(molecule, atoms.cell, atoms.pbc)
 
@@ -35,7 +37,7 @@ def to_ase(molecule: Molecule) -> Atoms:
     return Atoms(numbers=molecule.numbers, positions=molecule.positions, info=info | molecule.properties)
 
 
-def stated(fields: Mapping[str, Any], numbers: Sequence[int]) -> dict[str, int]:
+def charge_and_spin(fields: Mapping[str, Any], numbers: Sequence[int]) -> dict[str, int]:
     """``charge`` and ``unpaired`` of a `Molecule` with these atomic numbers (N,), under the names that programs use.
 
     What is no single whole number, such as a list of partial charges, is left aside. ``spin`` is 2S to some, 2S + 1 to

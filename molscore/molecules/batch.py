@@ -53,7 +53,10 @@ def collate(molecules: Sequence[Molecule], elements: Sequence[str], dtype: torch
     sizes = np.array([molecule.n_atoms for molecule in molecules])
     indices = element_index(elements)[np.concatenate([molecule.numbers for molecule in molecules])]
     if (indices < 0).any():
-        _refuse(molecules, sizes, elements, int((indices < 0).argmax()))
+        row = int(np.repeat(np.arange(len(sizes)), sizes)[(indices < 0).argmax()])
+        symbol = next(symbol for symbol in molecules[row].symbols if symbol not in elements)
+        label = f"{molecules[row].label} (number {row})"
+        raise ElementError(f"{label}: element {symbol} is not one of {', '.join(elements)}")
     mask = np.arange(sizes.max()) < sizes[:, None]
     positions, table = np.zeros((*mask.shape, 3)), np.zeros(mask.shape, dtype=np.int64)
     positions[mask] = np.concatenate([molecule.positions for molecule in molecules])
@@ -61,15 +64,6 @@ def collate(molecules: Sequence[Molecule], elements: Sequence[str], dtype: torch
     positions[~mask] = 0.0
     table[mask] = indices
     return Batch(torch.from_numpy(positions).to(dtype), torch.from_numpy(table), torch.from_numpy(mask))
-
-
-def _refuse(molecules: Sequence[Molecule], sizes: NDArray[np.integer], elements: Sequence[str], atom: int) -> None:
-    """Raise for the molecule that holds flat atom number `atom`."""
-    ends = np.cumsum(sizes)
-    row = int(np.searchsorted(ends, atom, side="right"))
-    molecule = molecules[row]
-    symbol = SYMBOLS[molecule.numbers[atom - int(ends[row] - sizes[row])]]
-    raise ElementError(f"{molecule.label} (number {row}): element {symbol} is not one of {', '.join(elements)}")
 
 
 def size_groups(sizes: ArrayLike, batch_size: int) -> Iterator[NDArray[np.int64]]:

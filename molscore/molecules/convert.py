@@ -8,7 +8,6 @@ from molscore.molecules.molecule import Molecule
 
 __all__ = ["as_list", "as_molecule", "as_molecules"]
 
-_ACCEPTED = "a Molecule, a SMILES string, an RDKit Mol, a PyG Data or an ASE Atoms"
 _RDKIT, _ASE = ("rdkit", "Mol"), ("ase", "Atoms")
 _PYG, _PYG_BATCH = ("torch_geometric", "Data"), ("torch_geometric", "Batch")
 
@@ -23,7 +22,12 @@ def as_molecule(obj: Any, seed: int = 0) -> Molecule:
         return obj
     kinds = _kinds(obj)
     if isinstance(obj, str) or _RDKIT in kinds:
-        return _from_chemistry(obj, seed)
+        from molscore.molecules.chem import molecule_from_mol
+        from molscore.molecules.conformers import embed
+
+        if isinstance(obj, str) or not obj.GetNumConformers() or not obj.GetConformer().Is3D():
+            return embed(obj, seed=seed)[0]
+        return molecule_from_mol(obj)
     if _PYG in kinds:
         from molscore.molecules.pyg import from_pyg
 
@@ -32,22 +36,13 @@ def as_molecule(obj: Any, seed: int = 0) -> Molecule:
         from molscore.molecules.ase import from_ase
 
         return from_ase(obj)
-    raise InputError(f"a {type(obj).__name__} is not {_ACCEPTED}")
+    accepted = "a Molecule, a SMILES string, an RDKit Mol, a PyG Data or an ASE Atoms"
+    raise InputError(f"a {type(obj).__name__} is not {accepted}")
 
 
 def _kinds(obj: Any) -> set[tuple[str, str]]:
     """Home package and name of every class of an object, so that no package is imported just to ask."""
     return {(base.__module__.partition(".")[0], base.__name__) for base in type(obj).__mro__}
-
-
-def _from_chemistry(obj: Any, seed: int) -> Molecule:
-    """Molecule of a SMILES string or an RDKit molecule."""
-    from molscore.molecules.chem import molecule_from_mol
-    from molscore.molecules.conformers import embed
-
-    if isinstance(obj, str) or not obj.GetNumConformers() or not obj.GetConformer().Is3D():
-        return embed(obj, seed=seed)[0]
-    return molecule_from_mol(obj)
 
 
 def as_list(objs: Any) -> list[Any]:

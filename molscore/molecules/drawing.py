@@ -53,7 +53,8 @@ def svg_of(mol: Molecule | Chem.Mol | str, size: tuple[int, int] = (240, 180)) -
     canvas.drawOptions().clearBackground = False
     with rdBase.BlockLogs():
         canvas.DrawMolecule(_flat(mol))
-    return _element(_finished(canvas))
+    picture = _finished(canvas).decode()
+    return picture[picture.index("<svg") :]  # without the XML declaration
 
 
 def draw_weights(
@@ -149,12 +150,6 @@ def _finished(canvas: Any) -> bytes:
     canvas.FinishDrawing()
     drawn = canvas.GetDrawingText()
     return drawn.encode() if isinstance(drawn, str) else drawn
-
-
-def _element(svg: bytes) -> str:
-    """The element alone, without the XML declaration."""
-    text = svg.decode()
-    return text[text.index("<svg") :]
 
 
 def _save(picture: bytes, path: str | Path) -> None:

@@ -5,7 +5,7 @@ from torch_geometric.data import Batch as PygBatch
 from torch_geometric.data import Data
 
 from molscore.errors import InputError, PositionError
-from molscore.molecules.ase import stated, unwrapped
+from molscore.molecules.ase import charge_and_spin, unwrapped
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["from_pyg", "separate", "to_pyg"]
@@ -43,7 +43,7 @@ def from_pyg(data: Data) -> Molecule:
         data.pos.detach().cpu().double().numpy(),
         name if isinstance(name, str) else "",
         {"smiles": smiles} if isinstance(smiles, str) else {},
-        **stated(data.to_dict(), numbers),
+        **charge_and_spin(data.to_dict(), numbers),
     )
     if not isinstance(cell, torch.Tensor) or cell.numel() != 9:
         return molecule

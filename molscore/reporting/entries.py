@@ -1,7 +1,7 @@
 """Molecules as a report shows them: geometry, bonds, picture, numbers, and what each atom contributes."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from molscore.evaluation.checks import strain
 from molscore.molecules.chem import from_smiles, mol_from_molecule, smiles_of
 from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.descriptors import descriptors, pattern_of
-from molscore.molecules.files.record import Record, as_row, is_smiles_name, text_of
+from molscore.molecules.files.record import Record, as_row, is_smiles_name, smiles_among
 from molscore.molecules.molecule import Molecule
 from molscore.screening.criteria import DRAWN
 from molscore.screening.explain import explain_all
@@ -87,13 +87,9 @@ def _records(source: Any, smiles_column: str | None) -> Iterator[tuple[Record, C
         if isinstance(item, (Molecule, tuple)):
             row = as_row(item)
             named = {"name": row.name} if row.name and "name" not in row.columns else {}
-            yield Record(index, row.molecule, _smiles_among(row.columns), {**named, **row.columns}), row.mol
+            yield Record(index, row.molecule, smiles_among(row.columns), {**named, **row.columns}), row.mol
         else:
             yield next(records_of([item])), None
-
-
-def _smiles_among(columns: Any) -> str | None:
-    return next((text_of(value) for name, value in columns.items() if is_smiles_name(name) and text_of(value)), None)
 
 
 def _entry(record: Record, bonds: Chem.Mol | None) -> Entry:
@@ -128,7 +124,7 @@ def _place(entries: Sequence[Entry], records: list[Record], seed: int) -> None:
             continue
         entry.molecule = found[0]
         entry.bonds = Chem.AddHs(entry.graph)  # whose order of atoms the geometry has
-        records[row] = Record(record.row, found[0], record.smiles, record.columns)
+        records[row] = replace(record, molecule=found[0])
 
 
 def _describe(entry: Entry) -> None:

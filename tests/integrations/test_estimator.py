@@ -95,14 +95,11 @@ def test_molecules_come_as_a_list_an_array_a_column_or_a_table(estimator) -> Non
         estimator.score_samples(np.zeros((2, 3)))
 
 
-def test_parameters_are_kept_changed_and_named(estimator, model) -> None:
+def test_parameters_are_kept_and_changed(estimator, model) -> None:
     assert estimator.get_params()["resolution"] == 0.05
     before = estimator.score_samples(["CCO"])
     assert estimator.set_params(resolution=0.1) is estimator
     assert estimator.score_samples(["CCO"]) == model.log_likelihood(["CCO"], 0.1).round(4) != before
-    assert "resolution=0.1" in repr(estimator) and "sampler" not in repr(estimator)
-    with pytest.raises(ValueError, match="bandwidth"):
-        estimator.set_params(bandwidth=1.0)
 
 
 def test_a_clone_has_the_same_parameters_and_shares_the_model(estimator) -> None:

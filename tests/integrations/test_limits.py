@@ -90,15 +90,16 @@ def test_limits_are_above_zero() -> None:
             Limits(**{field: 0})
 
 
-def crowd(n: int, waiting: int, hold: float) -> list[int]:
-    """Statuses of n requests at once, each of which is worked on for `hold` seconds."""
-    service = Service(tiny.model(), Limits(waiting=waiting))
+def crowd(n: int, waiting: int) -> list[int]:
+    """Statuses of n requests at once, none of which is done before those that find no place are sent away."""
+    service, gate = Service(tiny.model(), Limits(waiting=waiting)), threading.Event()
     working, most = 0, 0
 
     def judge(*_: object) -> list:
         nonlocal working, most
         working, most = working + 1, max(most, working + 1)
-        time.sleep(hold)
+        gate.wait(60.0)
+        time.sleep(0.01)
         working -= 1
         return []
 
@@ -107,7 +108,11 @@ def crowd(n: int, waiting: int, hold: float) -> list[int]:
 
     async def all_at_once() -> list[int]:
         app = create_app(service, None)
-        return list(await asyncio.gather(*(through(app, [body]) for _ in range(n))))
+        asked = [asyncio.create_task(through(app, [body])) for _ in range(n)]
+        while sum(task.done() for task in asked) < n - 1 - waiting:
+            await asyncio.sleep(0.01)
+        gate.set()
+        return list(await asyncio.gather(*asked))
 
     found = asyncio.run(all_at_once())
     assert most == 1, "requests were worked on at the same time"
@@ -115,8 +120,8 @@ def crowd(n: int, waiting: int, hold: float) -> list[int]:
 
 
 def test_those_who_find_the_queue_full_are_sent_away_and_the_rest_are_served() -> None:
-    assert sorted(crowd(8, waiting=3, hold=0.05)) == [200] * 4 + [503] * 4
-    assert crowd(4, waiting=3, hold=0.05) == [200] * 4
+    assert sorted(crowd(8, waiting=3)) == [200] * 4 + [503] * 4
+    assert crowd(4, waiting=3) == [200] * 4
 
 
 def test_rows_that_are_out_of_time_say_so_and_the_rest_have_numbers(monkeypatch) -> None:

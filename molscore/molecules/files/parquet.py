@@ -73,6 +73,8 @@ def write_parquet(
     to files of their own, which are then joined: a column that a chunk lacks is null there, one whose types cannot be
     reconciled becomes text.
     """
+    from pyarrow.dataset import dataset  # a slow import, of pandas
+
     parts: list[Path] = []
     rows, count = iter(rows), 0
     try:
@@ -83,11 +85,9 @@ def write_parquet(
         schema = common_schema(pq.read_schema(part) for part in parts)
         note = json.dumps(dict(provenance), default=text_of) if provenance else None
         schema = schema.with_metadata({"molscore": note} if note else None)
-        from pyarrow import dataset  # which imports pandas
-
         with pq.ParquetWriter(path, schema) as writer:
             for part in parts:
-                writer.write_table(dataset.dataset(part, schema=schema).to_table())
+                writer.write_table(dataset(part, schema=schema).to_table())
     finally:
         for part in parts:
             part.unlink(missing_ok=True)

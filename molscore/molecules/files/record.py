@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molscore.errors import InputError, MolscoreError, ParseError, PositionError
-from molscore.molecules.ase import stated
+from molscore.molecules.ase import charge_and_spin
 from molscore.molecules.chem import contents_of, from_smiles, smiles_of
 from molscore.molecules.molecule import Molecule
 
 __all__ = [
     "GEOMETRY", "Make", "Record", "Row", "as_row", "bad_record", "checked", "geometry_of", "is_smiles_name",
-    "one_line", "record_of", "smiles_column", "smiles_column_if_any", "smiles_for", "text_of",
+    "one_line", "record_of", "smiles_among", "smiles_column",
+    "smiles_column_if_any", "smiles_for", "text_of",
 ]  # fmt: skip
 
 GEOMETRY = ("numbers", "positions")
@@ -144,7 +145,7 @@ def geometry_of(columns: Mapping[str, Any], smiles: str | None = None) -> Molecu
     try:
         said = contents_of(from_smiles(smiles or ""))
     except MolscoreError:
-        return replace(molecule, **stated(columns, molecule.numbers))
+        return replace(molecule, **charge_and_spin(columns, molecule.numbers))
     return replace(molecule, charge=said.charge, unpaired=said.unpaired, pieces=said.pieces)
 
 
@@ -178,14 +179,17 @@ def as_row(item: Any) -> Row:
     raise InputError(f"a {type(item).__name__} is not a row to write: use a Molecule or (Molecule or None, columns)")
 
 
+def smiles_among(columns: Mapping[str, Any]) -> str | None:
+    """The SMILES string among the columns of a row, if there is one."""
+    found = (text_of(value).strip() for name, value in columns.items() if is_smiles_name(name))
+    return next(filter(None, found), None)
+
+
 def smiles_for(row: Row) -> str | None:
     """SMILES among the columns, else made from the bonds, else None."""
-    for name, value in row.columns.items():
-        if is_smiles_name(name) and (text := text_of(value).strip()):
-            return text
-    known = row.mol if row.mol is not None else row.molecule
+    bonded = row.mol if row.mol is not None else row.molecule
     try:
-        return None if known is None else smiles_of(known)
+        return smiles_among(row.columns) or (None if bonded is None else smiles_of(bonded))
     except ParseError:
         return None
 

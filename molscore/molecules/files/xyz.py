@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from molscore.errors import ElementError, MolscoreError, ParseError, TooSmallError
-from molscore.molecules.ase import stated, unwrapped
+from molscore.molecules.ase import charge_and_spin, unwrapped
 from molscore.molecules.elements import atomic_number, symbol_of
 from molscore.molecules.files.record import Make, Record, Row, bad_record, one_line, text_of
 from molscore.molecules.files.source import Lines
@@ -112,7 +112,7 @@ def _record(row: int, atoms: list[Atom], columns: dict[str, Any], fields: dict[s
     try:
         numbers = [_number(symbol) for symbol, _ in atoms]
         positions = [place for _, place in atoms]
-        molecule = Molecule(numbers, positions, columns.get("name", ""), **stated(columns, numbers))
+        molecule = Molecule(numbers, positions, columns.get("name", ""), **charge_and_spin(columns, numbers))
         if "Lattice" in fields:
             molecule = unwrapped(molecule, *_box(fields))
         return Record(row, molecule, columns.get("smiles"), columns)
