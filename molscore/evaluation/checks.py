@@ -60,13 +60,11 @@ def check_all(
         _need_xtb()
     if poses:
         _need_posebusters()
-    late = {"strain": None} if mmff else {}
-    late |= ({"strain_xtb": None} if xtb else {}) | ({"poses": "out of time"} if poses else {})
-    if not late:
-        return ({} for _ in molecules)
-    check = partial(_checks, mmff=mmff, xtb=xtb, poses=poses)
+    wanted = [name for name, on in zip(_CHECKS, (mmff, xtb, poses), strict=True) if on]
+    check = partial(_checks, wanted=wanted)
     if not xtb and not poses:  # the force field does not hang
         return map(check, molecules)
+    late = {name: "out of time" if name == "poses" else None for name in wanted}
     return (late if columns is None else columns for columns in _limited(check, molecules, time_limit, workers))
 
 
@@ -86,19 +84,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _checks(molecule: Molecule, mmff: bool, xtb: bool, poses: bool) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    if mmff:
-        columns["strain"] = strain(molecule)
-    if xtb:
-        columns["strain_xtb"] = strain(molecule, relax_xtb)
-    if poses:
-        try:
-            failed = [name for name, passed in pose_tests(molecule).items() if not passed]
-            columns["poses"] = ", ".join(failed) or "passed"
-        except MolscoreError as error:
-            columns["poses"] = str(error)
-    return columns
+def _checks(molecule: Molecule, wanted: Sequence[str]) -> dict[str, Any]:
+    return {name: _CHECKS[name](molecule) for name in wanted}
 
 
 def _limited(
@@ -216,6 +203,20 @@ def _busters() -> Any:
         if module["function"] == "energy_ratio":
             module["parameters"]["num_threads"] = 1  # its own default takes every core
     return PoseBusters(config)
+
+
+def _failed_poses(molecule: Molecule) -> str:
+    try:
+        return ", ".join(name for name, passed in pose_tests(molecule).items() if not passed) or "passed"
+    except MolscoreError as error:
+        return str(error)
+
+
+_CHECKS: dict[str, Callable[[Molecule], Any]] = {
+    "strain": strain,
+    "strain_xtb": lambda molecule: strain(molecule, relax_xtb),
+    "poses": _failed_poses,
+}
 
 
 def _need_xtb() -> None:
