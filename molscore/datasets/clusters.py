@@ -17,11 +17,12 @@ from molscore.molecules.elements import SYMBOLS
 __all__ = ["cluster_keys", "neighbourhoods", "ring_systems", "with_likeness"]
 
 _COLUMNS = ("ring_systems", "neighbourhood")  # made by `molscore data`, used where they are there
+_SERIES = 3.0  # how much oftener than by its size or formula a molecule's references are chosen by these
 _MOLECULES = 64  # in a neighbourhood, on average
 
 
-def cluster_keys(molecules: MoleculeSet) -> np.ndarray:
-    """(M, n_keys) int64: molecules with the same number under a key are alike.
+def cluster_keys(molecules: MoleculeSet) -> tuple[np.ndarray, list[float]]:
+    """(M, n_keys) int64, molecules with the same number under a key are alike, and (n_keys,) the keys' weights.
 
     The keys are the data set as a whole, the size, the formula, and, where the file has them, the ring systems and the
     neighbourhood of fingerprints.
@@ -30,7 +31,8 @@ def cluster_keys(molecules: MoleculeSet) -> np.ndarray:
     formulas = np.unique(formula_counts(molecules, elements), axis=0, return_inverse=True)[1].reshape(-1)
     columns = [molecules.columns[name] for name in _COLUMNS if name in molecules.columns]
     others = [np.unique(column.astype(str), return_inverse=True)[1] for column in columns]
-    return np.stack([np.zeros(len(molecules)), molecules.sizes, formulas, *others], axis=1).astype(np.int64)
+    keys = np.stack([np.zeros(len(molecules)), molecules.sizes, formulas, *others], axis=1).astype(np.int64)
+    return keys, [1.0] * 3 + [_SERIES] * len(others)
 
 
 def with_likeness(molecules: MoleculeSet, seed: int = 0) -> MoleculeSet:

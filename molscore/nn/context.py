@@ -4,8 +4,9 @@
     token = t_distribution + W [q_1' ... q_Q']         given references R = {r_1 ... r_K}
     q_i' = sum_k softmax_k(q_i . K h(r_k)) V h(r_k)    attention of learned queries: the order of R does not matter
 
-h(r) is what the trunk itself says of a reference molecule (`DiScoFormer.state`). W starts at zero, so that a model that
-was never shown references is one that ignores them.
+h(r) is what the trunk itself says of a reference molecule (`DiScoFormer.state`), each channel less its mean over molecules
+and over its deviation: molecules share most of it. W starts at zero, so that a model that was never shown references is
+one that ignores them.
 Source: Lee et al. 2019, Set Transformer, arXiv 1810.00825, equation 11 (pooling by attention); Ilin, Sushko, Krishna,
 DiScoFormer, arXiv 2511.05924 (a density in the context of a set).
 """
@@ -52,6 +53,8 @@ class ReferenceEncoder(nn.Module):
         super().__init__()
         dim = config.dim
         self.heads = config.heads
+        self.register_buffer("mean", torch.zeros(2 * dim))
+        self.register_buffer("deviation", torch.ones(2 * dim))
         self.queries = nn.Parameter(torch.randn(QUERIES, dim) * dim**-0.5)
         self.read = nn.Sequential(nn.Linear(2 * dim, dim), nn.SiLU(), nn.Linear(dim, dim), nn.SiLU())
         self.key_value = nn.Linear(dim, 2 * dim)
@@ -59,10 +62,15 @@ class ReferenceEncoder(nn.Module):
         self.out = nn.Linear(dim, dim, bias=False)
         nn.init.zeros_(self.out.weight)
 
+    def standardise(self, states: Tensor) -> None:
+        """Take mean and deviation of each channel from the states of many molecules (M, 2 dim)."""
+        self.mean.copy_(states.mean(0))
+        self.deviation.copy_(states.std(0).clamp_min(1e-4))
+
     def forward(self, states: Tensor, present: Tensor) -> Tensor:
         """states (B, K, 2 dim) and present (B, K) bool -> (B, dim), zero for a molecule without references."""
         B, K, _ = states.shape
-        h = self.read(F.layer_norm(states, states.shape[-1:]))
+        h = self.read((states - self.mean) / self.deviation)
         keys, values = self.key_value(h).view(B, K, 2, self.heads, -1).permute(2, 0, 3, 1, 4)  # (B, H, K, c)
         queries = self.queries.view(QUERIES, self.heads, -1).transpose(0, 1)  # (H, Q, c)
         logits = queries @ keys.transpose(-1, -2) * keys.shape[-1] ** -0.5  # (B, H, Q, K)

@@ -56,6 +56,7 @@ class TrainConfig:
     references_start: float = 0.3  # of the run: from here on molecules get references
     references: int = 16  # at most so many for a molecule; 0 for none
     references_share: float = 0.5  # of the molecules that get any
+    references_pool: int = 20_000  # molecules of each data set that references are taken from
     references_every: int = 2_000  # steps between fresh states of the references
     weight_density: float = 0.5  # w_U
     weight_time: float = 0.02  # w_t, of the time score within w_U

@@ -78,33 +78,38 @@ class Clusters:
 
     Args:
         keys: (M, n_keys) integers; molecules with the same number under a key are alike.
+        pool: (P,) the molecules that references are taken from.
+        weights: (n_keys,) how often each key is drawn, up to a factor.
     """
 
-    def __init__(self, keys: np.ndarray, device: torch.device) -> None:
+    def __init__(self, keys: np.ndarray, pool: np.ndarray, weights: Sequence[float], device: torch.device) -> None:
         orders, starts, stops = [], [], []
         for key in np.asarray(keys).T:
-            order = np.argsort(key, kind="stable")
-            first = np.searchsorted(key[order], key, side="left")
-            orders.append(order), starts.append(first), stops.append(np.searchsorted(key[order], key, side="right"))
+            order = np.argsort(key[pool], kind="stable")
+            among = key[pool][order]
+            orders.append(order), starts.append(np.searchsorted(among, key, side="left"))
+            stops.append(np.searchsorted(among, key, side="right"))
+        self.pool, self.weights = torch.from_numpy(pool).to(device), torch.tensor(weights, device=device)
         self.order, self.start, self.stop = (
             torch.from_numpy(np.stack(part)).to(device) for part in (orders, starts, stops)
         )
 
     def draw(self, rows: Tensor, k_max: int, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """References of molecules `rows` (B,): other rows (B, k_max) of a cluster, and which of them are there.
+        """References of molecules `rows` (B,): places in the pool (B, k_max), and which of them are there.
 
-        A `share` of the molecules has some, log-uniform from 1 to `k_max`. A molecule is never its own reference.
+        They are of one cluster of the molecule. A `share` of the molecules has some, log-uniform from 1 to `k_max`. A molecule is never its own reference.
         """
         B, device = len(rows), rows.device
-        key = torch.randint(len(self.order), (B,), generator=generator, device=device)
+        key = torch.multinomial(self.weights, B, replacement=True, generator=generator)
         first, last = self.start[key, rows], self.stop[key, rows]
         u = torch.rand(B, k_max, generator=generator, device=device)
-        place = first[:, None] + (u * (last - first)[:, None]).long().clamp(max=len(self.order[0]) - 1)
+        place = (first[:, None] + (u * (last - first)[:, None]).long()).clamp(max=len(self.pool) - 1)
         chosen = self.order[key[:, None], place]
         count = (k_max + 1) ** torch.rand(B, generator=generator, device=device)
         wanted = torch.arange(k_max, device=device) < count.long()[:, None]
         has = torch.rand(B, generator=generator, device=device) < share
-        return chosen, wanted & has[:, None] & (chosen != rows[:, None])
+        others = (last > first)[:, None] & (self.pool[chosen] != rows[:, None])
+        return chosen, wanted & has[:, None] & others
 
 
 class Chosen(NamedTuple):

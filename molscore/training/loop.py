@@ -95,9 +95,13 @@ class Trainer:
         self.batches = Batches([m.sizes for m in data], [p.weight for p in config.data], config.batch, config.seed)
         self.sets = [DeviceSet(molecules, self.network.elements, device) for molecules in data]
         self.sizes = [molecules.sizes for molecules in data]
-        self.clusters = [Clusters(cluster_keys(molecules), device) for molecules in data] if config.references else []
+        rng, self.clusters = np.random.default_rng(config.seed), []
+        for molecules in data if config.references else ():
+            keys, weights = cluster_keys(molecules)
+            pool = np.sort(rng.permutation(len(molecules))[: config.references_pool])
+            self.clusters.append(Clusters(keys, pool, weights, device))
         self.teacher: dict[str, Tensor] = {}  # weights that the references' states are made with
-        self.states: list[Tensor] = []  # (M, 2 dim) of each data set
+        self.states: list[Tensor] = []  # (P, 2 dim) of each data set's pool of references
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
 
     @property
@@ -164,15 +168,23 @@ class Trainer:
         drawn = self.clusters[chosen.dataset].draw(
             chosen.rows, self.config.references, self.config.references_share, generator
         )
-        return self.network.given(context, self.states[chosen.dataset][drawn[0]].float(), drawn[1])
+        return self.network.given(context, self.states[chosen.dataset][drawn[0]], drawn[1])
 
     def _reference_states(self) -> list[Tensor]:
-        """The teacher's `state` of every molecule of every data set."""
-        teacher = self._copy(self.teacher)
-        return [
-            states_of(teacher, data, sizes, k, self.config.batch, self.config.bf16)
-            for k, (data, sizes) in enumerate(zip(self.sets, self.sizes, strict=True))
-        ]
+        """The teacher's `state` of every molecule that may be a reference; the encoder is told their mean and deviation.
+
+        Each process makes its share of them.
+        """
+        teacher, (rank, world, _), found = self._copy(self.teacher), self.processes, []
+        for k, (data, sizes, clusters) in enumerate(zip(self.sets, self.sizes, self.clusters, strict=True)):
+            states = torch.zeros(len(clusters.pool), 2 * self.config.model.dim, device=data.device)
+            own = clusters.pool[rank::world].cpu().numpy()
+            states[rank::world] = states_of(teacher, data, sizes, own, k, self.config.batch, self.config.bf16)
+            if world > 1:
+                distributed.all_reduce(states)
+            found.append(states)
+        self.network.reference_encoder.standardise(torch.cat(found))
+        return found
 
     def _copy(self, weights: dict[str, Tensor]) -> DiScoFormer:
         network = build(self.network.config, self.distributions, self.network.elements).to(self.processes.device)
@@ -222,16 +234,16 @@ class Trainer:
 
 
 def states_of(
-    network: DiScoFormer, data: DeviceSet, sizes: np.ndarray, distribution: int, batch: int, bf16: bool
+    network: DiScoFormer, data: DeviceSet, sizes: np.ndarray, rows: np.ndarray, distribution: int, batch: int, bf16: bool
 ) -> Tensor:
-    """`DiScoFormer.state` of every molecule of a data set, (M, 2 dim), in half precision."""
-    order = torch.from_numpy(np.argsort(sizes, kind="stable")).to(data.device)
-    found = torch.zeros(len(sizes), 2 * network.config.dim, dtype=torch.float16, device=data.device)
-    for rows in order.split(batch):
-        x = data.batch(rows, int(sizes[int(rows[-1])]))
+    """`DiScoFormer.state` of molecules `rows` (R,) of a data set, (R, 2 dim)."""
+    found = torch.zeros(len(rows), 2 * network.config.dim, device=data.device)
+    for places in np.array_split(np.argsort(sizes[rows], kind="stable"), -(-len(rows) // batch)):
+        chosen = torch.from_numpy(rows[places]).to(data.device)
+        x = data.batch(chosen, int(sizes[rows[places]].max()))
         with torch.autocast(data.device.type, torch.bfloat16, enabled=bf16):
-            context = network.context(torch.full_like(rows, distribution), x.sizes)
-            found[rows] = network.state(*x, context).to(found.dtype)
+            context = network.context(torch.full_like(chosen, distribution), x.sizes)
+            found[torch.from_numpy(places)] = network.state(*x, context).float()
     return found
 
 

@@ -71,22 +71,25 @@ def test_a_batch_on_the_device_is_that_of_the_set(bonded: MoleculeSet) -> None:
 
 def test_references_are_of_the_cluster_and_never_the_molecule_itself() -> None:
     keys = np.array([[0, 1], [0, 1], [0, 2], [1, 2], [1, 3]])
-    clusters, rows = Clusters(keys, CPU), torch.arange(5).repeat(400)
-    chosen, present = clusters.draw(rows, 4, 0.5, torch.Generator().manual_seed(0))
+    pool = np.array([0, 1, 2, 4])
+    clusters, rows = Clusters(keys, pool, [1.0, 3.0], CPU), torch.arange(5).repeat(400)
+    places, present = clusters.draw(rows, 4, 0.5, torch.Generator().manual_seed(0))
+    chosen = torch.from_numpy(pool)[places]
     for key in (0, 1):
         alike = keys[chosen.numpy(), key] == keys[rows.numpy(), key][:, None]
         assert alike.any(1).mean() > 0.5
     some = ((keys[chosen] == keys[rows.numpy()][:, None]).any(-1) | ~present.numpy()).all()
     assert some
     assert not (present & (chosen == rows[:, None])).any()
-    assert float(present.any(1).float().mean()) == pytest.approx(0.5 * 0.75, abs=0.1)
+    assert float(present.any(1).float().mean()) == pytest.approx(0.5 * 0.66, abs=0.1)
     assert (clusters.draw(rows, 4, 0.0, torch.Generator().manual_seed(0))[1] == 0).all()
 
 
 def test_clusters_go_by_size_formula_and_what_the_file_says(bonded: MoleculeSet) -> None:
     named = bonded.with_columns(ring_systems=["c1ccccc1", "", "c1ccccc1"])
-    keys = cluster_keys(named)
+    keys, weights = cluster_keys(named)
     assert keys.shape == (3, 4)
+    assert weights[3] > weights[2] == weights[0]
     assert keys[0, 3] == keys[2, 3] != keys[1, 3]
     assert len(set(keys[:, 1])) == 3
     assert (keys[:, 0] == 0).all()
