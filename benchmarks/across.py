@@ -2,6 +2,7 @@
 
 A molecule of a ring system, or of a formula, that no training saw is judged given 1, 4 and 16 others of it; the control
 is given molecules of another cluster. Its rival for the AUROC is a held-out molecule of like size from elsewhere.
+Beside it stand the largest Tanimoto similarity to a reference and a Gaussian KDE of the references' descriptors.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from rdkit import Chem, DataStructs
+from rdkit.Chem import Descriptors
 from rdkit.Chem import rdFingerprintGenerator
 
 from benchmarks.machine import describe
@@ -27,10 +29,20 @@ __all__ = ["RESULT", "Cluster", "clusters_of", "measured"]
 
 RESULT = Path(__file__).parent / "results" / "across.json"
 GIVEN, RESOLUTION = (1, 4, 16), 0.05
+DESCRIPTORS = (
+    "MolWt",
+    "MolLogP",
+    "TPSA",
+    "NumRotatableBonds",
+    "RingCount",
+    "NumHDonors",
+    "NumHAcceptors",
+    "FractionCSP3",
+)
 COLUMNS = [
     "distribution", "clusters of", "references", "nats gained", "of them by the formula",
     "by references of another cluster",
-    "AUROC of log_ratio", "AUROC of Tanimoto",
+    "AUROC of log_ratio", "AUROC of Tanimoto", "AUROC of KDE",
 ]  # fmt: skip
 
 
@@ -67,7 +79,8 @@ def clusters_of(held_out: MoleculeSet, key: str, most: int, seed: int = 0) -> li
 
 def measured(model: Model, clusters: list[Cluster]) -> dict[int, dict[str, np.ndarray]]:
     """By number of references: nats gained by members, (C, 2) of formula and geometry, and likewise by rivals, and by
-    members given the references of the next cluster; the largest Tanimoto similarity of members and rivals."""
+    members given the references of the next cluster; the largest Tanimoto similarity of members and rivals, and the
+    density of their descriptors."""
     found = {}
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
 
@@ -76,6 +89,17 @@ def measured(model: Model, clusters: list[Cluster]) -> dict[int, dict[str, np.nd
             generator.GetFingerprint(Chem.MolFromSmiles(str(m.properties["smiles"]))) for m in (molecule, *references)
         ]
         return max(DataStructs.BulkTanimotoSimilarity(prints[0], prints[1:]))
+
+    def values(molecule: Molecule) -> np.ndarray:
+        mol = Chem.MolFromSmiles(str(molecule.properties["smiles"]))
+        return np.array([getattr(Descriptors, name)(mol) for name in DESCRIPTORS])
+
+    spread = np.std([values(m) for c in clusters for m in (c.rival, *c.references)], axis=0) + 1e-6
+
+    def kernel_density(molecule: Molecule, references: list[Molecule]) -> float:
+        z = (values(molecule) - np.array([values(m) for m in references])) / spread
+        h = len(references) ** (-1 / (len(DESCRIPTORS) + 4))  # Scott's rule
+        return float(np.logaddexp.reduce(-np.square(z).sum(1) / (2 * h**2)))
 
     judged = [[c.member, c.rival, clusters[(k + 1) % len(clusters)].member] for k, c in enumerate(clusters)]
     plain = [model.terms(molecules, RESOLUTION) for molecules in judged]
@@ -86,7 +110,9 @@ def measured(model: Model, clusters: list[Cluster]) -> dict[int, dict[str, np.nd
             gains.append([after.log_composition - before.log_composition, after.log_density - before.log_density])
         member, rival, control = np.moveaxis(np.array(gains), 2, 0)
         tanimoto = [[likeness(c.member, c.references[:n]), likeness(c.rival, c.references[:n])] for c in clusters]
-        found[n] = {"member": member, "rival": rival, "control": control, "tanimoto": np.array(tanimoto)}
+        kde = [[kernel_density(m, c.references[:n]) for m in (c.member, c.rival)] for c in clusters]
+        rivals = {"tanimoto": np.array(tanimoto), "kde": np.array(kde)}
+        found[n] = {"member": member, "rival": rival, "control": control} | rivals
     return found
 
 
@@ -115,6 +141,7 @@ def main() -> None:
                     distribution, f"{len(clusters)} {key.replace('_', ' ')}", n, _nats(total["member"]),
                     _nats(at["member"][:, 0]), _nats(total["control"]),
                     str(auroc(total["member"], total["rival"])), str(auroc(*at["tanimoto"].T)),
+                    str(auroc(*at["kde"].T)),
                 ])  # fmt: skip
                 print(*rows[-1], sep=" | ", flush=True)
     result = {
@@ -125,7 +152,8 @@ def main() -> None:
         "command": "python -m benchmarks.across --data DISTRIBUTION=FILE",
         "note": f"log-likelihoods at {RESOLUTION:g} Å given references less without; one molecule a cluster, "
         "mean ± standard error; rivals are held-out molecules of other clusters within an atom of its size; "
-        "AUROC with a 95 % bootstrap interval; Tanimoto: largest to a reference (Morgan, radius 2, 2,048 bits)",
+        "AUROC with a 95 % bootstrap interval; Tanimoto: largest to a reference (Morgan, radius 2, 2,048 bits); KDE: "
+        "eight descriptors, Scott's rule",
     }
     write_text(RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 

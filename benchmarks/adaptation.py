@@ -1,58 +1,147 @@
-"""What does adapting to a library buy? The nearest token as it is, a token that is learnt, and one with factors.
+"""What does adapting to a library buy? The base as it is, a token, token and low-rank factors, and all weights.
 
-    python -m benchmarks.adaptation LIBRARY.parquet --base MODEL --steps 100
+    python -m benchmarks.adaptation data/LIBRARY.parquet --minutes 10
+
+Each arm learns for the same time on one core; two arms run at once.
 """
 
 import argparse
 import json
 import tempfile
 import time
+from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks.machine import describe
 from molscore.datasets.molecule_set import load as load_data
+from molscore.evaluation.stability import stability
 from molscore.molecules.atomic import write_text
-from molscore.screening.model import load
+from molscore.screening.bundled import resolved
+from molscore.screening.model import Model, load
 from molscore.training.adapt import adapt
+from molscore.training.config import DataConfig, TrainConfig
+from molscore.training.loop import train
 
 RESULT = Path(__file__).parent / "results" / "adaptation.json"
-COLUMNS = ["what is learnt", "held-out loss before", "after", "log-density, nats", "seconds", "kB on disk"]
+COLUMNS = [
+    "what is learnt", "log-density of held-out molecules, nats", "less all weights', nats", "seconds", "steps",
+    "kB on disk", "of draws stable, %", "valid atoms, %",
+]  # fmt: skip
+ARMS = ("nothing: the nearest token", "token", "token and low-rank factors", "all weights")
+
+
+class Options(NamedTuple):
+    """What every arm is given."""
+
+    library: str
+    base: str
+    minutes: float
+    n: int
+    draws: int
+
+
+class Found(NamedTuple):
+    """What an arm came to."""
+
+    log_density: np.ndarray
+    seconds: float
+    steps: int
+    size: int
+    molecule_stability: float
+    atom_stability: float
+
+
+def learnt(arm: str, options: Options, folder: Path) -> tuple[Path, str | None, int]:
+    """Learn and save; the model's folder, its distribution and the steps that were taken."""
+    base, library = load(options.base), load_data(options.library)
+    if arm == ARMS[0]:
+        held_out = _held_out(base, options)
+        means = {d.name: load(options.base, d.name).log_density(held_out).mean() for d in base.checkpoint.distributions
+                 if d.max_atoms >= max(m.n_atoms for m in held_out)}  # fmt: skip
+        return resolved(options.base, None)[0], max(means, key=lambda name: means[name]), 0
+    if arm in ARMS[1:3]:
+        model = adapt(base, library, minutes=options.minutes, blocks=arm == ARMS[2])
+        model.save_pretrained(folder)
+        return folder, None, model.checkpoint.info["steps"]
+    config = TrainConfig(
+        (DataConfig(options.library, "leads"),),
+        str(folder),
+        init=str(resolved(options.base, None)[0]),
+        hours=options.minutes / 60,
+        batch=32,
+        warmup=10,
+        decay=1.0,
+        lr=2e-4,
+        lr_muon=1e-3,
+        ema=0.98,
+        density_start=0.0,
+        density_share=0.5,
+        references=0,
+    )
+    return folder / "model", None, train(config).info["step"]
+
+
+def _held_out(model: Model, options: Options) -> list:
+    library = load_data(options.library)
+    rows = np.flatnonzero((library.columns["split"] == "valid") & (library.sizes <= model.max_atoms))
+    return list(library.select(rows[: options.n]))
+
+
+def measured(arm: str, options: Options) -> Found:
+    """One arm, from the base to its figures."""
+    with tempfile.TemporaryDirectory() as name:
+        began = time.monotonic()
+        folder, distribution, steps = learnt(arm, options, Path(name) / "own")
+        seconds = time.monotonic() - began
+        model = load(folder, distribution)
+        size = (folder / "model.safetensors").stat().st_size
+        density = model.log_density(_held_out(model, options))
+        if not options.draws:
+            return Found(density, seconds, steps, size, 0.0, 0.0)
+        drawn = stability(model.generate(options.draws, seed=0, keep=None).molecules)
+    return Found(
+        density, seconds, steps, size, *((drawn.molecule_stability, drawn.atom_stability) if drawn else (0, 0))
+    )
 
 
 def main() -> None:
     """Measure and record."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("library", help="a data set with splits, as `molscore data` makes it")
     parser.add_argument("--base", default="molscore")
-    parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("-n", type=int, default=64, help="held-out molecules whose log-density is read")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("-n", type=int, default=96, help="held-out molecules whose log-density is read")
+    parser.add_argument("--draws", type=int, default=0)
     options = parser.parse_args()
-    base, library = load(options.base), load_data(options.library)
-    held_out = list(library.select(np.flatnonzero(library.columns["split"] == "valid")[: options.n]))
+    given = Options(options.library, options.base, options.minutes, options.n, options.draws)
+    with get_context("spawn").Pool(2) as pool:
+        found = dict(zip(ARMS, pool.starmap(measured, [(arm, given) for arm in ARMS], chunksize=1), strict=True))
     rows = []
-    for name, blocks in (("token", False), ("token and low-rank factors", True)):
-        began = time.monotonic()
-        model = adapt(base, library, steps=options.steps, blocks=blocks)
-        seconds, loss = time.monotonic() - began, model.checkpoint.info["held_out_loss"]
-        with tempfile.TemporaryDirectory() as folder:
-            size = (model.save_pretrained(Path(folder) / "own") / "model.safetensors").stat().st_size
-        fits = [molecule for molecule in held_out if molecule.n_atoms <= model.max_atoms]
-        density = model.log_density(fits)
-        mean = round(float(density.mean()), 2)
-        rows.append([name, loss["before"], loss["after"], mean, round(seconds), size // 1000])
+    for arm, at in found.items():
+        less = at.log_density - found[ARMS[-1]].log_density
+        rows.append([
+            arm, _nats(at.log_density), _nats(less) if arm != ARMS[-1] else "0", round(at.seconds), at.steps,
+            at.size // 1000, round(at.molecule_stability, 1), round(at.atom_stability, 1),
+        ])  # fmt: skip
         print(*rows[-1], sep=" | ", flush=True)
     result = {
         "title": "What does adapting to a library buy?",
-        "columns": COLUMNS,
-        "rows": rows,
+        "columns": COLUMNS if options.draws else COLUMNS[:-2],
+        "rows": rows if options.draws else [row[:-2] for row in rows],
         "machine": describe(),
-        "command": f"python -m benchmarks.adaptation LIBRARY.parquet --steps {options.steps}",
-        "note": f"{len(library)} molecules; the loss is the training objective on held-out molecules at fixed noise, "
-        f"before is the nearest token of the base as it is; log-densities at 0.05 Å of {len(held_out)} of them",
+        "command": f"python -m benchmarks.adaptation {options.library} --minutes {options.minutes:g}",
+        "note": f"log-densities at 0.05 Å of {options.n} held-out molecules, mean ± standard error; the second "
+        "column is of pairs. Each arm has the same time on one core; the one that learns nothing takes the base's token that the "
+        "held-out molecules are likest to.",
     }
     write_text(RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def _nats(values: np.ndarray) -> str:
+    return f"{values.mean():.2f} ± {values.std(ddof=1) / len(values) ** 0.5:.2f}"
 
 
 if __name__ == "__main__":
