@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from rdkit import Chem, DataStructs
-from rdkit.Chem import Descriptors
-from rdkit.Chem import rdFingerprintGenerator
+from rdkit.Chem import Descriptors, rdFingerprintGenerator
 
 from benchmarks.machine import describe
 from molscore.datasets.molecule_set import MoleculeSet
