@@ -5,6 +5,7 @@ With weights k_j = exp(-|y - x_j|^2/2h^2) of the samples, their mean m and covar
     kernel density          ln p_h(y) = ln mean_j N(y; x_j, h^2),                       score u / h^2
     local Gaussian          ln p(y) = ln p_h + ln det(h^2 C^-1) / 2 - u.C^-1 u / 2,     score C^-1 u
     Gaussian of a cluster   ln p(y) = ln(mean_j k_j) + ln N(y; m, C),                   score C^-1 u
+    Gaussian mixture        by expectation maximisation, its number of components by BIC: `molscore.vectors.em`
 
 The second takes the kernel's blur off, exactly where p is a Gaussian as far as the kernel sees (local likelihood: Hjort
 and Jones 1996, doi 10.1214/aos/1032298288). The third weighs samples by how near their m is to the query's own, in
@@ -19,21 +20,31 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Estimates", "log_normal", "simple_estimates"]
+from molscore.vectors.em import GaussianMixtures, expectation_maximisation
+
+__all__ = ["Estimates", "Fitted", "log_normal", "simple_estimates"]
 
 TIGHT = 0.65  # bandwidth between means over that of the means
 FAR = 30.0  # nats per dimension below the standard normal, from where on simple estimates are compressed
+MIDDLE = 2  # of the bandwidths, the one by which samples gather where the mixture's components begin
 STEEP = 20.0  # root mean square score per dimension, at which they are cut
 
 
+class Fitted(NamedTuple):
+    """What is known of the samples before any query."""
+
+    means: Tensor  # (K, B, n, D) mean of the samples near each sample, for each bandwidth
+    mixture: GaussianMixtures
+
+
 class Estimates(NamedTuple):
-    """What E simple estimates say at m queries: kernel densities, then local Gaussians, then Gaussians of clusters."""
+    """What E simple estimates say at m queries: kernel densities, local Gaussians, Gaussians of clusters, the mixture."""
 
     f: Tensor  # (B, m, E) (ln p - ln N(y; 0, 1)) / d
     scores: Tensor  # (B, m, D, E), the gradient of ln p
     widths: Tensor  # (B, E), their bandwidths h
     samples: Tensor  # (B, m, E), ln of the effective number of samples that they rest on
-    means: Tensor  # (K, B, m, D) means of the samples near each query, for each bandwidth
+    fitted: Fitted
 
 
 def log_normal(y: Tensor, d: Tensor) -> Tensor:
@@ -49,7 +60,7 @@ def simple_estimates(
     bandwidths: tuple[float, ...],
     local: int,
     clusters: int,
-    means: Tensor | None = None,
+    fitted: Fitted | None = None,
 ) -> Estimates:
     """Estimates from samples x (B, n, D) at queries y (B, m, D); see the module's text.
 
@@ -61,7 +72,7 @@ def simple_estimates(
         bandwidths: K shares of Silverman's h = (4/(d + 2)/n)^(1/(d + 4)), each for a kernel density.
         local: how many of them, from the first, for a local Gaussian.
         clusters: how many for a Gaussian of the cluster.
-        means: (K, B, n, D) those of the samples themselves, as of an earlier call; None where the first n of y are x.
+        fitted: that of an earlier call for the same samples; None where the first n of y are x.
     """
     n = x.shape[1]
     itself = own[:, :, None] == torch.arange(n, device=y.device)
@@ -84,9 +95,12 @@ def simple_estimates(
         if index < local:
             half_log_det, distance, pull = _gaussian(y, kernel @ products / mass[..., None], mean, size, h, d)
             of_places.append((log_p + d * h.log() - half_log_det - distance / 2, pull, size, h))
-    means = torch.stack([mean[:, :n] for mean in near]) if means is None else means
+    if fitted is None:
+        means, rest_on = torch.stack([mean[:, :n] for mean in near]), of_kernels[MIDDLE][2][:, :n]
+        mixture = expectation_maximisation(x, d[:, 0], means[MIDDLE], rest_on / (rest_on + 4))
+        fitted = Fitted(means.detach(), mixture)
     for index, h in enumerate(widths[:clusters]):
-        squares = _squares(near[index], means[index]).masked_fill(itself, math.inf)
+        squares = _squares(near[index], fitted.means[index]).masked_fill(itself, math.inf)
         nearest, tight = squares.amin(-1), TIGHT * h
         kernel, mass, size = _weights(squares, nearest, tight)
         mean = kernel @ x / mass[..., None]
@@ -94,13 +108,14 @@ def simple_estimates(
         log_share = mass.log() - nearest / (2 * tight.square()) - log_others
         of_clusters.append((log_share - half_log_det - distance / 2 - half_log_2_pi, pull, size, h))
 
-    log_p, scores, samples, h = zip(*of_kernels, *of_places, *of_clusters, strict=True)
+    of_mixture = (*fitted.mixture.estimate(y, d[:, 0]), torch.full_like(h, 0.5))
+    log_p, scores, samples, h = zip(*of_kernels, *of_places, *of_clusters, of_mixture, strict=True)
     f = (torch.stack(log_p, dim=-1) - log_base[..., None]) / d[..., None]
     f = torch.where(f < -FAR, -FAR * (1 + torch.log(f.clamp_max(-FAR) / -FAR)), f)
     slopes = torch.stack(scores, dim=-1)
     steepness = slopes.square().sum(2, keepdim=True).clamp_min(1e-12).sqrt() / d.sqrt()[..., None, None]
     slopes = slopes * (STEEP / steepness).clamp_max(1)
-    return Estimates(f, slopes, torch.cat(h, dim=-1), torch.stack(samples, dim=-1).log(), torch.stack(near))
+    return Estimates(f, slopes, torch.cat(h, dim=-1), torch.stack(samples, dim=-1).clamp_min(1).log(), fitted)
 
 
 def _gaussian(

@@ -13,8 +13,8 @@ coordinates padded with zeros gives the same numbers. Heads, from the last token
     log p = ln N(y; 0, 1) + sum_k w_k(s) ( ln p_k(y) - ln N(y; 0, 1) ) + sqrt(d) r(s)
     score = sum_k u_k(s) score_k(y) + sum_c g_c(s) v_c
 
-with p_k kernel densities and Gaussians near y (`simple_estimates`). The network starts as one of them and learns what
-is better; log p is kept within a nat of the highest of them, so that far out it falls as they do.
+with p_k kernel densities, Gaussians near y and a Gaussian mixture (`simple_estimates`). The network starts as the last of
+them and learns what is better; log p is kept within a nat of the highest of them, so that far out it falls as they do.
 
 Sources: Ilin, Sushko, Krishna, DiScoFormer, arXiv 2511.05924 (whitening, cross-attention to the samples, two heads; its
 theory has softmax attention as a KDE whose normaliser must be read out, which p_k does). Vectors in the tokens, in
@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from molscore.vectors.estimates import Estimates, log_normal, simple_estimates
+from molscore.vectors.estimates import Estimates, Fitted, log_normal, simple_estimates
 
 __all__ = ["Block", "Context", "VectorConfig", "VectorNetwork"]
 
@@ -43,9 +43,9 @@ class VectorConfig:
     heads: int = 8
     layers: int = 6
     ratio: int = 4  # width of the feed-forward layer over `dim`
-    bandwidths: tuple[float, ...] = (2.8, 2.0, 1.4, 1.0, 0.7, 0.5, 0.35)  # of Silverman's rule
-    local: int = 4  # the first of them have a local Gaussian
-    clusters: int = 3  # and so many a Gaussian of the cluster
+    bandwidths: tuple[float, ...] = (2.8, 2.0, 1.4, 1.0, 0.6)  # of Silverman's rule
+    local: int = 3  # the first of them have a local Gaussian
+    clusters: int = 2  # and so many a Gaussian of the cluster
     max_dim: int = 4  # largest d it is trained for
     max_rows: int = 2048  # most samples it is trained for
 
@@ -58,7 +58,7 @@ class Context(NamedTuple):
 
     x: Tensor  # (B, n, d) whitened samples
     d: Tensor  # (B,) dimensions, fewer than x has where coordinates are padding
-    means: Tensor  # (K, B, n, D), see `Estimates`
+    fitted: Fitted
     keys: tuple[Tensor, ...]  # for each layer (B, H, n + 1, c), a null key last
     values: tuple[Tensor, ...]
 
@@ -116,7 +116,7 @@ class VectorNetwork(nn.Module):
         super().__init__()
         self.config = config
         dim, V = config.dim, config.vectors
-        E = len(config.bandwidths) + config.local + config.clusters
+        E = len(config.bandwidths) + config.local + config.clusters + 1
         self.tokenizer = nn.Sequential(nn.Linear(2 * E + 3, dim), nn.GELU(), nn.Linear(dim, dim))
         self.channels = nn.Linear(E + 1, V, bias=False)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
@@ -125,12 +125,12 @@ class VectorNetwork(nn.Module):
         for head in (self.density_head, self.score_head):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)
-            head.bias.data[min(E - config.clusters + 1, E - 1)] = 1.0  # the network starts as a Gaussian of the cluster
+            head.bias.data[E - 1] = 1.0  # the network starts as the Gaussian mixture
 
-    def estimates(self, y: Tensor, x: Tensor, own: Tensor, d: Tensor, means: Tensor | None = None) -> Estimates:
+    def estimates(self, y: Tensor, x: Tensor, own: Tensor, d: Tensor, fitted: Fitted | None = None) -> Estimates:
         """`simple_estimates` of this network's kind."""
         c = self.config
-        return simple_estimates(y, x, own, d, c.bandwidths, c.local, c.clusters, means)
+        return simple_estimates(y, x, own, d, c.bandwidths, c.local, c.clusters, fitted)
 
     def _tokens(self, y: Tensor, estimates: Estimates, d: Tensor, n: int) -> tuple[Tensor, Tensor]:
         """Whitened y (B, m, D) among n samples -> scalars (B*m, dim), vectors (B*m, D, V)."""
@@ -167,7 +167,7 @@ class VectorNetwork(nn.Module):
             keys.append(k)
             values.append(value)
             s, v = block.after(s, v, attend(q, k, value), d_token)
-        return Context(x, d, estimates.means, tuple(keys), tuple(values))
+        return Context(x, d, estimates.fitted, tuple(keys), tuple(values))
 
     def forward(self, y: Tensor, context: Context, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Log-density (B, m) in nats and score (B, m, D) at whitened queries y (B, m, D).
@@ -177,7 +177,7 @@ class VectorNetwork(nn.Module):
         B, m, _ = y.shape
         x, d, n = context.x, context.d, context.x.shape[1]
         own = torch.full((B, m), -1, device=y.device) if own is None else own
-        estimates = self.estimates(y, x, own, d, context.means)
+        estimates = self.estimates(y, x, own, d, context.fitted)
         s, v = self._tokens(y, estimates, d, n)
         d_token = d.repeat_interleave(m)
         for block, k, value in zip(self.blocks, context.keys, context.values, strict=True):
