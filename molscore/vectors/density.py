@@ -17,7 +17,7 @@ from molscore.errors import InputError
 from molscore.vectors.adaptation import adapted
 from molscore.vectors.checkpoint import load_network
 from molscore.vectors.network import VectorNetwork
-from molscore.vectors.normalisation import Proposal, best_mixture, normaliser
+from molscore.vectors.normalisation import Proposal, normaliser
 from molscore.vectors.whitening import Whitening
 
 __all__ = ["DiScoFormerDensity"]
@@ -99,16 +99,16 @@ class DiScoFormerDensity(BaseEstimator):
         x, dims = self._whitening(standard).float().to(device), torch.tensor([float(d)], device=device)
 
         self.log_normaliser_, self.log_normaliser_error_, self.effective_samples_ = 0.0, np.nan, 0.0
-        if self.n_importance or self.adapt_steps:
-            white, seed = x[0].double().cpu().numpy(), int(random.randint(2**31 - 1))
-            proposal = Proposal(best_mixture(white, seed))
-            drawn = proposal.sample(max(self.n_importance, 1024), np.random.default_rng(seed))
+        with torch.no_grad():
+            self._context = network.context(x, dims)
+        proposal = Proposal(self._context.fitted.mixture)
+        drawn = proposal.sample(max(self.n_importance, 1024), np.random.default_rng(random.randint(2**31 - 1)))
         if self.adapt_steps:
             near = torch.from_numpy(drawn).float().to(device)[None]
             network = adapted(network, x, dims, near, self.adapt_steps)
+            with torch.no_grad():
+                self._context = network.context(x, dims)
         self._network = network
-        with torch.no_grad():
-            self._context = network.context(x, dims)
         self.normalised_ = False
         if self.n_importance:
             drawn = drawn[: self.n_importance]

@@ -8,14 +8,16 @@ scikit-learn's: it begins where samples gather and far apart, so that the fit tu
 """
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 __all__ = ["GaussianMixtures", "expectation_maximisation"]
 
-COMPONENTS = (1, 2, 3, 4, 6, 8, 11, 16)
+COMPONENTS = (1, 2, 3, 4, 6, 8, 11, 16)  # of which BIC chooses; no more than a quarter of the samples
 STEPS = 15
 
 
@@ -58,9 +60,7 @@ def expectation_maximisation(x: Tensor, d: Tensor, gathered: Tensor, weight: Ten
     products = (x[..., :, None] * x[..., None, :]).flatten(2)
     padding = torch.diag_embed((torch.arange(D, device=x.device) >= d[:, None]).to(x.dtype))
     lowest, best = torch.full_like(d, math.inf), None
-    for K in COMPONENTS:
-        if K > n // 4:
-            break
+    for K in (1, *(K for K in COMPONENTS[1:] if n >= 4 * K)):
         mixtures = _maximise(x, products, _assigned(gathered, centres[:, :K]), d, padding)
         for _ in range(STEPS if K > 1 else 0):
             mixtures = _maximise(x, products, mixtures.log_parts(x, d)[0].softmax(1), d, padding)
@@ -69,9 +69,7 @@ def expectation_maximisation(x: Tensor, d: Tensor, gathered: Tensor, weight: Ten
         mixtures = _padded(mixtures, most)
         better = bic < lowest
         lowest = torch.where(better, bic, lowest)
-        best = mixtures if best is None else GaussianMixtures(*(
-            torch.where(better.view(-1, *[1] * (new.ndim - 1)), new, old) for new, old in zip(mixtures, best, strict=True)
-        ))  # fmt: skip
+        best = mixtures if best is None else GaussianMixtures(*map(partial(_where, better), mixtures, best))
     return best
 
 
@@ -106,6 +104,11 @@ def _assigned(points: Tensor, centres: Tensor) -> Tensor:
     return (torch.arange(centres.shape[1], device=points.device)[:, None] == nearest).to(points.dtype)
 
 
+def _where(better: Tensor, new: Tensor, old: Tensor) -> Tensor:
+    """Of each set, `new` where it is better (B,)."""
+    return torch.where(better.view(-1, *[1] * (new.ndim - 1)), new, old)
+
+
 def _padded(mixtures: GaussianMixtures, K: int) -> GaussianMixtures:
     """The same with components that are not there, up to K."""
     B, k, D = mixtures.means.shape
@@ -113,8 +116,8 @@ def _padded(mixtures: GaussianMixtures, K: int) -> GaussianMixtures:
         return mixtures
     one = torch.eye(D, dtype=mixtures.means.dtype, device=mixtures.means.device).expand(B, K - k, D, D)
     return GaussianMixtures(
-        torch.nn.functional.pad(mixtures.log_weights, (0, K - k), value=-math.inf),
-        torch.nn.functional.pad(mixtures.means, (0, 0, 0, K - k)),
+        F.pad(mixtures.log_weights, (0, K - k), value=-math.inf),
+        F.pad(mixtures.means, (0, 0, 0, K - k)),
         torch.cat([mixtures.inverses, one], dim=1),
-        torch.nn.functional.pad(mixtures.samples, (0, K - k)),
+        F.pad(mixtures.samples, (0, K - k)),
     )

@@ -38,7 +38,7 @@ class Fitted(NamedTuple):
 
 
 class Estimates(NamedTuple):
-    """What E simple estimates say at m queries: kernel densities, local Gaussians, Gaussians of clusters, the mixture."""
+    """What E simple estimates say at m queries: kernel densities, local Gaussians, Gaussians of clusters, a mixture."""
 
     f: Tensor  # (B, m, E) (ln p - ln N(y; 0, 1)) / d
     scores: Tensor  # (B, m, D, E), the gradient of ln p
@@ -96,8 +96,9 @@ def simple_estimates(
             half_log_det, distance, pull = _gaussian(y, kernel @ products / mass[..., None], mean, size, h, d)
             of_places.append((log_p + d * h.log() - half_log_det - distance / 2, pull, size, h))
     if fitted is None:
-        means, rest_on = torch.stack([mean[:, :n] for mean in near]), of_kernels[MIDDLE][2][:, :n]
-        mixture = expectation_maximisation(x, d[:, 0], means[MIDDLE], rest_on / (rest_on + 4))
+        middle = min(MIDDLE, len(widths) - 1)
+        means, rest_on = torch.stack([mean[:, :n] for mean in near]), of_kernels[middle][2][:, :n]
+        mixture = expectation_maximisation(x, d[:, 0], means[middle], rest_on / (rest_on + 4))
         fitted = Fitted(means.detach(), mixture)
     for index, h in enumerate(widths[:clusters]):
         squares = _squares(near[index], fitted.means[index]).masked_fill(itself, math.inf)

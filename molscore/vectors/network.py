@@ -13,8 +13,8 @@ coordinates padded with zeros gives the same numbers. Heads, from the last token
     log p = ln N(y; 0, 1) + sum_k w_k(s) ( ln p_k(y) - ln N(y; 0, 1) ) + sqrt(d) r(s)
     score = sum_k u_k(s) score_k(y) + sum_c g_c(s) v_c
 
-with p_k kernel densities, Gaussians near y and a Gaussian mixture (`simple_estimates`). The network starts as the last of
-them and learns what is better; log p is kept within a nat of the highest of them, so that far out it falls as they do.
+with p_k kernel densities, Gaussians near y and a Gaussian mixture (`simple_estimates`). The network starts as the last
+of them and learns what is better. log p is kept within a nat of the highest, so that far out it falls as they do.
 
 Sources: Ilin, Sushko, Krishna, DiScoFormer, arXiv 2511.05924 (whitening, cross-attention to the samples, two heads; its
 theory has softmax attention as a KDE whose normaliser must be read out, which p_k does). Vectors in the tokens, in

@@ -2,19 +2,19 @@
 
     Z = E_q[ f(y)/q(y) ],      standard error of ln Z  ~  sd(f/q) / (mean(f/q) sqrt N),      ESS = (sum w)^2 / sum w^2
 
-q is the mixture that EM and BIC choose, with heavier tails: each component counts with its own covariance, with twice
-that and with nine times that, so that f/q is bounded wherever f falls like a Gaussian or faster.
+q is the Gaussian mixture of `molscore.vectors.em`, with heavier tails: each component counts with its own covariance,
+with twice that and with nine times that, so that f/q is bounded wherever f falls like a Gaussian or faster.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.mixture import GaussianMixture
 
-__all__ = ["Normaliser", "Proposal", "best_mixture", "normaliser"]
+from molscore.vectors.em import GaussianMixtures
 
-COMPONENTS = (1, 2, 4, 8, 16)
+__all__ = ["Normaliser", "Proposal", "normaliser"]
+
 TAILS = ((1.0, 0.6), (2.0, 0.3), (9.0, 0.1))  # factor on the covariances, share of the draws
 
 
@@ -26,26 +26,15 @@ class Normaliser(NamedTuple):
     effective_samples: float
 
 
-def best_mixture(X: NDArray[np.float64], seed: int, components: tuple[int, ...] = COMPONENTS) -> GaussianMixture:
-    """The Gaussian mixture of X (n, d) by expectation maximisation, its number of components by BIC."""
-    best, lowest = None, np.inf
-    for K in components:
-        if len(X) < 2 * K:
-            break
-        mixture = GaussianMixture(K, reg_covar=1e-4, random_state=seed).fit(X)
-        bic = mixture.bic(X)
-        if bic >= lowest:
-            break  # BIC has one minimum in the number of components, near enough
-        best, lowest = mixture, bic
-    return best
-
-
 class Proposal:
     """A Gaussian mixture with heavier tails; see the module's text."""
 
-    def __init__(self, mixture: GaussianMixture) -> None:
-        self.weights, self.means = mixture.weights_, mixture.means_
-        self.roots = np.linalg.cholesky(mixture.covariances_)
+    def __init__(self, mixture: GaussianMixtures) -> None:
+        """Of the first of some mixtures."""
+        weights, self.means, inverses = (
+            part[0].double().cpu().numpy() for part in (mixture.log_weights.exp(), mixture.means, mixture.inverses)
+        )
+        self.weights, self.roots = weights / weights.sum(), np.linalg.inv(inverses)
 
     def sample(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """(n, d) draws."""
@@ -60,6 +49,8 @@ class Proposal:
         parts = []
         for weight, mean, root in zip(self.weights, self.means, self.roots, strict=True):
             squares = np.square(np.linalg.solve(root, (y - mean).T)).sum(0)
+            if not weight:
+                continue
             constant = np.log(weight) - np.log(np.diag(root)).sum() - d / 2 * np.log(2 * np.pi)
             for factor, share in TAILS:
                 parts.append(constant + np.log(share) - d / 2 * np.log(factor) - squares / (2 * factor))

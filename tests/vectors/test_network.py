@@ -5,11 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
 from molscore.errors import CheckpointError
 from molscore.vectors.checkpoint import load_network, save_network
-from molscore.vectors.estimates import simple_estimates
+from molscore.vectors.em import COMPONENTS, expectation_maximisation
+from molscore.vectors.estimates import Fitted, simple_estimates
 from molscore.vectors.mixtures import broad, published
 from molscore.vectors.network import VectorConfig, VectorNetwork
 from molscore.vectors.train import draw, losses, main
@@ -68,22 +70,40 @@ def test_training_sees_what_queries_see(network, sets) -> None:
 
 def test_kernel_density_is_scikit_learns(sets) -> None:
     x, y, d = sets
-    found = simple_estimates(y, x, torch.full((2, 7), -1), d, (1.4, 0.5), 0, 0)
-    log_p = found.f * 3 - (y.square().sum(-1) / 2 + 1.5 * math.log(2 * math.pi))[..., None]
-    for k, h in enumerate(found.widths[0].tolist()):
+    own = torch.where(torch.arange(57) < 50, torch.arange(57), -1).expand(2, 57)
+    found = simple_estimates(torch.cat([x, y], 1), x, own, d, (1.4, 0.5), 0, 0)
+    log_p = found.f[:, 50:, :2] * 3 - (y.square().sum(-1) / 2 + 1.5 * math.log(2 * math.pi))[..., None]
+    for k, h in enumerate(found.widths[0, :2].tolist()):
         np.testing.assert_allclose(log_p[0, :, k], KernelDensity(bandwidth=h).fit(x[0]).score_samples(y[0]), rtol=1e-9)
 
 
 def test_a_gaussian_seen_through_a_kernel_is_found_again(float64) -> None:
     scale = torch.tensor([1.0, 0.5])
     x, y, d = torch.randn(1, 40_000, 2) * scale, torch.randn(1, 50, 2) * scale, torch.tensor([2.0])
+    fitted = Fitted(torch.zeros(1, 1, 40_000, 2), expectation_maximisation(x, d, x, torch.ones(1, 40_000)))
     # h = 0.7: the blur is of the Gaussian's own width
-    found = simple_estimates(y, x, torch.full((1, 50), -1), d, (4.0,), 1, 0, torch.zeros(1, 1, 40_000, 2))
+    found = simple_estimates(y, x, torch.full((1, 50), -1), d, (4.0,), 1, 0, fitted)
     truth = -y / scale**2
     error = (found.scores - truth[..., None]).square().sum(2).mean(1) / truth.square().sum(2).mean(1)
-    kernel, local = error[0].tolist()
+    kernel, local, mixture = error[0].tolist()
     assert local < 0.01
+    assert mixture < 0.001
     assert kernel > 0.3
+
+
+def test_em_finds_the_components_and_says_what_scikit_learn_says(float64) -> None:
+    centres = torch.tensor([[-4.0, 0], [4, 0], [0, 6]])
+    x, d = (torch.randn(3, 200, 2) + centres[:, None]).reshape(1, 600, 2), torch.tensor([2.0])
+    found = expectation_maximisation(x, d, x, torch.ones(1, 600))
+    assert int((found.samples > 0).sum()) == 3  # of up to 16 that BIC chooses among
+    assert max(COMPONENTS) == 16
+    theirs = GaussianMixture(3, random_state=0).fit(x[0].numpy())
+    log_p, score, _ = found.estimate(x, d)
+    np.testing.assert_allclose(log_p[0], theirs.score_samples(x[0].numpy()), atol=0.1)
+    y = x.clone().requires_grad_(True)
+    torch.testing.assert_close(torch.autograd.grad(found.estimate(y, d)[0].sum(), y)[0], score)
+    alone = expectation_maximisation(torch.randn(1, 600, 2), d, x, torch.ones(1, 600))
+    assert int((alone.samples > 0).sum()) == 1
 
 
 @pytest.mark.parametrize("family", [published, broad])
