@@ -34,6 +34,7 @@ class TrainConfig:
     out: str  # folder of the run: state.pt, log.csv, model/
     model: ModelConfig = field(default_factory=lambda: PRESETS["M"])
     init: str = ""  # folder of a trained model to start from, whose distributions of these names are kept
+    only: str = ""  # learn the parameters whose names begin so, as "reference_encoder", and leave the rest as it is
     seed: int = 0
     steps: int = 10_000  # optimiser steps
     hours: float = 0.0  # end by the clock instead of by steps, where given

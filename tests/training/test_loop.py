@@ -246,3 +246,15 @@ def test_two_processes_of_torchrun_agree(config: Callable[..., TrainConfig], tmp
     alone = dict(train(settings).network.state_dict())
     assert not same(first, alone)  # the pair draws other noise
     assert all((first[name] - alone[name]).abs().max() < 0.5 for name in alone)
+
+
+def test_only_what_is_named_learns(config: Callable[..., TrainConfig]) -> None:
+    trainer = Trainer(config(only="reference_encoder", references_start=0.0, references_share=1.0), ALONE)
+    before = {name: p.detach().clone() for name, p in trainer.network.named_parameters()}
+    for _ in range(3):
+        trainer.one_step()
+    changed = {name for name, p in trainer.network.named_parameters() if not torch.equal(p, before[name])}
+    assert changed
+    assert all(name.startswith("reference_encoder") for name in changed)
+    with pytest.raises(InputError, match="'only'"):
+        Trainer(config(only="nothing"), ALONE)
