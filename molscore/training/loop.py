@@ -92,6 +92,9 @@ class Trainer:
         self.network.to(device)
         for name, p in self.network.named_parameters():
             p.requires_grad_(name.startswith(config.only))
+        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
+        if not self.parameters:
+            raise InputError(f"field 'only': no parameter's name begins with {config.only!r}")
         self.optimiser = Optimiser(self.network.named_parameters(), config)
         self.average = Average(self.network, config.ema)
         self.batches = Batches([m.sizes for m in data], [p.weight for p in config.data], config.batch, config.seed)
@@ -104,9 +107,6 @@ class Trainer:
             self.clusters.append(Clusters(keys, pool, weights, device))
         self.teacher: dict[str, Tensor] = {}  # weights that the references' states are made with
         self.states: list[Tensor] = []  # (P, 2 dim) of each data set's pool of references
-        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
-        if not self.parameters:
-            raise InputError(f"field 'only': no parameter's name begins with {config.only!r}")
 
     @property
     def progress(self) -> float:
