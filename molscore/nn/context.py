@@ -4,9 +4,9 @@
     token = t_distribution + W [q_1' ... q_Q']         given references R = {r_1 ... r_K}
     q_i' = sum_k softmax_k(q_i . K h(r_k)) V h(r_k)    attention of learned queries: the order of R does not matter
 
-h(r) is what the trunk itself says of a reference molecule (`DiScoFormer.state`), each channel less its mean over molecules
-and over its deviation: molecules share most of it. W starts at zero, so that a model that was never shown references is
-one that ignores them.
+h(r) is what the trunk itself says of a reference molecule (`DiScoFormer.state`), each channel less its mean over
+molecules and over its deviation: molecules share most of it. W starts at zero, so that a model that was never shown
+references is one that ignores them.
 Source: Lee et al. 2019, Set Transformer, arXiv 1810.00825, equation 11 (pooling by attention); Ilin, Sushko, Krishna,
 DiScoFormer, arXiv 2511.05924 (a density in the context of a set).
 """

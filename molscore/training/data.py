@@ -97,7 +97,8 @@ class Clusters:
     def draw(self, rows: Tensor, k_max: int, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """References of molecules `rows` (B,): places in the pool (B, k_max), and which of them are there.
 
-        They are of one cluster of the molecule. A `share` of the molecules has some, log-uniform from 1 to `k_max`. A molecule is never its own reference.
+        They are of one cluster of the molecule. A `share` of the molecules has some, log-uniform from 1 to `k_max`. A
+        molecule is never its own reference.
         """
         B, device = len(rows), rows.device
         key = torch.multinomial(self.weights, B, replacement=True, generator=generator)

@@ -175,7 +175,7 @@ class Trainer:
         return self.network.given(context, self.states[chosen.dataset][drawn[0]], drawn[1])
 
     def _reference_states(self) -> list[Tensor]:
-        """The teacher's `state` of every molecule that may be a reference; the encoder is told their mean and deviation.
+        """The teacher's `state` of all that may be references; the encoder is told their mean and deviation.
 
         Each process makes its share of them.
         """
@@ -238,7 +238,13 @@ class Trainer:
 
 
 def states_of(
-    network: DiScoFormer, data: DeviceSet, sizes: np.ndarray, rows: np.ndarray, distribution: int, batch: int, bf16: bool
+    network: DiScoFormer,
+    data: DeviceSet,
+    sizes: np.ndarray,
+    rows: np.ndarray,
+    distribution: int,
+    batch: int,
+    bf16: bool,
 ) -> Tensor:
     """`DiScoFormer.state` of molecules `rows` (R,) of a data set, (R, 2 dim)."""
     found = torch.zeros(len(rows), 2 * network.config.dim, device=data.device)
