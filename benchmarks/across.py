@@ -20,6 +20,7 @@ from molscore.datasets.molecule_set import load as load_data
 from molscore.datasets.statistics import formula_counts
 from molscore.evaluation.intervals import auroc
 from molscore.molecules.atomic import write_text
+from molscore.molecules.chem import mol_from_molecule, smiles_of
 from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule
 from molscore.screening.model import Model, load
@@ -76,6 +77,12 @@ def clusters_of(held_out: MoleculeSet, key: str, most: int, seed: int = 0) -> li
     return found
 
 
+def graph(molecule: Molecule) -> Chem.Mol:
+    """Without hydrogens, of the data set's SMILES string or, without one, of the geometry."""
+    smiles = molecule.properties.get("smiles") or smiles_of(mol_from_molecule(molecule))
+    return Chem.MolFromSmiles(str(smiles))
+
+
 def measured(model: Model, clusters: list[Cluster]) -> dict[int, dict[str, np.ndarray]]:
     """By number of references: nats gained by members, (C, 2) of formula and geometry, and likewise by rivals, and by
     members given the references of the next cluster; the largest Tanimoto similarity of members and rivals, and the
@@ -84,14 +91,11 @@ def measured(model: Model, clusters: list[Cluster]) -> dict[int, dict[str, np.nd
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
 
     def likeness(molecule: Molecule, references: list[Molecule]) -> float:
-        prints = [
-            generator.GetFingerprint(Chem.MolFromSmiles(str(m.properties["smiles"]))) for m in (molecule, *references)
-        ]
+        prints = [generator.GetFingerprint(graph(m)) for m in (molecule, *references)]
         return max(DataStructs.BulkTanimotoSimilarity(prints[0], prints[1:]))
 
     def values(molecule: Molecule) -> np.ndarray:
-        mol = Chem.MolFromSmiles(str(molecule.properties["smiles"]))
-        return np.array([getattr(Descriptors, name)(mol) for name in DESCRIPTORS])
+        return np.array([getattr(Descriptors, name)(graph(molecule)) for name in DESCRIPTORS])
 
     spread = np.std([values(m) for c in clusters for m in (c.rival, *c.references)], axis=0) + 1e-6
 
@@ -105,8 +109,11 @@ def measured(model: Model, clusters: list[Cluster]) -> dict[int, dict[str, np.nd
     for n in GIVEN:
         gains = []
         for cluster, molecules, before in zip(clusters, judged, plain, strict=True):
-            after = model.given(cluster.references[:n]).terms(molecules, RESOLUTION)
-            gains.append([after.log_composition - before.log_composition, after.log_density - before.log_density])
+            after = model.given(cluster.references[:n]).terms_given(molecules, before, RESOLUTION)
+            gains.append([
+                after.log_composition - before.log_composition,
+                after.log_density - before.log_density + after.log_series,
+            ])  # fmt: skip
         member, rival, control = np.moveaxis(np.array(gains), 2, 0)
         tanimoto = [[likeness(c.member, c.references[:n]), likeness(c.rival, c.references[:n])] for c in clusters]
         kde = [[kernel_density(m, c.references[:n]) for m in (c.member, c.rival)] for c in clusters]

@@ -62,6 +62,11 @@ class ReferenceEncoder(nn.Module):
         self.out = nn.Linear(dim, dim, bias=False)
         nn.init.zeros_(self.out.weight)
 
+    @property
+    def trained(self) -> bool:
+        """Whether references change anything."""
+        return bool(self.out.weight.any())
+
     def standardise(self, states: Tensor) -> None:
         """Take mean and deviation of each channel from the states of many molecules (M, 2 dim)."""
         self.mean.copy_(states.mean(0))

@@ -128,7 +128,7 @@ def _codimension(case: Case) -> NDArray[np.float64]:
 
 
 def _given(case: Case) -> NDArray[np.float64]:
-    terms = case.given_terms or case.given.terms(case.molecules, case.resolution)
+    terms = case.given_terms or case.given.terms_given(case.molecules, case.terms, case.resolution)
     return terms.log_likelihood
 
 

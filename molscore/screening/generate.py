@@ -86,7 +86,9 @@ def generate(
         check_order(plain, "percentile", request.resolution)
     if request.novel and model.training_index is None:
         raise InputError(f"model {model.name} holds no list of known molecules to tell novel ones by")
-    found: list[Candidate] = []
+    wanted, found = request.wanted, []
+    if model.series is not None and wanted.guide is None:
+        wanted = wanted._replace(guide=model.log_series)
     while True:
         passed = [candidate for candidate in found if candidate.passed]
         n_kept, last_new = share_of(len(passed), request.keep), max((c.index for c in passed), default=-1)
@@ -97,8 +99,8 @@ def generate(
         rate = max(n_kept / len(found), 0.1) if found else PASSING * request.keep
         n = min(left, max(math.ceil((request.n - n_kept) / rate), 1))
         seed = _seed_of_round(request.seed, len(found))
-        counts = draw_formulas(model, n, seed, request.formula, request.n_atoms, request.wanted.fragment)
-        drawn = draw_positions(model, counts, seed, request.sampling, progress, tick, request.wanted)
+        counts = draw_formulas(model, n, seed, request.formula, request.n_atoms, wanted.fragment)
+        drawn = draw_positions(model, counts, seed, request.sampling, progress, tick, wanted)
         checked = _checked(model, request, by, drawn, len(found), tick)
         index = model.training_index.name if request.novel else None
         found = mark_duplicates(found + filtered(checked, request.min_percentile, index, request.smarts))

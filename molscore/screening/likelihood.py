@@ -27,11 +27,13 @@ class Terms(NamedTuple):
     """log p_sigma(positions | elements, N)."""
     log_permutations: NDArray[np.float64]
     """sum_k ln n_k!."""
+    log_series: NDArray[np.float64] | float = 0.0
+    """log p(ring systems | formula, references) - log q(ring systems | formula), where references are given."""
 
     @property
     def log_likelihood(self) -> NDArray[np.float64]:
         """Their sum."""
-        return self.log_composition + self.log_density + self.log_permutations
+        return self.log_composition + self.log_density + self.log_permutations + self.log_series
 
 
 def log_permutations(counts: NDArray[np.integer]) -> NDArray[np.float64]:

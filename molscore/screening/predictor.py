@@ -29,6 +29,7 @@ from molscore.screening.info import bundled_names, name_of, resolved
 from molscore.screening.likelihood import Terms, element_counts, log_permutations
 from molscore.screening.records import reference_molecules
 from molscore.screening.reference import References
+from molscore.screening.ring_systems import RingSystems, RingSystemsGiven, signature, signature_of_bonds
 from molscore.screening.validation import validate_all
 
 __all__ = ["RESOLUTION", "Predictor"]
@@ -65,6 +66,7 @@ class Predictor:
         token, offset = network.distribution_token.weight[index].detach(), network.noise_offset[index].detach()
         self.context = DistributionContext(token, network.sigma_N[index], offset)
         self.plain: Self | None = None  # of one that was `given` references: the one before
+        self.series: RingSystemsGiven | None = None  # its factor of ring systems, where the checkpoint has a table
         self.like: Sequence[Molecule] = ()  # and these
 
     @classmethod
@@ -114,17 +116,20 @@ class Predictor:
     def given(self, references: Any) -> Self:
         """The model of molecules like some references: a file of them, or molecules of any kind, in any order.
 
-        The reference encoder moves the token by what the trunk says of them, and formulas are as
-        `molscore.nn.composition.FormulasGiven` says. Any number can be given; it was trained with 1 to 16, and more
-        are read all at once, by the same attention. Percentiles are of the plain distribution, so that this model has
-        none. Raises the error of the first reference that the model cannot judge, named by its row.
+        Formulas are as `molscore.nn.composition.FormulasGiven` says and ring systems as
+        `molscore.screening.ring_systems` does; a reference encoder that was trained moves the token. Percentiles are
+        of the plain distribution, so that this model has none. Raises the error of the first reference that the model
+        cannot judge, named by its row.
         """
         if self.plain is not None:
             raise InputError("the model has been given references already: give all of them to the plain one")
         found = self.molecules(reference_molecules(references))
         model = copy(self)
         model.plain, model.like = self, tuple(found)
-        model.context = self.context._replace(token=self.context.token + self._shift(found))
+        if self.network.reference_encoder.trained:
+            model.context = self.context._replace(token=self.context.token + self._shift(found))
+        if (systems := self.ring_systems) is not None:
+            model.series = RingSystemsGiven(systems, self.signatures(found))
         model.composition = FormulasGiven(self.composition, element_counts(found, self.distribution.elements))
         model.references = None
         return model
@@ -166,6 +171,12 @@ class Predictor:
     def references(self) -> References | None:
         """Tables of held-out molecules, where the checkpoint has them."""
         return References.from_extras(self.checkpoint.extras, self.distribution)
+
+    @cached_property
+    def ring_systems(self) -> RingSystems | None:
+        """How often the data have which ring systems, where the checkpoint says."""
+        table = self.checkpoint.extras.get(f"rings.{self.distribution.name}")
+        return None if table is None else RingSystems.unpack(table, self.distribution.elements)
 
     @cached_property
     def training_index(self) -> TrainingIndex | None:
@@ -218,9 +229,28 @@ class Predictor:
     def terms(self, molecules: Any, resolution: float = RESOLUTION) -> Terms:
         """The terms of the log-likelihood, each (M,) nats."""
         found = self.molecules(molecules)
-        counts = element_counts(found, self.distribution.elements)
-        density = self._estimate(found, resolution).log_density.double().numpy()
-        return Terms(self.composition.log_prob(counts), density, log_permutations(counts))
+        return self._terms(found, self._estimate(found, resolution).log_density.double().numpy())
+
+    def terms_given(self, molecules: Any, terms: Terms, resolution: float = RESOLUTION) -> Terms:
+        """Those of a model that was `given` references, by the passes of the plain one where they serve."""
+        if not torch.equal(self.context.token, self.plain.context.token):
+            return self.terms(molecules, resolution)
+        return self._terms(self.molecules(molecules), terms.log_density)
+
+    def _terms(self, molecules: Sequence[Molecule], log_density: NDArray[np.float64]) -> Terms:
+        counts = element_counts(molecules, self.distribution.elements)
+        series = 0.0 if self.series is None else self.series.log_ratio(self.signatures(molecules), counts)
+        return Terms(self.composition.log_prob(counts), log_density, log_permutations(counts), series)
+
+    def log_series(self, molecule: Any) -> float:
+        """How much likelier its ring systems are among the references, in nats, by its RDKit graph `mol`."""
+        counts = element_counts([molecule], self.distribution.elements)
+        return float(self.series.log_ratio([signature(molecule.mol)], counts)[0])
+
+    def signatures(self, molecules: Any) -> list[str]:
+        """The ring systems of each molecule, by the bonds that the network sees."""
+        found = self.molecules(molecules)
+        return [signature_of_bonds(m.numbers, bonds) for m, bonds in zip(found, self.bonds(found), strict=True)]
 
     def log_likelihood(self, molecules: Any, resolution: float = RESOLUTION) -> NDArray[np.float64]:
         """Log-probability of the whole unordered molecule in nats, (M,); see `molscore.screening.likelihood`."""

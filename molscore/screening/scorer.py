@@ -305,7 +305,8 @@ def together(
 
     def of_molecules(terms: Terms) -> Terms:
         density = log_mean_exp(terms.log_density, sizes)
-        return Terms(terms.log_composition[best], density, terms.log_permutations[best])
+        series = np.broadcast_to(terms.log_series, len(members))[best]
+        return Terms(terms.log_composition[best], density, terms.log_permutations[best], series)
 
     return Case(
         model,
@@ -314,7 +315,7 @@ def together(
         resolution,
         log_mean_exp(model.log_density(members, COARSER * resolution), sizes) if coarse else None,
         given,
-        None if given is None else of_molecules(given.terms(members, resolution)),
+        None if given is None else of_molecules(given.terms_given(members, terms, resolution)),
     )
 
 

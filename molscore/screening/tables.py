@@ -24,6 +24,7 @@ from molscore.screening.reference import (
     Support,
     Tables,
 )
+from molscore.screening.ring_systems import RingSystems
 from molscore.screening.validation import is_valid
 
 __all__ = ["RESOLUTIONS", "make_references", "with_tables"]
@@ -54,6 +55,7 @@ def with_tables(
     extras = make_references(model, geometries, resolutions).to_extras()
     if known := list(known_smiles):
         extras[f"known.{model.distribution.name}"] = torch.from_numpy(TrainingIndex.make(known).pack())
+        extras[f"rings.{model.distribution.name}"] = RingSystems.of(known, model.distribution.elements).pack()
     return model.with_extras(extras)
 
 
