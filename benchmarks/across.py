@@ -129,7 +129,7 @@ def _nats(values: np.ndarray) -> str:
 def main() -> None:
     """Measure and record."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="molscore")
+    parser.add_argument("--model", default="organic")
     parser.add_argument("--data", nargs="+", required=True, help="DISTRIBUTION=FILE, with a split held_out")
     parser.add_argument("-n", type=int, default=32, help="clusters of each kind")
     options = parser.parse_args()

@@ -111,7 +111,7 @@ def main() -> None:
     """Measure and record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("library", help="a data set with splits, as `molscore data` makes it")
-    parser.add_argument("--base", default="molscore")
+    parser.add_argument("--base", default="organic")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("-n", type=int, default=96, help="held-out molecules whose log-density is read")
     parser.add_argument("--draws", type=int, default=0)

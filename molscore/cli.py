@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 _ORDERS = (  # those of `molscore.screening.criteria`, which is not loaded for a list of names
     "log_ratio", "log_likelihood_given", "percentile",
-    "formula_percentile", "difference", "difference_percentile", "codimension",
+    "formula_percentile", "difference", "difference_percentile", "codimension", "codimension_excess",
     "log_likelihood", "log_density", "per_degree",
 )  # fmt: skip
 # options that leave the rows of a result as they are
@@ -164,7 +164,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
     "--by",
     type=click.Choice(_ORDERS),
     default=None,
-    help="What best means; unless given, the order is by percentile and what is kept is chosen by codimension.",
+    help="What best means; unless given, the order is by percentile and what is kept is chosen by codimension_excess.",
 )
 @click.option("--novel", is_flag=True, help="Turn down known molecules: for qm9, all of QM9.")
 @click.option("--smarts", default=None, help="Turn down molecules without this pattern.")

@@ -6,7 +6,7 @@ from rdkit.Chem import rdMolDescriptors
 from molscore.errors import InputError
 from molscore.molecules.chem import without_hydrogens
 
-__all__ = ["descriptors", "pattern_of"]
+__all__ = ["descriptors", "graph_counts", "pattern_of"]
 
 
 def descriptors(mol: Chem.Mol) -> dict[str, str | float | int]:
@@ -32,6 +32,14 @@ def descriptors(mol: Chem.Mol) -> dict[str, str | float | int]:
             "rotatable_bonds": rdMolDescriptors.CalcNumRotatableBonds(flat),
             "rings": rdMolDescriptors.CalcNumRings(flat),
         }
+
+
+def graph_counts(mol: Chem.Mol) -> tuple[int, int, int, int, int]:
+    """Atoms, heavy atoms, rings, rotatable bonds, and whether there is an aromatic ring, of a graph with hydrogens."""
+    flat = without_hydrogens(mol)
+    rings, turns = rdMolDescriptors.CalcNumRings(flat), rdMolDescriptors.CalcNumRotatableBonds(flat)
+    aromatic = int(rdMolDescriptors.CalcNumAromaticRings(flat) > 0)
+    return mol.GetNumAtoms(), mol.GetNumHeavyAtoms(), rings, turns, aromatic
 
 
 def pattern_of(smarts: str) -> Chem.Mol:

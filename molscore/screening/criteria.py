@@ -10,7 +10,8 @@ what is bonded, and the codimension tells: how fast the density falls with blur 
 
 Near a surface that the data lie on, ln p_sigma(x) changes by -(its codimension) d ln sigma (Tempczyk et al. 2022, LIDL,
 arXiv 2206.14882). An isolated shape, free to turn, has 3N - 6, and so 1 here; a geometry that blurs into
-other molecules has less. Such slopes undo the likelihood paradox (Kamkari et al. 2024, arXiv 2403.18910).
+other molecules has less. Such slopes undo the likelihood paradox (Kamkari et al. 2024, arXiv 2403.18910). Real cages
+have more of it than real chains and aromatic rings, so its excess is over what real molecules of its kind have.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +20,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from molscore.errors import InputError
+from molscore.errors import InputError, ParseError
+from molscore.molecules.chem import mol_from_molecule
+from molscore.molecules.descriptors import graph_counts
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
 from molscore.screening.inference import check_resolution
@@ -35,7 +38,7 @@ __all__ = [
 DEFAULT = "percentile"  # of `rank`, for a model that has the tables
 LIKE = "log_ratio"  # of `rank` with references: how much likelier, in nats, a molecule is among these than in general
 WITH_REFERENCES = (LIKE, "log_likelihood_given")
-DRAWN = "codimension"  # of `generate`
+DRAWN = "codimension_excess"  # of `generate`, where it keeps a share
 BONDS = (0.4, 0.5)  # Å: where molecules take shape, and draws that will be stable part from others
 
 
@@ -127,6 +130,21 @@ def _codimension(case: Case) -> NDArray[np.float64]:
     return (fine - coarse) / (internal * np.log(BONDS[1] / BONDS[0]))
 
 
+def _codimension_excess(case: Case) -> NDArray[np.float64]:
+    """NaN for a molecule without bonds that fit."""
+    counts = np.array([_graph_counts(molecule) for molecule in case.molecules], dtype=np.float64)
+    values = _codimension(case)
+    return case.by_kind(lambda tables, rows: values[rows] - tables.codimension.at(counts[rows]))
+
+
+def _graph_counts(molecule: Molecule) -> Sequence[float]:
+    graph = getattr(molecule, "mol", None)  # that of a candidate
+    try:
+        return graph_counts(mol_from_molecule(molecule) if graph is None else graph)
+    except ParseError:
+        return [np.nan] * 5
+
+
 def _given(case: Case) -> NDArray[np.float64]:
     terms = case.given_terms or case.given.terms_given(case.molecules, case.terms, case.resolution)
     return terms.log_likelihood
@@ -138,6 +156,7 @@ _CRITERIA: dict[str, Callable[[Case], NDArray[np.float64]]] = {
     "difference": _difference,
     "difference_percentile": _difference_percentile,
     "codimension": _codimension,
+    "codimension_excess": _codimension_excess,
     "log_ratio": lambda case: _given(case) - case.terms.log_likelihood,
     "log_likelihood_given": _given,
     "log_likelihood": lambda case: case.terms.log_likelihood,
@@ -145,9 +164,10 @@ _CRITERIA: dict[str, Callable[[Case], NDArray[np.float64]]] = {
     "per_degree": lambda case: case.terms.log_density / degrees_of_freedom(case.molecules),
 }
 ORDERS = tuple(_CRITERIA)
-DIGITS = {"codimension": 5, "difference": 5, "per_degree": 5, "log_likelihood": 4, "log_density": 4}  # others: two
+DIGITS = {"log_likelihood": 4, "log_density": 4}  # others: two
+DIGITS |= dict.fromkeys(("codimension", "codimension_excess", "difference", "per_degree"), 5)
 DIGITS |= dict.fromkeys(WITH_REFERENCES, 4)
-_FROM_TABLES = ("percentile", "formula_percentile", "difference_percentile")
+_FROM_TABLES = ("percentile", "formula_percentile", "difference_percentile", "codimension_excess")
 
 
 def criterion(case: Case, by: str) -> NDArray[np.float64]:

@@ -31,6 +31,7 @@ __all__ = ["Request", "draw", "generate", "judge"]
 
 PASSING = 0.7  # share of draws that pass, where nothing is known yet
 PATIENCE = 64  # draws, at least, that may bring nothing new before the search is given up
+_NUMBERS = ("log_likelihood", "log_density", "percentile", "codimension", "codimension_excess")
 DRAWS_EACH = 10  # draws for each molecule asked for, at most
 
 
@@ -46,7 +47,7 @@ class Request:
     wanted: Wanted = Wanted()  # atoms that stay, numbers that are wanted
     min_percentile: float = 1.0  # of the density filter: real molecules pass it 99 times in 100; 0 lets all pass
     keep: float = 1.0  # share, best first, of the candidates that pass the checks
-    by: str | None = None  # what best means, one of `criteria.ORDERS`: None orders by percentile, keeps by codimension
+    by: str | None = None  # what best means, one of `criteria.ORDERS`; None: percentile, and `DRAWN` of what is kept
     novel: bool = False  # turn down molecules of the training data
     resolution: float = RESOLUTION  # Å, at which densities are read
     smarts: str | None = None  # turn down molecules without this pattern
@@ -105,7 +106,7 @@ def generate(
         index = model.training_index.name if request.novel else None
         found = mark_duplicates(found + filtered(checked, request.min_percentile, index, request.smarts))
     if request.keep < 1:
-        found = density_filter(found, request.keep, request.by or DRAWN)
+        found = density_filter(found, request.keep, request.by or (DRAWN if plain.references else "codimension"))
     return ranked(surplus_turned_down(found, request.n))
 
 
@@ -161,10 +162,10 @@ def judge(
     kinds = None if model.references is None else [model.references.own] * len(rows)  # a draw is like the data
     case = Case(model, members, model.terms(members, resolution), resolution, given=given, kinds=kinds)
     reasons = case.outside
-    numbers = case.numbers(("log_likelihood", "log_density", "percentile", "codimension", by), reasons)
+    numbers = case.numbers((*_NUMBERS, by), reasons)
     for place, (row, outside) in enumerate(zip(rows, reasons, strict=True)):
         values = {name: float(column[place]) for name, column in numbers.items()}
-        if by not in ("log_likelihood", "log_density", "percentile", "codimension"):
+        if by not in _NUMBERS:
             values["measure"] = values.pop(by)
         if math.isnan(values["percentile"]):
             values["percentile"] = None

@@ -285,6 +285,28 @@ def _neighbours(molecule: Molecule) -> Ints:
     return np.minimum(neighbour_counts(molecule), MAX_NEIGHBOURS)
 
 
+@dataclass(frozen=True, eq=False)
+class ExpectedCodimension:
+    """The codimension of real molecules by what kind of molecule they are, linear in `graph_counts`.
+
+    Rigid molecules have more of it than floppy and aromatic ones: without this, the best share by codimension would be
+    of cages.
+    """
+
+    weights: Floats = _floats("W")
+
+    @classmethod
+    def of(cls, codimension: Floats, counts: Ints) -> "ExpectedCodimension":
+        """By least squares over M reference molecules: codimension (M,), counts (M, F)."""
+        known = np.column_stack([np.ones(len(counts)), counts])
+        ridge = 1e-3 * np.diag([0.0, *[1.0] * counts.shape[1]])
+        return cls(np.linalg.solve(known.T @ known + ridge, known.T @ codimension))
+
+    def at(self, counts: Ints) -> Floats:
+        """What is expected of molecules with such counts (M, F): (M,)."""
+        return np.column_stack([np.ones(len(counts)), counts]) @ self.weights
+
+
 class Tables(NamedTuple):
     """All tables of one kind of geometry."""
 
@@ -295,6 +317,7 @@ class Tables(NamedTuple):
     difference: Percentiles
     """Of the difference between two resolutions."""
     atoms: AtomShares
+    codimension: ExpectedCodimension
 
 
 @dataclass(frozen=True, eq=False)

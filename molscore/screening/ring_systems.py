@@ -142,6 +142,7 @@ class RingSystemsGiven:
         extra = sorted(set(given) - set(plain.names))
         self.names = {name: row for row, name in enumerate([*plain.names, *extra])}
         self.log_q = np.concatenate([plain.log_q, np.full(len(extra), plain.rare)])
+        self.rest = max(plain.rest - len(extra) * np.exp(plain.rare), 0.0)  # of sets in no table: they fit always
         self.needs = plain.needs(list(self.names))
         sets = [frozenset(name.split()) for name in self.names]
         distance = np.array([[len(sets[self.names[name]] ^ other) for other in sets] for name in given])
@@ -155,7 +156,7 @@ class RingSystemsGiven:
         q, K = np.exp(self.log_q), self.times.sum()
         for f, offer in enumerate(formulas):
             fits = (self.needs <= offer).all(1)
-            Z = (q * fits).sum() + self.plain.rest
+            Z = (q * fits).sum() + self.rest
             sums = np.maximum((self.kernels * fits).sum(1), 1e-300)
             kappa = (self.times / sums) @ self.kernels * fits
             ratio = (ALPHA + kappa * Z / q) / (ALPHA + K)  # p(c | f, R) / q(c | f), of those that fit

@@ -1,16 +1,20 @@
 """Making what a trained model carries beside its weights: tables of held-out molecules, the list of known molecules."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from molscore.errors import InputError
+from molscore.errors import InputError, ParseError
+from molscore.molecules.chem import mol_from_molecule
 from molscore.molecules.conformers import ConformerPool
+from molscore.molecules.descriptors import graph_counts
 from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
+from molscore.screening.criteria import Case, criterion
 from molscore.screening.inference import cores
 from molscore.screening.likelihood import degrees_of_freedom, element_counts, log_permutations
 from molscore.screening.predictor import Predictor
@@ -18,6 +22,7 @@ from molscore.screening.reference import (
     COARSER,
     MMFF,
     AtomShares,
+    ExpectedCodimension,
     FormulaPercentiles,
     Percentiles,
     References,
@@ -99,7 +104,21 @@ def _tables(model: Predictor, molecules: Sequence[Molecule], resolutions: Sequen
         FormulaPercentiles.of(np.stack(standardised), counts, resolutions),
         Percentiles.of(difference, n_atoms, rotatable, resolutions, sizes),
         AtomShares.of(list(shares.values()), molecules, resolutions),
+        _expected_codimension(model, molecules),
     )
+
+
+def _expected_codimension(model: Predictor, molecules: Sequence[Molecule]) -> ExpectedCodimension:
+    """Of those whose bonds can be read."""
+    readable, counts = [], []
+    for molecule in molecules:
+        with suppress(ParseError):
+            counts.append(graph_counts(mol_from_molecule(molecule)))
+            readable.append(molecule)
+    if not readable:
+        return ExpectedCodimension(np.zeros(6))
+    values = criterion(Case(model, readable, None, 0.0), "codimension")
+    return ExpectedCodimension.of(values, np.array(counts))
 
 
 def _at(
