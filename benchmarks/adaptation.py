@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from molscore.screening.bundled import resolved
 
 from benchmarks.machine import describe
 from molscore.datasets.molecule_set import load as load_data
 from molscore.evaluation.stability import stability
 from molscore.molecules.atomic import write_text
-from molscore.screening.bundled import resolved
 from molscore.screening.model import Model, load
 from molscore.training.adapt import adapt
 from molscore.training.config import DataConfig, TrainConfig
