@@ -1,1 +1,1 @@
-"""How good molecules are: EDM's metrics, fidelity to a reference, and distances between distributions."""
+"""How good molecules are: EDM's metrics, fidelity to a reference, strain and poses."""
