@@ -27,7 +27,7 @@ from molscore.screening.model import Model, load
 
 __all__ = ["RESULT", "Cluster", "clusters_of", "measured"]
 
-RESULT = Path(__file__).parent / "results" / "across.json"
+RESULT = Path(__file__).parent / "results" / "across" / "1_references.json"
 GIVEN, RESOLUTION = (1, 4, 16), 0.05
 DESCRIPTORS = (
     "MolWt",

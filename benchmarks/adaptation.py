@@ -25,7 +25,7 @@ from molscore.training.adapt import adapt
 from molscore.training.config import DataConfig, TrainConfig
 from molscore.training.loop import train
 
-RESULT = Path(__file__).parent / "results" / "adaptation.json"
+RESULT = Path(__file__).parent / "results" / "across" / "2_adaptation.json"
 COLUMNS = [
     "what is learnt", "log-density of held-out molecules, nats", "less all weights', nats", "seconds", "steps",
     "kB on disk", "of draws stable, %", "valid atoms, %",

@@ -15,6 +15,7 @@ FIELDS = {"title": str, "columns": list, "rows": list, "machine": dict | str, "c
 #: Pages with a region <!-- results -->, and the folder of benchmarks/results that each shows.
 PAGES = {
     "docs/results.md": ".",
+    "docs/across_distributions.md": "across",
     "docs/density_figures.md": "density",
     "docs/generation_figures.md": "generation",
     "docs/ranking_figures.md": "ranking",

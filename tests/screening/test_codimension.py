@@ -10,6 +10,7 @@ from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
 from molscore.screening.criteria import BONDS, Case, criterion
 from molscore.screening.model import load
+from molscore.screening.reference import ExpectedCodimension
 from tests.mixtures import GaussianMixture, SymmetrisedMixture
 
 ELEMENTS = (1, 6, 7, 8, 9, 17)
@@ -76,3 +77,22 @@ def test_the_shipped_model_sees_a_bond_undone() -> None:
     of = [criterion(Case(model, group, None, 0.05), "codimension") for group in (whole, shaken, torn)]
     assert of[0].min() > 0.9 and np.abs(of[1] - of[0]).max() < 0.02
     assert (of[0] - of[2]).min() > 0.05
+
+
+def test_excess_is_over_molecules_of_the_same_kind() -> None:
+    """What the table expects of a molecule's kind is taken off; without bonds there is nothing to take off."""
+    model = load("qm9")
+    molecules = [embed(smiles)[0] for smiles in ("C1C2CC1C2", "CCCCCO")]
+    broken = Molecule(molecules[0].numbers, 1.3 * molecules[0].positions)
+    case = Case(model, [*molecules, broken], None, 0.05, kinds=["dft"] * 3)
+    raw, excess = (criterion(case, name) for name in ("codimension", "codimension_excess"))
+    assert np.isnan(excess[2])
+    counts = np.array([[13, 5, 2, 0, 0], [18, 6, 0, 3, 0]])  # atoms, heavy atoms, rings, rotatable bonds, aromatic
+    counts[:, 0] = [m.n_atoms for m in molecules]
+    np.testing.assert_allclose(raw[:2] - excess[:2], model.references.of("dft").codimension.at(counts), atol=1e-6)
+
+
+def test_what_is_expected_is_what_real_molecules_have() -> None:
+    counts = np.random.default_rng(0).integers(1, 20, (200, 5))
+    values = 0.9 + counts @ [0.001, -0.01, 0.02, -0.005, 0.03]
+    np.testing.assert_allclose(ExpectedCodimension.of(values, counts).at(counts), values, atol=1e-4)

@@ -10,6 +10,7 @@ from molscore.errors import ElementError, FormulaError, InputError, SizeError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import from_smiles
 from molscore.screening import Request, generate
+from molscore.screening.criteria import DRAWN
 from molscore.screening.generate import PATIENCE, draw
 from molscore.screening.sample import SAMPLERS, Field, Plan, Sampling, draw_formulas, draw_positions
 from tests import tiny
@@ -78,10 +79,10 @@ def test_one_gets_as_many_as_one_asks_for(model, real) -> None:
 def test_one_gets_as_many_as_one_asks_for_of_the_best_share(model, real) -> None:
     found = generate.generate(model, Request(6, min_percentile=0.0, keep=0.5))
     passed, dropped = (
-        [c for c in found if keep(c)] for keep in (lambda c: c.passed, lambda c: c.verdict.check == "codimension")
+        [c for c in found if keep(c)] for keep in (lambda c: c.passed, lambda c: c.verdict.check == DRAWN)
     )
     assert len(passed) == 6 and dropped
-    assert min(c.codimension for c in passed) >= max(c.codimension for c in dropped)
+    assert min(c.codimension_excess for c in passed) >= max(c.codimension_excess for c in dropped)
 
 
 def test_a_search_for_more_than_there_are_is_given_up(model, real) -> None:
