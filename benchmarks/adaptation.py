@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from molscore.screening.bundled import resolved
 
 from benchmarks.machine import describe
 from molscore.datasets.molecule_set import load as load_data
 from molscore.molecules.atomic import write_text
 from molscore.molecules.molecule import Molecule
+from molscore.screening.info import resolved
 from molscore.screening.model import load
 from molscore.training.adapt import adapt
 from molscore.training.config import DataConfig, TrainConfig
