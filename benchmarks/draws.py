@@ -14,7 +14,7 @@ from molscore.screening.sample import Sampling
 
 __all__ = ["Draw", "Setting", "draw", "best_share"]
 
-NUMBERS = ("log_likelihood", "percentile", "codimension")
+NUMBERS = ("log_likelihood", "percentile", "codimension", "codimension_excess")
 
 
 class Setting(NamedTuple):

@@ -68,4 +68,4 @@ def test_the_table_holds_every_contrast() -> None:
     groups = list(contrasts(tiny.model(), held, [*held, *torn], held[:12], 0))
     assert [len(group.good) > 0 < len(group.bad) for group in groups] == [True] * 10
     table = rows_of(tiny.model(), [groups[2], groups[-1]], 0.1, 0)
-    assert len(table) == 3 and len(table[0]) == 9
+    assert len(table) == 3 and len(table[0]) == 10

@@ -15,7 +15,9 @@ SETTING = Setting("ode", 1.0, 0.0, 3)
 
 def sample(values: list[float]) -> MoleculeSet:
     """One molecule of the library for each codimension."""
-    columns = {"codimension": values, "log_likelihood": [0.0] * len(values), "percentile": [np.nan] * len(values)}
+    nothing = [np.nan] * len(values)
+    columns = {"codimension_excess": values, "codimension": nothing, "log_likelihood": [0.0] * len(values)}
+    columns["percentile"] = nothing
     return MoleculeSet.from_molecules(tiny.geometries()[: len(values)], columns)
 
 
@@ -39,13 +41,13 @@ def test_what_was_drawn_is_read_again(tmp_path, monkeypatch) -> None:
 def test_the_likeliest_are_kept_whatever_the_order() -> None:
     values = [30.0, np.nan, 90.0, 10.0, 60.0]
     kept = best_share(sample(values), 0.6)
-    assert sorted(kept.columns["codimension"].tolist()) == [30.0, 60.0, 90.0]
+    assert sorted(kept.columns["codimension_excess"].tolist()) == [30.0, 60.0, 90.0]
     assert len(best_share(sample(values), 1.0)) == 5
 
 
 def test_what_is_turned_down_is_paid_for() -> None:
     row = kept_row(SETTING, [Draw(sample([1.0, 2.0, 3.0, 4.0]), 2.0)], None, 0.5)
-    assert row[0] == "ode, kept 50% by codimension"
+    assert row[0] == "ode, kept 50% by codimension_excess"
     assert float(row[3]) == 2 * (SETTING.evaluations + JUDGED)
     assert float(row[-1]) == 1.0  # two kept in two seconds, not four
 
