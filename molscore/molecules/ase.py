@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.neighborlist import natural_cutoffs, neighbor_list
 from numpy.typing import ArrayLike
 
 from molscore.errors import PositionError
@@ -75,6 +74,8 @@ def unwrapped(molecule: Molecule, cell: ArrayLike, pbc: ArrayLike = True) -> Mol
     atoms.pbc &= atoms.cell.any(axis=1)
     if not atoms.pbc.any():
         return molecule
+    from ase.neighborlist import natural_cutoffs, neighbor_list  # half a second, for boxes alone
+
     first, second, walls = neighbor_list("ijS", atoms, natural_cutoffs(atoms, mult=REACH))
     if not walls.any():
         return molecule

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from ase.data import covalent_radii
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
 from molscore.errors import FragmentError, PositionError
 from molscore.molecules.molecule import Molecule
@@ -80,6 +79,8 @@ def check_geometry(molecule: Molecule) -> None:
             f"{molecule.label}: neighbours are {nearest:.2g} times as far apart as bonded atoms are; positions are in "
             f"Å, are these in {unit}?"
         )
+    from scipy.sparse.csgraph import connected_components  # half a second, for geometries that are given
+
     pieces, _ = connected_components(ratio < _JOINED, directed=False)
     if pieces > 1:
         raise FragmentError(f"{molecule.label} is in {pieces} pieces: its geometry is that of no single molecule")
