@@ -512,18 +512,25 @@ def audit(load: Callable[[], Any], data: str | None, output: str, share: str, **
 @main.command()
 @click.argument("molecule")
 @click.option("-o", "--output", default=None, help="Picture, .svg or .png: red atoms make the molecule unlikely.")
+@_like
 @_resolution
 @_json
 @_loads_a_model
-def explain(molecule: str, output: str | None, resolution: float, load: Callable[[], Any], as_json: bool) -> None:
-    """Which atoms make MOLECULE, a SMILES string or the first of a file, unlikely beside what is expected of them."""
-    from molscore.screening.explain import check_picture
+def explain(
+    molecule: str, output: str | None, like: str | None, resolution: float, load: Callable[[], Any], as_json: bool
+) -> None:
+    """Which atoms make MOLECULE, a SMILES string or the first of a file, unlikely beside what is expected of them.
+
+    With --like: what speaks for its belonging to the references, and what against, whatever the resolution.
+    """
+    from molscore.screening.explain import check_picture, explain_like
     from molscore.screening.explain import explain as judge
     from molscore.screening.records import first_of
 
     if output is not None:
         check_picture(output)
-    found = judge(load(), first_of(molecule), resolution)
+    model, given = load(), first_of(molecule)
+    found = judge(model, given, resolution) if like is None else explain_like(model.given(like), given)
     click.echo(json.dumps(found.rows(), indent=1) if as_json else found.to_text())
     if output is not None:
         found.draw(output)

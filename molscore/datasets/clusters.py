@@ -14,7 +14,9 @@ from molscore.datasets.statistics import formula_counts
 from molscore.molecules.chem import from_smiles
 from molscore.molecules.elements import SYMBOLS
 
-__all__ = ["cluster_keys", "neighbourhoods", "ring_systems", "with_likeness"]
+__all__ = [
+    "atoms_of_ring_systems", "cluster_keys", "neighbourhoods", "ring_systems", "smiles_of_ring", "with_likeness",
+]  # fmt: skip
 
 _COLUMNS = ("ring_systems", "neighbourhood")  # made by `molscore data`, used where they are there
 _SERIES = 3.0  # how much oftener than by its size or formula a molecule's references are chosen by these
@@ -51,14 +53,20 @@ def ring_systems(graph: Chem.Mol) -> set[str]:
     They are those of its Murcko framework without what hangs on them: no substituents, hydrogens, charges, nor
     stereochemistry, so that pyrrole and its N-alkyl derivatives have the same.
     """
+    return {smiles_of_ring(graph, atoms) for atoms in atoms_of_ring_systems(graph)}
+
+
+def atoms_of_ring_systems(graph: Chem.Mol) -> list[list[int]]:
+    """The atoms of each ring system, in order."""
     systems: list[set[int]] = []
     for ring in map(set, graph.GetRingInfo().AtomRings()):
         joined = [system for system in systems if system & ring]
         systems = [system for system in systems if not system & ring] + [ring.union(*joined)]
-    return {_smiles_of_ring(graph, sorted(system)) for system in systems}
+    return [sorted(system) for system in systems]
 
 
-def _smiles_of_ring(graph: Chem.Mol, atoms: list[int]) -> str:
+def smiles_of_ring(graph: Chem.Mol, atoms: list[int]) -> str:
+    """Atoms of a ring system, and the bonds between them, as SMILES."""
     ring, place = Chem.RWMol(), {atom: index for index, atom in enumerate(atoms)}
     for number in atoms:
         atom = graph.GetAtomWithIdx(number)

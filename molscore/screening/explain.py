@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from molscore.errors import InputError
 from molscore.molecules.drawing import draw_weights, weights_picture
 from molscore.molecules.molecule import Molecule
+from molscore.screening.likelihood import element_counts
 from molscore.screening.predictor import RESOLUTION, Predictor
+from molscore.screening.ring_systems import systems_of_bonds
 
-__all__ = ["FULL_COLOUR", "Explanation", "check_picture", "explain", "explain_all"]
+__all__ = ["FULL_COLOUR", "Belonging", "Explanation", "check_picture", "explain", "explain_all", "explain_like"]
 
 FULL_COLOUR = 5.0  # nats less likely than expected: full red, so that pictures compare
 
@@ -107,6 +109,66 @@ def explain_all(model: Predictor, molecules: Any, resolution: float = RESOLUTION
         )
         for molecule, shares in zip(found, model.atom_contributions(found, resolution), strict=True)
     ]
+
+
+@dataclass(frozen=True, eq=False)
+class Belonging:
+    """What speaks for a molecule belonging to some references, and what against."""
+
+    molecule: Molecule
+    formula: float
+    """nats of log_ratio by its size and formula."""
+    systems: tuple[tuple[str, tuple[int, ...], float], ...]
+    """Ring systems with their atoms: nats of log_ratio that would be lost without each."""
+    rings: float
+    """nats of log_ratio by all ring systems together."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The facts of each part by name."""
+        parts = [("formula", (), self.formula), ("ring systems", (), self.rings), *self.systems]
+        return [{"part": name, "atoms": list(atoms), "log_ratio": round(nats, 3)} for name, atoms, nats in parts]
+
+    def to_text(self) -> str:
+        """A line a part, those of single ring systems below their sum."""
+        lines = [f"{'log_ratio':>10} nats  by"]
+        for row in self.rows():
+            name = (
+                f"  without {row['part']} (atoms {', '.join(map(str, row['atoms']))})" if row["atoms"] else row["part"]
+            )
+            lines.append(f"{row['log_ratio']:10.2f}       {name}")
+        return "\n".join([*lines, f"{self.formula + self.rings:10.2f}       in all"])
+
+    def draw(self, path: str | Path) -> None:
+        """SVG or PNG by suffix: blue ring systems speak for belonging, red ones against."""
+        check_picture(path)
+        weights = np.zeros(self.molecule.n_atoms)
+        for _, atoms, nats in self.systems:
+            weights[list(atoms)] -= nats
+        legend = f"blue: ring systems like those of the references, full at {FULL_COLOUR:g} nats\nred: unlike"
+        draw_weights(self.molecule, weights, path, legend, full=FULL_COLOUR)
+
+
+def explain_like(model: Predictor, molecule: Any) -> Belonging:
+    """Why a molecule is likelier, or not, among the references that `model` was `given` than in general.
+
+    Raises `InputError` for more molecules than one, for a model without references and one without a table of ring
+    systems.
+    """
+    if model.series is None:
+        raise InputError(f"model {model.name} was given no references, or has no table of ring systems")
+    found = model.molecules(molecule)
+    if len(found) != 1:
+        raise InputError(f"one molecule is explained at a time, not {len(found)}")
+    counts = element_counts(found, model.distribution.elements)
+    systems = systems_of_bonds(found[0].numbers, model.bonds(found)[0])
+    names = sorted({name for name, _ in systems})
+    whole = float(model.series.log_ratio([" ".join(names)], counts)[0])
+    parts = []
+    for name, atoms in systems:
+        without = " ".join(other for other in names if other != name)
+        parts.append((name, atoms, whole - float(model.series.log_ratio([without], counts)[0])))
+    formula = model.composition.log_prob(counts) - model.plain.composition.log_prob(counts)
+    return Belonging(found[0], float(formula[0]), tuple(parts), whole)
 
 
 def check_picture(path: str | Path) -> None:

@@ -26,11 +26,11 @@ from numpy.typing import ArrayLike, NDArray
 from rdkit import Chem
 from torch import Tensor
 
-from molscore.datasets.clusters import ring_systems
+from molscore.datasets.clusters import atoms_of_ring_systems, ring_systems, smiles_of_ring
 from molscore.molecules.chem import from_smiles
 from molscore.molecules.elements import max_valence
 
-__all__ = ["RingSystems", "RingSystemsGiven", "signature", "signature_of_bonds"]
+__all__ = ["RingSystems", "RingSystemsGiven", "signature", "signature_of_bonds", "systems_of_bonds"]
 
 ALPHA, WIDTH = 1.0, 0.7  # as of formulas
 _BONDS = (None, Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC)
@@ -45,6 +45,16 @@ def signature(graph: Chem.Mol) -> str:
 
 def signature_of_bonds(numbers: Iterable[int], bonds: ArrayLike) -> str:
     """The same of atomic numbers (N,) and bonds (E, 3) as `Predictor.bonds` gives them."""
+    return signature(_graph(numbers, bonds))
+
+
+def systems_of_bonds(numbers: Iterable[int], bonds: ArrayLike) -> list[tuple[str, tuple[int, ...]]]:
+    """Each ring system with its atoms."""
+    graph = _graph(numbers, bonds)
+    return [(_bare(smiles_of_ring(graph, atoms)), tuple(atoms)) for atoms in atoms_of_ring_systems(graph)]
+
+
+def _graph(numbers: Iterable[int], bonds: ArrayLike) -> Chem.Mol:
     graph = Chem.RWMol()
     for number in numbers:
         graph.AddAtom(Chem.Atom(int(number)))
@@ -54,7 +64,7 @@ def signature_of_bonds(numbers: Iterable[int], bonds: ArrayLike) -> str:
             graph.GetAtomWithIdx(first).SetIsAromatic(True)
             graph.GetAtomWithIdx(second).SetIsAromatic(True)
     Chem.FastFindRings(graph)
-    return signature(graph)
+    return graph
 
 
 @lru_cache(maxsize=2**16)

@@ -1,10 +1,17 @@
 """Ring systems given references: a distribution that sums to one within a formula and leans to the references."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from rdkit import Chem
 
+from molscore.cli import main
+from molscore.errors import InputError
 from molscore.molecules.chem import from_smiles
+from molscore.screening.explain import explain_like
+from molscore.screening.model import load
 from molscore.screening.ring_systems import ALPHA, RingSystems, RingSystemsGiven, signature, signature_of_bonds
 
 ELEMENTS = ("H", "C", "N", "O")
@@ -71,3 +78,26 @@ def test_a_table_survives_its_file(plain: RingSystems) -> None:
     assert (again.counts, again.once, again.rare) == (plain.counts, plain.once, plain.rare)
     assert NONE == ""
     assert again.counts[NONE] == 12
+
+
+def test_what_speaks_for_a_molecule_adds_up_to_log_ratio(tmp_path: Path) -> None:
+    model = load("qm9")
+    given = model.given(["Cc1ccccc1", "Oc1ccccc1"])
+    found, other = (explain_like(given, smiles) for smiles in ("Nc1ccccc1", "NC1CC1"))
+    for one in (found, other):
+        ratio = given.log_likelihood(one.molecule) - model.log_likelihood(one.molecule)
+        assert one.formula + one.rings == pytest.approx(float(ratio[0]), abs=1e-3)
+    ((name, atoms, nats),) = found.systems
+    assert name == BENZENE and len(atoms) == 6
+    assert nats > 1 > other.systems[0][2]
+    found.draw(tmp_path / "a.svg")
+    assert (tmp_path / "a.svg").read_text().startswith("<?xml")
+    with pytest.raises(InputError, match="no references"):
+        explain_like(model, "CCO")
+
+
+def test_the_command_explains_by_references(tmp_path: Path) -> None:
+    (tmp_path / "series.smi").write_text("Cc1ccccc1\nOc1ccccc1\n")
+    done = CliRunner().invoke(main, ["explain", "Nc1ccccc1", "--like", str(tmp_path / "series.smi")])
+    assert done.exit_code == 0, done.output
+    assert "ring systems" in done.output and "in all" in done.output
