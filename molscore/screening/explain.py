@@ -118,34 +118,36 @@ class Belonging:
     molecule: Molecule
     formula: float
     """nats of log_ratio by its size and formula."""
-    systems: tuple[tuple[str, tuple[int, ...], float], ...]
-    """Ring systems with their atoms: nats of log_ratio that would be lost without each."""
     rings: float
-    """nats of log_ratio by all ring systems together."""
+    """nats of log_ratio by its ring systems."""
+    systems: tuple[tuple[str, tuple[int, ...], float], ...]
+    """Ring systems with their atoms, and which share of the references has each."""
 
     def rows(self) -> list[dict[str, Any]]:
         """The facts of each part by name."""
-        parts = [("formula", (), self.formula), ("ring systems", (), self.rings), *self.systems]
-        return [{"part": name, "atoms": list(atoms), "log_ratio": round(nats, 3)} for name, atoms, nats in parts]
+        parts = [{"part": name, "log_ratio": round(nats, 3)} for name, nats in self._parts]
+        return parts + [
+            {"part": name, "atoms": list(atoms), "references": round(share, 3)} for name, atoms, share in self.systems
+        ]
+
+    @property
+    def _parts(self) -> tuple[tuple[str, float], ...]:
+        return ("formula", self.formula), ("ring systems", self.rings), ("in all", self.formula + self.rings)
 
     def to_text(self) -> str:
-        """A line a part, those of single ring systems below their sum."""
-        lines = [f"{'log_ratio':>10} nats  by"]
-        for row in self.rows():
-            name = (
-                f"  without {row['part']} (atoms {', '.join(map(str, row['atoms']))})" if row["atoms"] else row["part"]
-            )
-            lines.append(f"{row['log_ratio']:10.2f}       {name}")
-        return "\n".join([*lines, f"{self.formula + self.rings:10.2f}       in all"])
+        """The parts of log_ratio in nats, then a line a ring system."""
+        lines = [f"{nats:8.2f} nats  {name}" for name, nats in self._parts]
+        for name, atoms, share in self.systems:
+            lines.append(f"{share:8.0%} of the references have {name}, here atoms {', '.join(map(str, atoms))}")
+        return "\n".join(lines)
 
     def draw(self, path: str | Path) -> None:
-        """SVG or PNG by suffix: blue ring systems speak for belonging, red ones against."""
+        """SVG or PNG by suffix: ring systems that the references have are blue, others red."""
         check_picture(path)
         weights = np.zeros(self.molecule.n_atoms)
-        for _, atoms, nats in self.systems:
-            weights[list(atoms)] -= nats
-        legend = f"blue: ring systems like those of the references, full at {FULL_COLOUR:g} nats\nred: unlike"
-        draw_weights(self.molecule, weights, path, legend, full=FULL_COLOUR)
+        for _, atoms, share in self.systems:
+            weights[list(atoms)] = 1 - 2 * share
+        draw_weights(self.molecule, weights, path, "blue: ring systems of the references; red: others", full=1.0)
 
 
 def explain_like(model: Predictor, molecule: Any) -> Belonging:
@@ -161,14 +163,10 @@ def explain_like(model: Predictor, molecule: Any) -> Belonging:
         raise InputError(f"one molecule is explained at a time, not {len(found)}")
     counts = element_counts(found, model.distribution.elements)
     systems = systems_of_bonds(found[0].numbers, model.bonds(found)[0])
-    names = sorted({name for name, _ in systems})
-    whole = float(model.series.log_ratio([" ".join(names)], counts)[0])
-    parts = []
-    for name, atoms in systems:
-        without = " ".join(other for other in names if other != name)
-        parts.append((name, atoms, whole - float(model.series.log_ratio([without], counts)[0])))
+    rings = model.series.log_ratio([" ".join(sorted({name for name, _ in systems}))], counts)
+    parts = tuple((name, atoms, model.series.share_with(name)) for name, atoms in systems)
     formula = model.composition.log_prob(counts) - model.plain.composition.log_prob(counts)
-    return Belonging(found[0], float(formula[0]), tuple(parts), whole)
+    return Belonging(found[0], float(formula[0]), float(rings[0]), parts)
 
 
 def check_picture(path: str | Path) -> None:

@@ -148,7 +148,8 @@ class RingSystemsGiven:
     """
 
     def __init__(self, plain: RingSystems, references: Sequence[str]) -> None:
-        self.plain, given = plain, Counter(references)
+        self.plain, self.references = plain, Counter(references)
+        given = self.references
         extra = sorted(set(given) - set(plain.names))
         self.names = {name: row for row, name in enumerate([*plain.names, *extra])}
         self.log_q = np.concatenate([plain.log_q, np.full(len(extra), plain.rare)])
@@ -158,6 +159,11 @@ class RingSystemsGiven:
         distance = np.array([[len(sets[self.names[name]] ^ other) for other in sets] for name in given])
         self.kernels = np.exp(self.log_q / 2 - distance / WIDTH)  # (K', C)
         self.times = np.array(list(given.values()))  # (K',)
+
+    def share_with(self, ring_system: str) -> float:
+        """Share of the references that have a ring system."""
+        having = sum(n for name, n in self.references.items() if ring_system in name.split())
+        return having / self.references.total()
 
     def log_ratio(self, signatures: Sequence[str], counts: ArrayLike) -> Floats:
         """Of molecules by their signatures and element counts (B, E): (B,) nats."""

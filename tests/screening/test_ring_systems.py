@@ -87,9 +87,10 @@ def test_what_speaks_for_a_molecule_adds_up_to_log_ratio(tmp_path: Path) -> None
     for one in (found, other):
         ratio = given.log_likelihood(one.molecule) - model.log_likelihood(one.molecule)
         assert one.formula + one.rings == pytest.approx(float(ratio[0]), abs=1e-3)
-    ((name, atoms, nats),) = found.systems
+    ((name, atoms, share),) = found.systems
     assert name == BENZENE and len(atoms) == 6
-    assert nats > 1 > other.systems[0][2]
+    assert (share, other.systems[0][2]) == (1.0, 0.0)
+    assert found.rings > 1 > other.rings
     found.draw(tmp_path / "a.svg")
     assert (tmp_path / "a.svg").read_text().startswith("<?xml")
     with pytest.raises(InputError, match="no references"):
