@@ -15,7 +15,6 @@ from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.descriptors import descriptors, pattern_of
 from molscore.molecules.files.record import Record, as_row, is_smiles_name, smiles_among
 from molscore.molecules.molecule import Molecule
-from molscore.screening.criteria import DRAWN
 from molscore.screening.explain import explain_all
 from molscore.screening.inference import cores
 from molscore.screening.model import Model
@@ -25,7 +24,7 @@ from molscore.screening.validation import validated
 
 __all__ = ["Entry", "entries_of"]
 
-_JUDGED = ("log_likelihood", "percentile", DRAWN)
+_JUDGED = ("log_likelihood", "percentile", "codimension")
 
 
 @dataclass(eq=False)
@@ -146,7 +145,7 @@ def _describe(entry: Entry) -> None:
 def _judge(entries: Sequence[Entry], records: Sequence[Record], model: Model, resolution: float) -> None:
     """Add what the model says of each molecule that it can judge, and of its atoms."""
     if not any("log_likelihood" in entry.columns for entry in entries):
-        for entry, scored in zip(entries, Scorer(model, resolution, DRAWN)(records), strict=True):
+        for entry, scored in zip(entries, Scorer(model, resolution, "codimension")(records), strict=True):
             entry.columns |= {name: scored.columns.get(name) for name in _JUDGED}
             if scored.columns["status"] != "ok":
                 entry.columns |= {name: scored.columns[name] for name in ("status", "error")}

@@ -18,7 +18,9 @@ __all__ = ["BUNDLED", "bundled_names", "facts", "name_of", "resolved", "to_text"
 
 BUNDLED = Path(__file__).resolve().parents[1] / "models"
 
-_NO_PARAMETERS = ("extras.", "formulas.", "counts.", "sigma_N")  # tensors of a checkpoint that are not learnt
+_NO_PARAMETERS = (  # tensors of a checkpoint that are not learnt
+    "extras.", "formulas.", "counts.", "sigma_N", "reference_encoder.mean", "reference_encoder.deviation",
+)  # fmt: skip
 
 
 def resolved(name_or_folder: str | Path, distribution: str | None = None) -> tuple[Path, str | None]:

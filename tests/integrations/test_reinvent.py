@@ -149,7 +149,8 @@ def test_a_number_that_there_is_not_is_refused() -> None:
 
 def test_ratio_is_answered_where_there_are_references() -> None:
     alcohols = Scorer(tiny.model(), by="log_likelihood", like=["CO", "CCO"])
-    payload = json.loads(answer_process(alcohols.judge(["CCCO"]), "log_ratio"))["payload"]
-    assert payload["predictions"] == payload["log_ratio"] and payload["log_ratio"][0] > 0
+    judged = alcohols.judge(["CCCO"])
+    payload = json.loads(answer_process(judged, "log_ratio"))["payload"]
+    assert payload["predictions"] == payload["log_ratio"] == [pytest.approx(float(judged.log_ratio[0]), abs=1e-3)]
     with pytest.raises(InputError, match="log_ratio"):
         answer_process(Scorer(tiny.model()).judge(["CCCO"]), "log_ratio")

@@ -35,7 +35,7 @@ def test_adapted_model_is_saved_beside_a_base_that_stays(base, library, tmp_path
     assert np.array_equal(found.log_density(inside), adapted.log_density(inside))
     assert np.array_equal(again.log_likelihood(molecules), before)
     assert np.array_equal(base.log_likelihood(molecules), before)
-    assert found.percentile(inside).shape == (5,) and found.known.contains("CCO")
+    assert found.percentile(inside).shape == (5,) and found.training_index.contains("CCO")
     loss = adapted.checkpoint.info["held_out_loss"]
     assert loss["after"] < loss["before"]
 
