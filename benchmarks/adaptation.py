@@ -131,7 +131,7 @@ def main() -> None:
         "machine": describe(),
         "command": f"python -m benchmarks.adaptation {options.library} --minutes {options.minutes:g}",
         "note": f"log-densities at 0.05 Å of {options.n} held-out molecules, mean ± standard error; the second "
-        "column is of pairs. Each arm has the same time on one core; the one that learns nothing takes the base's "
+        "column is of pairs. Each arm has the same time by the clock; the one that learns nothing takes the base's "
         "token that the held-out molecules are likest to.",
     }
     write_text(RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
