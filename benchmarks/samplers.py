@@ -130,8 +130,8 @@ def result_of(rows: Sequence[Row], model: Model, command: str) -> dict[str, Any]
     """The table as a result file."""
     note = (
         "N and formula drawn from the model, the same for every row, nothing filtered unless the row says so (kept: "
-        "the best share, by codimension_excess, of those that pass every check). Brackets are 95 % intervals. Bad bonding: no "
-        "neutral closed-shell bonds fit, or several pieces, or a charged carbon or oxonium; aromatic % and so on are "
+        "the best share, by codimension_excess, of those that pass every check). Brackets are 95 % intervals. Bad "
+        "bonding: no neutral closed-shell bonds fit, or several pieces, or a charged carbon or oxonium; aromatic % and so on are "
         f"of the others. Evaluations of the network a molecule. Weights sha256 {model.weights[:12]}."
     )
     return {
