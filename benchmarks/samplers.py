@@ -131,8 +131,8 @@ def result_of(rows: Sequence[Row], model: Model, command: str) -> dict[str, Any]
     note = (
         "N and formula drawn from the model, the same for every row, nothing filtered unless the row says so (kept: "
         "the best share, by codimension_excess, of those that pass every check). Brackets are 95 % intervals. Bad "
-        "bonding: no neutral closed-shell bonds fit, or several pieces, or a charged carbon or oxonium; "
-        f"aromatic % and so on are of the others. Evaluations of the network a molecule. Weights sha256 {model.weights[:12]}."
+        "bonding: no neutral closed-shell bonds fit, or several pieces, or a charged carbon or oxonium; aromatic % and "
+        f"so on are of the others. Evaluations of the network a molecule. Weights sha256 {model.weights[:12]}."
     )
     return {
         "title": "Samplers: stability and fidelity by settings",
