@@ -131,8 +131,8 @@ def main() -> None:
         "machine": describe(),
         "command": f"python -m benchmarks.adaptation {options.library} --steps {options.steps} -n {options.n}",
         "note": f"log-densities at 0.05 Å of {options.n} held-out molecules, mean ± standard error; the second "
-        "column is of pairs. Each arm takes the same steps; CPU minutes count the percentile tables of an adapter as well. "
-        "The arm that learns nothing takes the base's token that the held-out molecules are likest to.",
+        "column is of pairs. Each arm takes the same steps; CPU minutes count the percentile tables of an adapter as "
+        "well. The arm that learns nothing takes the base's token that the held-out molecules are likest to.",
     }
     write_text(RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
