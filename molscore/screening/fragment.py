@@ -93,11 +93,16 @@ class Fragment(NamedTuple):
         return moved
 
 
-def fixed_atoms(score_fn: ScoreFn, positions: Tensor) -> ScoreFn:
-    """The score given that the first k atoms lie, towards each other, as `positions` (k, 3) say."""
+def fixed_atoms(score_fn: ScoreFn, positions: Tensor, released: float = 0.0) -> ScoreFn:
+    """The score given that the first k atoms lie, towards each other, as `positions` (k, 3) say.
+
+    At noise below `released` in Å it is the score as it was.
+    """
     shape, k = positions - positions.mean(0), len(positions)
 
     def given(y: Tensor, sigma: Tensor) -> Tensor:
+        if released and float(sigma.max()) < released:
+            return score_fn(y, sigma)
         held = shape.to(y) + y[:, :k].mean(1, keepdim=True)
         shown = torch.cat([held, y[:, k:]], dim=1)
         D = denoised(shown, sigma, score_fn(shown, sigma))

@@ -186,6 +186,8 @@ class Wanted(NamedTuple):
 
     fragment: Fragment | None = None
     """Atoms that stay where they are."""
+    released: float = 0.0
+    """Å of noise below which they do not."""
     guide: Guide | None = None
     """Draws are from p times its exponential."""
     moves: int = 8
@@ -205,7 +207,7 @@ def sample(field: Field, sampling: Sampling, generator: torch.Generator, wanted:
     def solve(field: Field, y: Tensor, levels: Tensor) -> Tensor:
         score_fn = autoguidance(field.scores, sampling.guidance, sampling.guided)
         return dpm_solver(
-            score_fn if fixed is None else fixed_atoms(score_fn, fixed),
+            score_fn if fixed is None else fixed_atoms(score_fn, fixed, wanted.released),
             y,
             levels,
             field.noise(generator),
@@ -326,7 +328,7 @@ def draw_positions(
 
         for i, found in side_by_side(draw, range(len(groups)), device, ended):
             for row, molecule in zip(groups[i], found, strict=True):
-                x = molecule.positions if fragment is None else fragment.put_back(molecule.positions)
+                x = molecule.positions if fragment is None or wanted.released else fragment.put_back(molecule.positions)
                 molecules[row] = Molecule(molecule.numbers, x, f"{model.name}-{seed}-{row}")
             done += len(groups[i])
             bar.set_postfix(molecules=f"{done}/{len(counts)}")
