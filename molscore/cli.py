@@ -17,6 +17,7 @@ from molscore import __version__
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.atomic import reason_of
 from molscore.namesake import refuse_namesake
+from molscore.startup import prepare
 
 __all__ = ["main"]
 
@@ -196,6 +197,7 @@ def generate(
 
     The exit code is 1 where fewer than N were found.
     """
+    prepare("bonds")
     from molscore.reporting.outputs import check_outputs, write_all
     from molscore.screening import generate as drawing
     from molscore.screening.checks import candidate_rows, candidate_summary
@@ -279,6 +281,7 @@ def rank(
     folder, with a slash at its end, which then keeps the parts. With --like the order is log_ratio: by how many nats
     a row is likelier among the references than in general.
     """
+    prepare(None if library.lower().removesuffix(".gz").endswith((".sdf", ".xyz", ".parquet")) else "conformers")
     from molscore.reporting.outputs import streamed
     from molscore.screening.criteria import choose_order
     from molscore.screening.rank.job import Job, Shard
@@ -601,9 +604,9 @@ def reinvent(
 ) -> None:
     """Judge SMILES from standard input for REINVENT4's ExternalProcess: one JSON object, NaN where there is none."""
     with redirect_stdout(sys.stderr):  # standard output is for the answer alone
+        prepare("conformers")
         from molscore.integrations.reinvent import answer_process, judge_lines
         from molscore.screening.criteria import choose_order
-        from molscore.screening.inference import cores
         from molscore.screening.records import existing
         from molscore.screening.scorer import Scorer
 
@@ -611,7 +614,7 @@ def reinvent(
         wanted = choose_order(loaded, by, resolution, existing(like) is not None)
         scorer = Scorer(loaded, resolution, "log_likelihood", like=like, **options)
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
-        answer = answer_process(judge_lines(scorer, text, workers or cores()), wanted)
+        answer = answer_process(judge_lines(scorer, text, workers), wanted)
     click.echo(answer)
 
 
