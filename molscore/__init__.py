@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from molscore.lazy import lazily
-from molscore.namesake import refuse_namesake
+from molscore.startup import refuse_namesake
 
 if TYPE_CHECKING:
     from molscore.errors import *  # noqa: F403

@@ -12,7 +12,7 @@ from molscore.molecules.files import Row, as_row, format_of, read, smiles_for, t
 
 if TYPE_CHECKING:
     from molscore.reporting.report import Report
-    from molscore.screening.model import Model
+    from molscore.screening.predictor import Predictor
 
 __all__ = ["Streamed", "check_outputs", "is_picture", "streamed", "write_all", "write_report"]
 
@@ -43,7 +43,7 @@ def write_all(
     paths: Sequence[str],
     rows: Iterable[Any],
     provenance: Mapping[str, Any] | None = None,
-    model: "Model | None" = None,
+    model: "Predictor | None" = None,
     page: "Report | None" = None,
 ) -> int:
     """Write the rows, as `write` takes them, to every path by its suffix; returns how many there are.
@@ -84,7 +84,7 @@ class Streamed:
     path: str
     others: list[str]
 
-    def finish(self, provenance: Mapping[str, Any] | None = None, model: "Model | None" = None) -> None:
+    def finish(self, provenance: Mapping[str, Any] | None = None, model: "Predictor | None" = None) -> None:
         """Write the other outputs, once the file is there."""
         if self.others:
             rows = ((record.molecule, record.columns) for record in read(self.path))

@@ -8,8 +8,8 @@ from tests.house.sources import ROOT
 
 PREPARED = """if True:
     import sys
-    from molscore.startup import prepare
-    prepare(None)
+    from molscore.startup import import_to_judge
+    import_to_judge()
     import pyarrow, torch
     assert "torch._meta_registrations" not in sys.modules
     frame = pyarrow.table({"a": [1.0, None]}).select(["a"])
@@ -19,6 +19,8 @@ PREPARED = """if True:
     assert pyarrow.array(pandas.Series([1.0, float("nan")])).null_count == 1
     import torch._meta_registrations
     assert torch.empty(2, 3, device="meta").cumsum(1).shape == (2, 3)
+    import torch._prims.rng_prims
+    assert torch.Generator().manual_seed(0).initial_seed() == 0
 """
 
 
