@@ -53,7 +53,7 @@ class Distribution:
         """Molecules counted."""
         return sum(self.formula_counts.values())
 
-    @property
+    @cached_property
     def size_counts(self) -> dict[int, int]:
         """Number of molecules of each number of atoms, in ascending order."""
         counts: Counter[int] = Counter()

@@ -24,6 +24,7 @@ _NEAREST = (0.5, 1.4)  # median distance of the nearest neighbour; in nm it is 0
 # the heavy atoms of other ones more in 99 of 100 cases; a molecule with some of its hydrogens is doubted later.
 _MISSING_ALL, _MISSING_SOME = 0.4, 1.25
 _PAULING = 0.3  # Å
+_ZERO = 1e-8  # eigenvalues of a graph's Laplacian below it are zero: there is one for each piece
 _TRIPLE = 2.3  # bonds of this order and more are taken for triple ones
 
 
@@ -54,7 +55,7 @@ def topology(molecule: Molecule) -> Topology:
     skeleton = near[np.ix_(heavy, heavy)]
     degree, bonds = skeleton.sum(1), int(skeleton.sum()) // 2
     values, vectors = np.linalg.eigh(np.diag(degree) - skeleton)
-    rest = values > 1e-8
+    rest = values > _ZERO
     inverse = (vectors[:, rest] / values[rest]) @ vectors[:, rest].T
     resistance = np.diag(inverse)[:, None] + np.diag(inverse) - 2 * inverse
     linear = ((near.sum(1) == 2) & (molecule.numbers == 6))[heavy]
@@ -79,9 +80,8 @@ def check_geometry(molecule: Molecule) -> None:
             f"{molecule.label}: neighbours are {nearest:.2g} times as far apart as bonded atoms are; positions are in "
             f"Å, are these in {unit}?"
         )
-    from scipy.sparse.csgraph import connected_components  # half a second, for geometries that are given
-
-    pieces, _ = connected_components(ratio < _JOINED, directed=False)
+    joined = ratio < _JOINED
+    pieces = int((np.linalg.eigvalsh(np.diag(joined.sum(1)) - joined) < _ZERO).sum())  # as in `topology`
     if pieces > 1:
         raise FragmentError(f"{molecule.label} is in {pieces} pieces: its geometry is that of no single molecule")
     missing = _missing_bonds(molecule, ratio)

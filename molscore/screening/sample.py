@@ -8,6 +8,7 @@ share is sent back to 1 Å of noise and done again, instead of being finished an
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Event, Lock
 from typing import NamedTuple
 
@@ -40,7 +41,8 @@ __all__ = [
 SIGMA_MIN, SIGMA_MAX = 0.004, 12.0  # Å; the last level decides how precise positions are, the first drowns the data
 JUDGED = 3  # evaluations by which a branch is judged
 FEW = 25  # evaluations below which all go to levels: nothing is corrected, nothing redone
-SAMPLERS = {"sde": 1.0, "ode": 0.0}  # eta of `dpm_solver`
+SAMPLERS = {"sde": dpm_solver, "ode": partial(dpm_solver, eta=0.0)}
+"""By name: functions of `molscore.diffusion.sampling`, or like those there, with its options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,12 +208,11 @@ def sample(field: Field, sampling: Sampling, generator: torch.Generator, wanted:
 
     def solve(field: Field, y: Tensor, levels: Tensor) -> Tensor:
         score_fn = autoguidance(field.scores, sampling.guidance, sampling.guided)
-        return dpm_solver(
+        return SAMPLERS[sampling.sampler](
             score_fn if fixed is None else fixed_atoms(score_fn, fixed, wanted.released),
             y,
             levels,
             field.noise(generator),
-            eta=SAMPLERS[sampling.sampler],
             temperature=sampling.temperature,
             correct=_corrected(sampling),
             step_size=sampling.step_size,

@@ -29,7 +29,7 @@ def endless() -> Molecule:
 def fresh(monkeypatch) -> workers.Workers:
     """A worker of this test alone."""
     found = workers.Workers("bonds", 1)
-    monkeypatch.setattr(bonds, "_WORKERS", found)
+    monkeypatch.setattr(bonds, "shared", lambda _: found)
     yield found
     found.close()
 
