@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from molscore.errors import ElementError, InputError, OutputError, PositionError, SizeError
-from molscore.molecules.atomic import reason_of, replacing
+from molscore.errors import ElementError, InputError, PositionError, SizeError
+from molscore.molecules.atomic import make_folder, replacing
 from molscore.molecules.batch import Batch, element_index
 from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule
@@ -257,10 +257,7 @@ class MoleculeSet:
             arrays["bonds"] = lists(pa.array(3 * self.bond_offsets), pa.array(self.bonds.reshape(-1)), mask=unknown)
         arrays |= {name: pa.array(values) for name, values in self.columns.items()}
         table = pa.table(arrays).replace_schema_metadata({METADATA_KEY: json.dumps(self.metadata)})
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({reason_of(error)})") from None
+        make_folder(Path(path).parent)
         with replacing(path) as scratch:
             pq.write_table(table, scratch, compression="zstd")
 

@@ -17,8 +17,8 @@ from tqdm import tqdm
 from molscore.datasets.clusters import cluster_keys
 from molscore.datasets.molecule_set import load
 from molscore.datasets.statistics import distribution_of
-from molscore.errors import CheckpointError, InputError, OutputError
-from molscore.molecules.atomic import reason_of, replacing
+from molscore.errors import CheckpointError, InputError
+from molscore.molecules.atomic import make_folder, replacing
 from molscore.molecules.batch import Batch
 from molscore.nn.checkpoint import Checkpoint, build, from_pretrained, save_pretrained, started_from
 from molscore.nn.context import Context
@@ -302,10 +302,7 @@ def train(
     state_path = out / "state.pt"
     if state_path.exists() and not resume:
         raise InputError(f"{state_path} exists: add --resume to carry on, or choose another `out`")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({reason_of(error)})") from None
+    make_folder(out)
     trainer = Trainer(config, processes)
     if resume and state_path.exists():
         trainer.resume(state_path)

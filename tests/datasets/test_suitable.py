@@ -46,9 +46,7 @@ def test_geometries_in_other_units_are_refused() -> None:
         check_distances(ethanol, np.array([[0, 2, 1]]))
 
 
-@pytest.mark.parametrize(
-    "smiles", ["c1ccncc1C#N", "CC(=O)OC1CC1", "C[N+](C)(C)CC([O-])=O", "O=C1C=CC(=O)N1", "[H][H]"]
-)
+@pytest.mark.parametrize("smiles", ["c1ccncc1C#N", "CC(=O)OC1CC1", "C[N+](C)(C)CC([O-])=O", "O=C1C=CC(=O)N1", "[H][H]"])
 def test_bonds_are_laid_over_atoms_in_any_order(smiles, rng) -> None:
     (given,) = embed(smiles)
     order = rng.permutation(given.n_atoms)

@@ -100,9 +100,7 @@ def nearest(mixture: GaussianMixture, y: Tensor) -> tuple[Tensor, Tensor]:
     return torch.bincount(k, minlength=2) / len(y), (y - mixture.means[k]).square().sum((1, 2)).mean() / 6
 
 
-def test_modes_keep_their_weights_and_widths(
-    sampler: str, modes: GaussianMixture, generator: torch.Generator
-) -> None:
+def test_modes_keep_their_weights_and_widths(sampler: str, modes: GaussianMixture, generator: torch.Generator) -> None:
     y = draw(sampler, modes.score, modes.deviation, generator)
     shares, within = nearest(modes, y)
     assert float(shares[0]) == pytest.approx(0.3, abs=4 * (0.21 / N_SAMPLES) ** 0.5)

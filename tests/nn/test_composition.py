@@ -10,7 +10,6 @@ import pytest
 from molscore.errors import DistributionError, FormulaError, InputError, SizeError
 from molscore.molecules import Distribution
 from molscore.molecules.elements import check_formula
-from molscore.nn import composition
 from molscore.nn.composition import FormulaPmf, smoothed_sizes
 
 ORGANIC = {
@@ -72,7 +71,7 @@ def test_a_factor_without_its_denominator_does_not_sum_to_one(
     elements: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pmf, factor = FormulaPmf(distribution(elements, ORGANIC[elements])), FormulaPmf._factor
-    monkeypatch.setattr(FormulaPmf, "_factor", lambda self, k, state: factor(self, k, state) * 1.001)
+    monkeypatch.setattr(FormulaPmf, "_factor", lambda self, before, sizes: factor(self, before, sizes) * 1.001)
     assert all(abs(total - 1) > 1e-4 for total in totals(pmf))
 
 
@@ -156,11 +155,3 @@ def test_smoothed_sizes_keep_a_large_histogram_and_fill_its_gaps() -> None:
     assert p[0] == 0
     assert (p[1:] > 0).all()
     assert 0 <= cross - entropy < 0.001
-
-
-def test_large_batches_are_cut_into_chunks(skewed: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
-    pmf, held_out = skewed
-    whole = pmf.log_prob(held_out)
-    monkeypatch.setattr(composition, "_CHUNK", 100)
-    np.testing.assert_array_equal(pmf.log_prob(held_out), whole)
-    assert len(pmf.sample(250, np.random.default_rng(0))) == 250
