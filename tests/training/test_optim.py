@@ -103,14 +103,6 @@ def test_a_step_moves_by_the_rate_of_that_step(network: DiScoFormer, config: Cal
     assert moved[1] == pytest.approx(10 * moved[0], rel=0.15)
 
 
-def test_a_frozen_parameter_is_left_out(network: DiScoFormer, config: Callable[..., TrainConfig]) -> None:
-    for p in network.coarse_stack.parameters():
-        p.requires_grad_(False)
-    optimiser = Optimiser(network.named_parameters(), config())
-    held = {id(p) for part in optimiser.parts for p in part.param_groups[0]["params"]}
-    assert not held & {id(p) for p in network.coarse_stack.parameters()}
-
-
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.999])
 def test_it_is_the_recursion(decay: float) -> None:
     layer = nn.Linear(1, 1, bias=False)
