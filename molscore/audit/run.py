@@ -16,7 +16,8 @@ from molscore import __version__
 from molscore.audit.density import Options
 from molscore.audit.flow import flow
 from molscore.audit.heads import heads
-from molscore.audit.normalisation import importance, normalisation
+from molscore.audit.importance import importance
+from molscore.audit.normalisation import normalisation
 from molscore.audit.report import Audit, Part, can_draw, draw
 from molscore.audit.time_score import time_score
 from molscore.datasets.molecule_set import MoleculeSet

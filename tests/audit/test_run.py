@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from molscore.audit import PARTS, Audit, CheckResult, Options, Part, Plot, Series, Table, run, share_of
+from molscore.audit import PARTS, Audit, CheckResult, Options, Part, Plot, Series, Table, run
 from molscore.audit.density import choose
 from molscore.audit.report import draw
 from molscore.datasets.molecule_set import MoleculeSet
@@ -22,6 +22,8 @@ def test_check_results() -> None:
         (CheckResult.at_least("x", 0.94, 0.95), False),
         (CheckResult.at_least("x", math.nan, 0.95), None),
         (CheckResult.at_most("x", None, 0.5), None),
+        (CheckResult.at_most("x", 0.1, 0.5).if_told(False, "too few"), None),
+        (CheckResult.at_most("x", 0.6, 0.5).if_told(False, "too few"), False),
     ):
         assert check.passed is passed
         assert check.to_text().startswith({True: "passed", False: "FAILED", None: "inconclusive"}[passed])
@@ -74,14 +76,10 @@ def test_what_cannot_be_audited_is_refused(data: Path, tmp_path: Path) -> None:
 
 def test_bad_options_are_refused() -> None:
     for fields in (
-        {"molecules": 1}, {"paths": 3}, {"paths": 2}, {"share": (3, 2)}, {"share": (0, 2)}, {"resolution": 60.0},
+        {"molecules": 1}, {"paths": 3}, {"paths": 2}, {"share": "3/2"}, {"resolution": 60.0},
     ):  # fmt: skip
         with pytest.raises(InputError):
             Options(**fields)
-    assert share_of("2/3") == (2, 3)
-    for text in ("1", "1/2/3", "a/b", "-1/2"):
-        with pytest.raises(InputError):
-            share_of(text)
 
 
 def test_chosen_molecules_do_not_repeat() -> None:

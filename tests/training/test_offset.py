@@ -54,14 +54,14 @@ def offset(checkpoint: Checkpoint) -> torch.Tensor:
 def test_an_offset_is_found_and_taken_back(spoilt: Callable[[float], Checkpoint], gaussian: MoleculeSet) -> None:
     checkpoint = spoilt(0.2)
     before = offset(checkpoint)
-    after = offset(with_noise_offset(checkpoint, [gaussian], RANGE, samples=8192))
+    after = offset(with_noise_offset(checkpoint, [gaussian], RANGE, samples=2048))
     slope_before, slope_after = before.diff(), after.diff()
     assert before.abs().max() > 3
     assert slope_after.norm() < 0.15 * slope_before.norm()
 
 
 def test_a_right_density_stays_as_it_is(spoilt: Callable[[float], Checkpoint], gaussian: MoleculeSet) -> None:
-    assert offset(with_noise_offset(spoilt(0.0), [gaussian], RANGE, samples=8192)).abs().max() < 0.5
+    assert offset(with_noise_offset(spoilt(0.0), [gaussian], RANGE, samples=2048)).abs().max() < 0.5
 
 
 def test_a_normalised_density_stays_normalised_on_data_of_another_width(gaussian: MoleculeSet) -> None:
@@ -72,7 +72,7 @@ def test_a_normalised_density_stays_normalised_on_data_of_another_width(gaussian
     """
     wide = replace(distribution_of("wide", gaussian), sigma_N=dict.fromkeys(range(2, N + 1), 1.5))
     network = build(TINY, (wide,)).eval()
-    generator, B = torch.Generator().manual_seed(0), 16_384
+    generator, B = torch.Generator().manual_seed(0), 4096
     x = gaussian.batch(torch.randint(len(gaussian), (B,), generator=generator).numpy(), network.elements)
     low, high = torch.tensor(RANGE).log().tolist()
     noisy = noised(x, torch.empty(B).uniform_(low, high, generator=generator), generator)
