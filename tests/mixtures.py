@@ -11,12 +11,13 @@ import math
 from collections.abc import Sequence
 
 import torch
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from molscore.diffusion.gaussian import centre, centred_noise
-from molscore.diffusion.rotations import log_rotation_average, random_rotations
+from molscore.diffusion.rotations import log_rotation_average
 
-__all__ = ["GaussianMixture", "SymmetrisedMixture", "like_atom_permutations"]
+__all__ = ["GaussianMixture", "SymmetrisedMixture", "like_atom_permutations", "random_rotations"]
 
 
 class GaussianMixture:
@@ -123,3 +124,9 @@ def like_atom_permutations(elements: Sequence[int]) -> Tensor:
                 row[i] = j
         rows.append(row)
     return torch.tensor(rows)
+
+
+def random_rotations(n: int, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
+    """(n, 3, 3) rotations, uniform over SO(3)."""
+    q = torch.randn(n, 4, generator=generator, dtype=dtype).roll(-1, 1)
+    return torch.from_numpy(Rotation.from_quat(q.numpy()).as_matrix()).to(dtype)

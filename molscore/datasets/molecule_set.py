@@ -195,13 +195,7 @@ class MoleculeSet:
         """The same molecules with these columns added, or in place of those of the same name."""
         return replace(self, columns={**self.columns, **columns})
 
-    def batch(
-        self,
-        indices: np.ndarray | Sequence[int],
-        elements: Sequence[str],
-        dtype: torch.dtype = torch.float32,
-        pad_to: int = 0,
-    ) -> Batch:
+    def batch(self, indices: np.ndarray | Sequence[int], elements: Sequence[str], pad_to: int = 0) -> Batch:
         """Centred, padded tensors as `molscore.molecules.collate` makes them, without a loop.
 
         Raises `ElementError` naming the molecule and the element that `elements` lacks, `InputError` for no indices.
@@ -223,7 +217,7 @@ class MoleculeSet:
             molecule, atom = np.argwhere(index < 0)[0]
             symbol = SYMBOLS[numbers[molecule, atom]]
             raise ElementError(f"{self.label(rows[molecule])}: element {symbol} is not one of {', '.join(elements)}")
-        return Batch(torch.from_numpy(positions).to(dtype), torch.from_numpy(index), torch.from_numpy(mask))
+        return Batch(torch.from_numpy(positions), torch.from_numpy(index), torch.from_numpy(mask))
 
     def bond_orders(self, indices: np.ndarray | Sequence[int], pad_to: int = 0) -> torch.Tensor:
         """``(B, N, N)`` int8 beside `batch`, atom for atom: the order of every pair's bond as in `bonds`, else 0.

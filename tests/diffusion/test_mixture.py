@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from molscore.diffusion.gaussian import centre
-from molscore.diffusion.rotations import random_rotations
-from tests.mixtures import GaussianMixture, SymmetrisedMixture, like_atom_permutations
+from tests.mixtures import GaussianMixture, SymmetrisedMixture, like_atom_permutations, random_rotations
 
 SIGMA = 1.0  # Å: wide enough for one Gaussian to reach every mode
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from molscore.diffusion import rotations
-from molscore.diffusion.rotations import log_rotation_average, random_rotations
+from molscore.diffusion.rotations import log_rotation_average
+from tests.mixtures import random_rotations
 
 
 def diagonal(*s: float) -> torch.Tensor:
@@ -68,12 +69,3 @@ def test_rotating_either_side_changes_nothing_and_reflecting_does(
     torch.testing.assert_close(turned, ln_c, rtol=1e-10, atol=1e-9)
     torch.testing.assert_close(R_turned, A @ R @ B, rtol=0, atol=1e-7)
     assert (log_rotation_average(-matrices)[0] - ln_c).abs().max() > 1
-
-
-def test_random_rotations_are_uniform(generator: torch.Generator) -> None:
-    R = random_rotations(20_000, generator)
-    eye = torch.eye(3, dtype=torch.float64).expand_as(R)
-    torch.testing.assert_close(R @ R.transpose(1, 2), eye, rtol=0, atol=1e-12)
-    torch.testing.assert_close(torch.linalg.det(R), torch.ones(20_000).double(), rtol=0, atol=1e-12)
-    assert R.mean(0).abs().max() < 0.02
-    assert (R.square().mean(0) - 1 / 3).abs().max() < 0.02

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from molscore.diffusion.gaussian import centred_noise
-from molscore.diffusion.sampling import ScoreFn, dpm_solver, langevin, noise_levels, normal_noise
+from molscore.diffusion.sampling import ScoreFn, dpm_solver, langevin, noise_levels
 from tests.mixtures import GaussianMixture
 
 SAMPLERS: dict[str, Callable[..., Tensor]] = {
@@ -113,7 +113,7 @@ def test_modes_keep_their_weights_and_widths(sampler: str, modes: GaussianMixtur
 def test_plain_vectors_use_the_same_sampler(sampler: str, generator: torch.Generator) -> None:
     """A Gaussian in the plane with mean (1, -2) and variances 0.25 and 0.04."""
     mean, variance = torch.tensor([1.0, -2.0]), torch.tensor([0.25, 0.04])
-    sigmas, noise = falling(LEVELS), normal_noise(generator)
+    sigmas, noise = falling(LEVELS), lambda y: torch.randn(y.shape, generator=generator)
     y = SAMPLERS[sampler](
         lambda y, sigma: (mean - y) / (variance + sigma[:, None].square()),
         float(sigmas[0]) * noise(torch.zeros(4_000, 2)),

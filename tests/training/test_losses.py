@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from molscore.diffusion.gaussian import centre, centred_noise
-from molscore.diffusion.rotations import random_rotations
 from molscore.molecules import Batch, Distribution
 from molscore.nn.checkpoint import build
 from molscore.nn.context import Context
@@ -16,6 +15,7 @@ from molscore.nn.discoformer import DiScoFormer
 from molscore.training import losses
 from molscore.training.config import DataConfig, TrainConfig
 from molscore.training.losses import Noised, denoising_loss, dual_loss, noise_levels, noised, time_variance
+from tests.mixtures import random_rotations
 from tests.training.conftest import TINY
 
 N, SIGMA_N, MANY = 4, 0.8, 2_500

@@ -10,7 +10,7 @@ import torch
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.statistics import distribution_of
 from molscore.molecules import Molecule
-from molscore.nn import Checkpoint, build
+from molscore.nn.checkpoint import Checkpoint, build
 from molscore.nn.noise import NOISE_WAVES, noise_waves
 from molscore.training.losses import noised
 from molscore.training.offset import Residuals, fitted, with_noise_offset
