@@ -67,6 +67,7 @@ def test_the_package_is_named_where_it_is_missing(tmp_path, monkeypatch) -> None
         ligands.build(tmp_path / "ligands.parquet")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("biotite") is None, reason="biotite is not installed")
 def test_the_dictionary_itself_is_read() -> None:
     names = {"ALA": "C[C@H](N)C(=O)O", "BNZ": "c1ccccc1"}

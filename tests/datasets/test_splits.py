@@ -53,7 +53,7 @@ def test_another_split_is_refused() -> None:
         Splitting(held_out=1.5)
 
 
-RINGS = [f"C1{'C' * n}{atom}1" for n in range(1, 9) for atom in "CNO"]
+RINGS = [f"C1{'C' * n}{atom}1" for n in range(1, 7) for atom in "CNO"]
 
 
 def library(names, lengths=range(5)) -> MoleculeSet:
@@ -91,6 +91,6 @@ def test_it_is_seeded_and_the_molecules_stay() -> None:
 
 def test_what_cannot_be_held_out_is_said() -> None:
     with pytest.raises(InputError, match="between 0 and 1"):
-        hold_out([library(RINGS)], 1.5)
+        hold_out([], 1.5)
     with pytest.raises(InputError, match="no column ring_systems, split"):
         hold_out([MoleculeSet.from_molecules([Molecule([1], [[0, 0, 0]])])])
