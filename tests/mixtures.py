@@ -17,7 +17,7 @@ from torch import Tensor
 from molscore.diffusion.gaussian import centre, centred_noise
 from molscore.diffusion.rotations import log_rotation_average
 
-__all__ = ["GaussianMixture", "SymmetrisedMixture", "like_atom_permutations", "random_rotations"]
+__all__ = ["GaussianMixture", "SymmetrisedMixture", "random_rotations", "shapes"]
 
 
 class GaussianMixture:
@@ -111,6 +111,14 @@ class SymmetrisedMixture(GaussianMixture):
         if self.reflect:
             x = x * (1 - 2 * torch.randint(2, (n, 1, 1), generator=generator))
         return x @ random_rotations(n, generator).transpose(1, 2)
+
+
+def shapes(generator: torch.Generator, atoms: int = 4) -> GaussianMixture:
+    """Three modes, with the mean of all at zero."""
+    weights = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
+    means = 0.7 * torch.randn(3, atoms, 3, generator=generator, dtype=torch.float64)
+    means = means - torch.einsum("k,kni->ni", weights, means)
+    return GaussianMixture(weights, means, torch.tensor([0.04, 0.02, 0.09]))
 
 
 def like_atom_permutations(elements: Sequence[int]) -> Tensor:

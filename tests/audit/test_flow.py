@@ -26,7 +26,8 @@ from molscore.diffusion.likelihood import divergence
 from molscore.errors import InputError
 from molscore.evaluation.intervals import bootstrap_interval
 from tests import tiny
-from tests.audit.known import Known, shapes
+from tests.audit.known import Known
+from tests.mixtures import shapes
 
 SIGMA = 0.1
 many = partial(many_paths, paths=12, seed=0)

@@ -12,8 +12,8 @@ from molscore.audit.normalisation import Offsets, bennett, normalisation, offset
 from molscore.audit.transitions import State, Step, deviations_of, noise_levels, state_at
 from molscore.datasets.molecule_set import MoleculeSet
 from tests import tiny
-from tests.audit.known import Error, Known, shapes, water
-from tests.mixtures import GaussianMixture
+from tests.audit.known import Error, Known, water
+from tests.mixtures import GaussianMixture, shapes
 
 N = 4000
 LEVELS = np.geomspace(0.03, 20.0, 28)

@@ -8,8 +8,8 @@ from molscore.audit import Options
 from molscore.audit.time_score import errors_of, time_score, time_score_part
 from molscore.datasets.molecule_set import MoleculeSet
 from tests import tiny
-from tests.audit.known import Known, shapes, water
-from tests.mixtures import GaussianMixture
+from tests.audit.known import Known, water
+from tests.mixtures import GaussianMixture, shapes
 
 EDGES = np.log(np.geomspace(0.02, 20.0, 6))
 N = 400
