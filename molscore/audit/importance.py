@@ -23,8 +23,8 @@ from molscore.audit.transitions import (
     Step,
     Values,
     gaussian_state,
+    levels_of,
     log_ratio_to_gaussian,
-    noise_levels,
     posterior_deviations,
     state_at,
 )
@@ -74,7 +74,7 @@ class Formula(NamedTuple):
 def importance(model: Model, held_out: MoleculeSet, options: Options) -> Part:
     """log Z of formulas, 8 unless told otherwise: half the smallest, half the smallest that are not rare."""
     device = model.network.sigma_N.device
-    generator, levels = torch.Generator(device), noise_levels(options, SPACING)
+    generator, levels = torch.Generator(device), levels_of(options, SPACING)
     molecules = choose(held_out, 250, options.seed + 1)
     tau = posterior_deviations(model, molecules, levels, options.seed)
     found = []

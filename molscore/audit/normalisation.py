@@ -32,8 +32,8 @@ from molscore.audit.transitions import (
     Step,
     Values,
     gaussian_state,
+    levels_of,
     log_ratio_to_gaussian,
-    noise_levels,
     posterior_deviations,
     state_at,
 )
@@ -60,7 +60,7 @@ def normalisation(model: Model, held_out: MoleculeSet, options: Options) -> Part
     """The estimate over held-out molecules of all sizes, 250 unless told otherwise: each takes a hundred passes."""
     generator = torch.Generator(model.network.sigma_N.device).manual_seed(options.seed)
     molecules = choose(held_out, options.molecules or MOLECULES, options.seed + 1)
-    levels = noise_levels(options, SPACING)
+    levels = levels_of(options, SPACING)
     tau = posterior_deviations(model, molecules, levels, options.seed)
     works = [works_of(density, x, levels, tau, generator) for _, x, density in groups(model, molecules)]
     found = offsets(*(np.concatenate(parts, axis=1) for parts in zip(*works, strict=True)))

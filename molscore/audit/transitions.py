@@ -25,7 +25,7 @@ from molscore.diffusion.gaussian import centred_noise, degrees_of_freedom, gauss
 from molscore.screening.model import Model
 
 __all__ = [
-    "State", "Step", "Values", "deviations_of", "gaussian_state", "log_ratio_to_gaussian", "noise_levels",
+    "State", "Step", "Values", "deviations_of", "gaussian_state", "log_ratio_to_gaussian", "levels_of",
     "posterior_deviations", "state_at",
 ]  # fmt: skip
 
@@ -75,7 +75,7 @@ class Step(NamedTuple):
         return above.D + r * (above.y - above.D), variance
 
 
-def noise_levels(options: Options, spacing: float) -> Values:
+def levels_of(options: Options, spacing: float) -> Values:
     """Rising levels in Å, at most `spacing` e-folds apart, the ends and the resolution among them."""
     ends = sorted({options.sigma_min, options.resolution, options.sigma_max})
     parts = (np.geomspace(a, b, max(2, math.ceil(math.log(b / a) / spacing) + 1)) for a, b in pairwise(ends))

@@ -9,7 +9,7 @@ import torch
 from molscore.audit import Options
 from molscore.audit.importance import Annealed, anneal, effective, formulas_of, importance
 from molscore.audit.normalisation import Offsets, bennett, normalisation, offsets, works_of
-from molscore.audit.transitions import State, Step, deviations_of, noise_levels, state_at
+from molscore.audit.transitions import State, Step, deviations_of, levels_of, state_at
 from molscore.datasets.molecule_set import MoleculeSet
 from tests import tiny
 from tests.audit.known import Error, Known, water
@@ -97,10 +97,10 @@ def test_denoised_positions_miss_by_the_deviation_of_the_posterior(generator: to
 
 
 def test_levels_have_both_ends_the_resolution_and_no_wide_gap() -> None:
-    levels = noise_levels(Options(resolution=0.05), 0.2)
+    levels = levels_of(Options(resolution=0.05), 0.2)
     assert (levels[0], levels[-1]) == (0.003, 50.0) and 0.05 in levels
     assert 0.1 < np.diff(np.log(levels)).max() <= 0.2 + 1e-12
-    assert noise_levels(Options(resolution=0.003), 0.2)[0] == 0.003
+    assert levels_of(Options(resolution=0.003), 0.2)[0] == 0.003
 
 
 PARTICLES = 100

@@ -36,8 +36,5 @@ def test_it_counts() -> None:
 def test_parts_that_do_not_fit_are_refused(change) -> None:
     with pytest.raises(InputError):
         Distribution(**PARTS | change)
-
-
-def test_an_unknown_element_is_refused() -> None:
     with pytest.raises(ElementError):
         Distribution(**PARTS | {"elements": ("H", "C", "Q")})

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from molscore.nn.bonds import BOND_ORDERS
 from molscore.nn.context import Context
 from molscore.nn.discoformer import DiScoFormer
+from molscore.nn.heads import BOND_ORDERS
 from tests.nn.conftest import METALLIC, ORGANIC, TINY, Inputs, centred
 
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}

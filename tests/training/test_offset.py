@@ -56,15 +56,15 @@ def test_an_offset_is_taken_back_and_a_right_density_stays(
 ) -> None:
     checkpoint = spoilt(0.2)
     before = offset(checkpoint)
-    after = offset(with_noise_offset(checkpoint, [gaussian], RANGE, samples=2048))
+    after = offset(with_noise_offset(checkpoint, [gaussian], RANGE, samples=1024))
     assert before.abs().max() > 3
     assert after.diff().norm() < 0.15 * before.diff().norm()
-    fresh, again = spoilt(0.0), with_noise_offset(spoilt(0.0), [gaussian], RANGE, samples=2048)
+    fresh, again = spoilt(0.0), with_noise_offset(spoilt(0.0), [gaussian], RANGE, samples=1024)
     assert offset(again).abs().max() < 0.5
     state = fresh.network.state_dict()
     changed = {name for name, value in again.network.state_dict().items() if not torch.equal(value, state[name])}
     assert changed == {"noise_offset"}
-    same = with_noise_offset(fresh, [gaussian], RANGE, samples=2048)
+    same = with_noise_offset(fresh, [gaussian], RANGE, samples=1024)
     assert torch.equal(same.network.noise_offset, again.network.noise_offset)
 
 
