@@ -53,24 +53,19 @@ def noised(density: Known, generator: torch.Generator) -> Tensor:
     return x + SIGMA * noise_of(density.mask, range(len(x)), 1).to(x)
 
 
-def test_the_truth_lies_within_the_standard_error(generator: torch.Generator) -> None:
-    density = Known(shapes(generator), 16)
+def test_the_truth_lies_within_the_standard_error_and_many_paths_err_less_than_one(generator: torch.Generator) -> None:
+    mixture, rows = shapes(generator), range(16)
+    density, astray = Known(mixture, 16), Astray(mixture, 16)
     y = noised(density, generator)
-    truth = density.mixture.log_density(y, SIGMA)
-    assert (one_path(density, y, range(16), SIGMA)[0] - truth).abs().mean() < 0.05
-    found, error = many(density, y, range(16), SIGMA)
+    truth = mixture.log_density(y, SIGMA)
+    assert (one_path(density, y, rows, SIGMA)[0] - truth).abs().mean() < 0.05
+    found, error = many(density, y, rows, SIGMA)
     z = (found - truth) / error
     assert 0.02 < error.mean() < 0.5
     assert abs(float(z.mean())) < 0.6
     assert 0.5 < float(z.square().mean().sqrt()) < 1.6
-
-
-def test_many_paths_err_less_than_one(generator: torch.Generator) -> None:
-    density = Astray(shapes(generator), 16)
-    y = noised(density, generator)
-    truth = density.mixture.log_density(y, SIGMA)
-    one = one_path(density, y, range(16), SIGMA)[0] - truth
-    mean, error = many(density, y, range(16), SIGMA)
+    one = one_path(astray, y, rows, SIGMA)[0] - truth
+    mean, error = many(astray, y, rows, SIGMA)
     assert one.std() > 1
     assert (mean - truth).std() < 0.6 * one.std()
     assert error.mean() > 0.2  # and the spread of the paths tells

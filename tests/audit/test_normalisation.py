@@ -96,13 +96,6 @@ def test_denoised_positions_miss_by_the_deviation_of_the_posterior(generator: to
     assert torch.allclose(state.U, -mixture.log_density(x, 0.3))
 
 
-def test_levels_have_both_ends_the_resolution_and_no_wide_gap() -> None:
-    levels = levels_of(Options(resolution=0.05), 0.2)
-    assert (levels[0], levels[-1]) == (0.003, 50.0) and 0.05 in levels
-    assert 0.1 < np.diff(np.log(levels)).max() <= 0.2 + 1e-12
-    assert levels_of(Options(resolution=0.003), 0.2)[0] == 0.003
-
-
 PARTICLES = 100
 RUN_LEVELS = np.geomspace(0.05, 20.0, 25)
 
@@ -152,6 +145,9 @@ def test_a_model_is_taken_through(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("molscore.audit.normalisation.SPACING", 1.0)
     for name, value in {"SPACING": 1.0, "PARTICLES": 4, "FEWER": 3, "RUNS": 2}.items():
         monkeypatch.setattr(f"molscore.audit.importance.{name}", value)
+    levels = levels_of(Options(resolution=0.05), 0.2)  # both ends, the resolution and no wide gap
+    assert (levels[0], levels[-1]) == (0.003, 50.0) and 0.05 in levels
+    assert 0.1 < np.diff(np.log(levels)).max() <= 0.2 + 1e-12
     held_out, settings = MoleculeSet.from_molecules(tiny.geometries()), {"resolution": 0.2, "sigma_min": 0.1}
     part = normalisation(tiny.model(), held_out, Options(molecules=4, sigma_max=10.0, **settings))
     assert part.tables[0].rows[0][0] == "0.1" and len(part.checks) == 2

@@ -68,18 +68,15 @@ def test_what_cannot_be_audited_is_refused(data: Path, tmp_path: Path) -> None:
         run(tiny.model(), Options(only=("nonsense",), data=data))
     with pytest.raises(InputError, match="data/tiny.parquet is not there"):
         run(tiny.model(), Options())
-    large = MoleculeSet.from_molecules([m for m in tiny.geometries() if m.n_atoms == 14] * 2)
-    large.select([0]).save(tmp_path / "one.parquet")
-    with pytest.raises(InputError, match="can judge 1 of the held-out molecules"):
-        run(tiny.model(), Options(data=tmp_path / "one.parquet"))
-
-
-def test_bad_options_are_refused() -> None:
     for fields in (
         {"molecules": 1}, {"paths": 3}, {"paths": 2}, {"share": "3/2"}, {"resolution": 60.0},
     ):  # fmt: skip
         with pytest.raises(InputError):
             Options(**fields)
+    large = MoleculeSet.from_molecules([m for m in tiny.geometries() if m.n_atoms == 14] * 2)
+    large.select([0]).save(tmp_path / "one.parquet")
+    with pytest.raises(InputError, match="can judge 1 of the held-out molecules"):
+        run(tiny.model(), Options(data=tmp_path / "one.parquet"))
 
 
 def test_chosen_molecules_do_not_repeat() -> None:

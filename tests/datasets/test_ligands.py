@@ -46,19 +46,13 @@ def test_components_are_the_molecules_they_were(smiles) -> None:
         ("CCO", {"positions": np.zeros((9, 3))}, "bad_positions"),
         ("C[Se]C", {}, "unknown_element"),
         ("C" * 25, {}, "too_large"),
+        ("C[O]", {}, "radical"),
     ],
 )
 def test_others_say_why_not(smiles, changes, status) -> None:
     with pytest.raises(MolscoreError) as error:
         entry_of(0, component(smiles, **changes))
     assert error.value.status == status
-
-
-def test_a_component_without_its_hydrogens_is_a_radical() -> None:
-    whole = component("CO")
-    bare = Component("ABC", whole.symbols[:2], whole.positions[:2], whole.charges[:2], whole.pairs[:1], np.array([1]))
-    with pytest.raises(MolscoreError, match="unpaired electrons"):
-        entry_of(0, bare)
 
 
 def test_the_package_is_named_where_it_is_missing(tmp_path, monkeypatch) -> None:

@@ -46,7 +46,10 @@ def same(a: object, b: object) -> bool:
 
 def kept(out: str | Path) -> dict:
     """What the state of a run holds besides its clock and its folder."""
-    state = load_state(Path(out) / "state.pt")
+    return besides_the_clock(load_state(Path(out) / "state.pt"))
+
+
+def besides_the_clock(state: dict) -> dict:
     return {name: part for name, part in state.items() if name not in ("seconds", "config")}
 
 
@@ -99,21 +102,17 @@ def test_a_state_holds_all_that_the_next_step_needs(config: Callable[..., TrainC
     def resumed(state: dict) -> tuple[list, dict]:
         trainer = Trainer(config(), ALONE)
         trainer.load_state_dict(state)
-        return [trainer.one_step() for _ in range(2)], kept_of(trainer)
+        return [trainer.one_step() for _ in range(2)], besides_the_clock(trainer.state_dict())
 
     unbroken, states, losses = Trainer(config(), ALONE), [], []
     for _ in range(9):
         states.append(deepcopy(unbroken.state_dict()))
         losses.append(unbroken.one_step())
-    fresh, end = states[0], kept_of(unbroken)
+    fresh, end = states[0], besides_the_clock(unbroken.state_dict())
     assert resumed(states[4])[0] == losses[4:6]  # before the density terms begin
     assert same(resumed(states[7]), (losses[7:], end))
     for part in ("optimiser", "average"):
         assert not same(resumed(states[7] | {part: fresh[part]})[1], end)
-
-
-def kept_of(trainer: Trainer) -> dict:
-    return {name: part for name, part in trainer.state_dict().items() if name != "seconds"}
 
 
 def test_the_loss_falls_on_a_small_set(config: Callable[..., TrainConfig]) -> None:
