@@ -503,12 +503,12 @@ def _stability_of(checkpoint: Any) -> dict[str, float]:
 @click.option("-o", "--output", default="audit", help="Folder of audit.json and pictures; an interrupted flow resumes.")
 @_resolution
 @_loads_a_model
-def audit(load: Callable[[], Any], data: str | None, output: str, share: str, **options: Any) -> None:
+def audit(load: Callable[[], Any], data: str | None, output: str, **options: Any) -> None:
     """Is the model's log-density true? Every figure with its bound, printed and saved."""
-    from molscore.audit import Options, run, share_of
+    from molscore.audit import Options, run
 
     paths = {"data": None if data is None else Path(data), "output": Path(output)}
-    found, written = run(load(), Options(share=share_of(share), **paths, **options))
+    found, written = run(load(), Options(**paths, **options))
     click.echo(found.to_text())
     _say(written)
 

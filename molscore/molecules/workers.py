@@ -23,7 +23,7 @@ from typing import Any
 from molscore import errors
 from molscore.errors import MolscoreError
 
-__all__ = ["Crashed", "Late", "Reply", "Workers", "shared", "work"]
+__all__ = ["Crashed", "Late", "Reply", "Workers", "cores", "shared", "work"]
 
 # The worker sees the modules that we see, whatever its own working folder or environment would offer.
 _BOOT = "import sys; sys.path[:] = sys.argv[2:]; from molscore.molecules.workers import work; work(sys.argv[1])"
@@ -140,6 +140,11 @@ def _line(process: subprocess.Popen, seconds: float) -> str:
     if not line.endswith("\n"):
         raise Crashed
     return line
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def work(module: str) -> None:
