@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from molscore.diffusion.gaussian import centred_noise
-from molscore.diffusion.sampling import NoiseFn, dpm_solver, noise_levels
+from molscore.diffusion.sampling import NoiseFn, ScoreFn, dpm_solver, noise_levels
 from molscore.errors import InputError, SizeError
 from molscore.molecules.batch import element_index, size_groups
 from molscore.molecules.elements import atomic_number, check_formula, parse_formula
@@ -193,7 +193,8 @@ class Wanted(NamedTuple):
     guide: Guide | None = None
     """Draws are from p times its exponential."""
     moves: int = 8
-    """By which such draws are found, and with a fragment those whose bonds fit; each costs a third of a draw."""
+    """By which such draws are found, each at a third of a draw; with a fragment, as often what does not fit it is drawn
+    again."""
 
     def log_weights(self, molecules: Sequence[Molecule]) -> Tensor:
         """f of each molecule, (B,) nats; a fragment alone asks for bonds that fit, as every guide does."""
@@ -203,13 +204,15 @@ class Wanted(NamedTuple):
 def sample(field: Field, sampling: Sampling, generator: torch.Generator, wanted: Wanted = Wanted()) -> Tensor:  # noqa: B008
     """Positions (B, N, 3) in Å of the molecules of a field."""
     levels, branch, _ = Plan.of(sampling)
-    fixed = None if wanted.fragment is None else torch.from_numpy(wanted.fragment.positions).float()
-    steered = wanted.fragment is not None or wanted.guide is not None
+    fragment = wanted.fragment
+    fixed = None if fragment is None else torch.from_numpy(fragment.positions).float()
+
+    def given(score_fn: ScoreFn) -> ScoreFn:
+        return score_fn if fixed is None else fixed_atoms(score_fn, fixed, wanted.released)
 
     def solve(field: Field, y: Tensor, levels: Tensor) -> Tensor:
-        score_fn = autoguidance(field.scores, sampling.guidance, sampling.guided)
         return SAMPLERS[sampling.sampler](
-            score_fn if fixed is None else fixed_atoms(score_fn, fixed, wanted.released),
+            given(autoguidance(field.scores, sampling.guidance, sampling.guided)),
             y,
             levels,
             field.noise(generator),
@@ -223,29 +226,41 @@ def sample(field: Field, sampling: Sampling, generator: torch.Generator, wanted:
         more = float(levels[branch][0].square() - levels[branch][-1].square()) ** 0.5
         return solve(field, y + more * field.noise(generator)(y), levels[branch])
 
-    y = field.start(float(levels[0]), generator)
-    if not branch.stop or not (sampling.redone or steered):
-        return solve(field, y, levels)
-    y, judged_at = solve(field, y, levels[: branch.stop]), float(levels[branch.stop - 1])
-    if sampling.redone:
-        n_redone = math.floor(sampling.redone * len(y) + 0.5)
-        worst = _codimension(field, _guess(field, y, judged_at)).argsort()[:n_redone]
-        if n_redone:
-            y = y.index_copy(0, worst, again(field.subset(worst), y[worst]))
-    if steered:
+    def guess(field: Field, y: Tensor) -> Tensor:
+        """The denoised positions (B, N, 3) in Å where a branch is judged."""
+        level = y.new_full((len(y),), float(levels[branch][-1]))
+        return denoised(y, level, given(lambda y, sigma: field.scores(y, sigma)[0])(y, level))
+
+    def log_weight(y: Tensor) -> Tensor:
         precise = torch.float32 if y.device.type == "mps" else torch.float64  # all that it has
+        return wanted.log_weights(field.molecules(guess(field, y))).to(y.device, precise)
 
-        def log_weight(y: Tensor) -> Tensor:
-            return wanted.log_weights(field.molecules(_guess(field, y, judged_at))).to(y.device, precise)
+    if fragment is not None:
+        begin = int((levels > sampling.branch[1]).sum())
+        downward = levels[branch] if branch.stop else levels[begin:]
 
+        def grown(field: Field) -> Tensor:
+            return solve(field, fragment.surrounded(field.mask, float(levels[begin]), generator), downward)
+
+        y = grown(field)
+        for _ in range(wanted.moves if branch.stop else 0):
+            misfits = torch.isneginf(log_weight(y)).nonzero()[:, 0]
+            if not len(misfits):
+                break
+            y = y.index_copy(0, misfits, grown(field.subset(misfits)))
+    elif branch.stop and (sampling.redone or wanted.guide):
+        y = solve(field, field.start(float(levels[0]), generator), levels[: branch.stop])
+        n_redone = math.floor(sampling.redone * len(y) + 0.5)
+        if n_redone:
+            worst = _codimension(field, guess(field, y)).argsort()[:n_redone]
+            y = y.index_copy(0, worst, again(field.subset(worst), y[worst]))
+    else:
+        return solve(field, field.start(float(levels[0]), generator), levels)
+    if not branch.stop:
+        return y
+    if wanted.guide is not None:
         y = metropolis(y, log_weight, lambda y: again(field, y), wanted.moves, generator)
     return solve(field, y, levels[branch.stop - 1 :])
-
-
-def _guess(field: Field, y: Tensor, sigma: float) -> Tensor:
-    """The denoised positions (B, N, 3) in Å."""
-    level = y.new_full((len(y),), sigma)
-    return denoised(y, level, field.scores(y, level)[0])
 
 
 def _codimension(field: Field, x: Tensor) -> Tensor:
