@@ -4,25 +4,25 @@
 
 as `molscore.screening.ring_systems` has the likelihood. Where c is that of a reference, x begins around its ring atoms,
 which are held until it is decided what is bonded and free from there on, so that substituents are the model's and ring
-geometries relax; draws whose ring systems have become others are drawn again, `TRIES` times in all. Any other c is left
-to the model, x ~ p(x | f).
+geometries relax; draws whose ring systems have become others begin again. Any other c is left to the model,
+x ~ p(x | f).
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from molscore.errors import MolscoreError
 from molscore.molecules.molecule import Molecule
+from molscore.screening.checks import Candidate
 from molscore.screening.fragment import Fragment
 from molscore.screening.predictor import Predictor
-from molscore.screening.ring_systems import systems_of_bonds
+from molscore.screening.ring_systems import signature, systems_of_bonds
 from molscore.screening.sample import Sampling, Wanted, draw_positions
 
 __all__ = ["draw_like"]
-
-TRIES = 4
 
 
 def draw_like(
@@ -44,18 +44,16 @@ def draw_like(
     for chosen, rows in drawn_for.items():
         wanted = None
         if chosen is not None:
-            wanted = Wanted(fragments[chosen[0]][chosen[1]], released=sampling.branch[0], guide=model.log_series)
-        for _ in range(1 if chosen is None else TRIES):
-            own_seed = int(rng.integers(2**32))
-            drawn = draw_positions(model, counts[rows], own_seed, sampling, progress, tick, wanted)
-            for row, molecule in zip(rows, drawn, strict=True):
-                found[row] = molecule
-            if chosen is not None:
-                names = model.signatures(drawn)
-                rows = [row for row, name in zip(rows, names, strict=True) if name != chosen[0]]
-            if not rows:
-                break
+            name, k = chosen
+            wanted = Wanted(fragments[name][k], sampling.branch[0], fits=partial(_of_series, name))
+        drawn = draw_positions(model, counts[rows], int(rng.integers(2**32)), sampling, progress, tick, wanted)
+        for row, molecule in zip(rows, drawn, strict=True):
+            found[row] = molecule
     return found
+
+
+def _of_series(name: str, candidate: Candidate) -> bool:
+    return signature(candidate.mol) == name
 
 
 def _ring_fragments(model: Predictor) -> dict[str, list[Fragment]]:

@@ -26,6 +26,7 @@ from molscore.molecules.elements import atomic_number, check_formula, parse_form
 from molscore.molecules.molecule import Molecule
 from molscore.nn.context import Context, DistributionContext
 from molscore.nn.discoformer import DiScoFormer
+from molscore.screening.checks import Candidate
 from molscore.screening.criteria import BONDS
 from molscore.screening.fragment import Fragment, fixed_atoms
 from molscore.screening.guidance import Guide, autoguidance, denoised, log_weights, metropolis
@@ -190,6 +191,8 @@ class Wanted(NamedTuple):
     """Atoms that stay where they are."""
     released: float = 0.0
     """Å of noise below which they do not."""
+    fits: Callable[[Candidate], bool] | None = None
+    """What a draw around a fragment must be, beyond one whose bonds fit."""
     guide: Guide | None = None
     """Draws are from p times its exponential."""
     moves: int = 8
@@ -197,8 +200,14 @@ class Wanted(NamedTuple):
     again."""
 
     def log_weights(self, molecules: Sequence[Molecule]) -> Tensor:
-        """f of each molecule, (B,) nats; a fragment alone asks for bonds that fit, as every guide does."""
-        return log_weights(self.guide or (lambda candidate: 0.0), molecules)
+        """f of each molecule, (B,) nats; minus infinity for what does not fit, as every guide has it without bonds."""
+
+        def f(candidate: Candidate) -> float:
+            if self.fits is not None and not self.fits(candidate):
+                return -math.inf
+            return 0.0 if self.guide is None else self.guide(candidate)
+
+        return log_weights(f, molecules)
 
 
 def sample(field: Field, sampling: Sampling, generator: torch.Generator, wanted: Wanted = Wanted()) -> Tensor:  # noqa: B008
