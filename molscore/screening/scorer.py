@@ -18,35 +18,22 @@ from molscore.molecules.convert import as_list
 from molscore.molecules.descriptors import pattern_of
 from molscore.molecules.files.record import Record
 from molscore.molecules.molecule import Molecule
-from molscore.screening.criteria import DIGITS, ORDERS, WITH_REFERENCES, Case, check_order
-from molscore.screening.inference import check_resolution, cores
+from molscore.molecules.workers import cores
+from molscore.screening.columns import ALWAYS, DIGITS, ETKDG, GIVEN, MMFF, OUTSIDE, WITH_REFERENCES
+from molscore.screening.criteria import Case, check_order
+from molscore.screening.inference import check_resolution
 from molscore.screening.likelihood import Terms
 from molscore.screening.predictor import RESOLUTION, Predictor
 from molscore.screening.records import is_frame, records_of
-from molscore.screening.reference import COARSER, MMFF
+from molscore.screening.reference import COARSER
 from molscore.screening.validation import Validation, validated
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "DUPLICATE", "ETKDG", "GIVEN", "OUTSIDE", "Embed", "Result", "Results", "Scorer"]
+__all__ = ["Embed", "Result", "Results", "Scorer"]
 
-GIVEN, ETKDG = "given", "etkdg"  # where a geometry comes from
-OUTSIDE = "outside"  # status of a molecule beyond what the model has learnt: numbers without a percentile
-DUPLICATE = "duplicate"  # status of a row of a library whose molecule an earlier row has
 AUTO = "auto"
-
-ALWAYS = ("log_likelihood", "log_density", "percentile")
-COLUMNS = (
-    "status",
-    *ALWAYS,
-    "n_atoms",
-    "resolution",
-    "geometry",
-    "reference",
-    "error",
-    *(by for by in ORDERS if by not in ALWAYS),
-)
 
 Embed = Callable[[Sequence[str]], Sequence[Sequence[Molecule] | MolscoreError]]
 """Geometries of SMILES strings, or why there are none."""

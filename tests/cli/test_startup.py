@@ -29,6 +29,11 @@ def test_what_was_left_out_comes_when_it_is_wanted() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_parts_are_merged_without_the_network() -> None:
+    program = "import sys, molscore.screening.rank.merge; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
+
+
 def test_a_command_gives_the_same_bytes_with_everything_imported(run, folder, tmp_path) -> None:
     (tmp_path / "in.smi").write_text("\n".join(tiny.LIBRARY))
     whole = run("rank", "in.smi", "--model", folder)
