@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests import tiny
 from tests.house.sources import ROOT
 
@@ -29,8 +31,9 @@ def test_what_was_left_out_comes_when_it_is_wanted() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_parts_are_merged_without_the_network() -> None:
-    program = "import sys, molscore.screening.rank.merge; sys.exit('torch' in sys.modules)"
+@pytest.mark.parametrize("module", ["screening.rank.merge", "screening.info", "evaluation.run"])
+def test_who_computes_nothing_waits_for_no_network(module) -> None:
+    program = f"import sys, molscore.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
 
 
