@@ -16,15 +16,11 @@ import click
 from molscore import __version__
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.atomic import reason_of
+from molscore.screening.columns import ORDERS
 from molscore.startup import import_to_judge, refuse_namesake, start
 
 __all__ = ["main"]
 
-_ORDERS = (  # those of `molscore.screening.criteria`, which is not loaded for a list of names
-    "log_ratio", "log_likelihood_given", "percentile",
-    "formula_percentile", "difference", "difference_percentile", "codimension", "codimension_excess",
-    "log_likelihood", "log_density", "per_degree",
-)  # fmt: skip
 # options that leave the rows of a result as they are
 _WITHOUT_EFFECT = ("outputs", "workers", "as_json", "resume", "engine", "shard")
 
@@ -162,7 +158,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option("--keep", type=float, default=1.0, help="Share, best first, of those that pass the checks.")
 @click.option(
     "--by",
-    type=click.Choice(_ORDERS),
+    type=click.Choice(ORDERS),
     default=None,
     help="What best means; unless given, the order is by percentile and what is kept is chosen by codimension_excess.",
 )
@@ -236,7 +232,7 @@ def generate(
 @_smiles_column
 @click.option(
     "--by",
-    type=click.Choice(_ORDERS),
+    type=click.Choice(ORDERS),
     default=None,
     help="What the order is by; unless given, the best that the model has tables for.",
 )
@@ -650,7 +646,7 @@ def serve(
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name} is missing: pip install 'molscore-discoformer[serve]'") from None
     from molscore.integrations.server.service import Limits, Service
-    from molscore.screening.inference import cores
+    from molscore.molecules.workers import cores
     from molscore.screening.records import existing
 
     service = Service(load(), Limits(**limits), resolution, seed, workers or cores(), conformers, existing(like))

@@ -14,13 +14,13 @@ from molscore.molecules.descriptors import graph_counts
 from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
+from molscore.molecules.workers import cores
+from molscore.screening.columns import MMFF
 from molscore.screening.criteria import Case, criterion
-from molscore.screening.inference import cores
 from molscore.screening.likelihood import degrees_of_freedom, element_counts, log_permutations
 from molscore.screening.predictor import Predictor
 from molscore.screening.reference import (
     COARSER,
-    MMFF,
     AtomShares,
     ExpectedCodimension,
     FormulaPercentiles,
