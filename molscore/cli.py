@@ -139,10 +139,11 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option(
     "--guide",
     metavar="NAME[=GOAL]",
-    help="qed, logp, tpsa or gyration (Å): as much as can be, or near a goal; likelihood_cost says what it costs.",
+    help="qed, logp, tpsa or gyration (Å): as much as can be, or near a goal; shape=REFERENCE (file or SMILES): in its "
+    "shape. The column likelihood_cost says what it costs.",
 )
 @click.option("--guide-strength", type=float, default=3.0, help="nats that a common deviation of it is worth.")
-@click.option("--steps", type=int, default=50, help="Network evaluations a molecule; steering takes three times more.")
+@click.option("--steps", type=int, default=50, help="Network evaluations a molecule; a guide takes four times as many.")
 @click.option(
     "--sampler", type=click.Choice(["sde", "ode"]), default="sde", help="ode: the probability flow, without new noise."
 )
