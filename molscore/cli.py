@@ -405,7 +405,7 @@ def train(config: str, resume: bool) -> None:
     """Train a model as CONFIG (TOML) says, and give it reference percentiles and the list of its data set."""
     from molscore.datasets.molecule_set import load as load_data
     from molscore.screening.model import Model
-    from molscore.screening.tables import with_tables
+    from molscore.screening.tables import with_tables_of
     from molscore.training.config import TrainConfig
     from molscore.training.loop import train as run
     from molscore.training.offset import with_noise_offset
@@ -419,11 +419,7 @@ def train(config: str, resume: bool) -> None:
         checkpoint = with_noise_offset(checkpoint, trained, (settings.sigma_min, settings.sigma_max))
     model = Model(checkpoint)
     for part in settings.data:
-        held_out = load_data(part.path, "valid")
-        held_out = held_out.select(range(0, len(held_out), max(1, len(held_out) // 4096)))
-        known = load_data(part.path).columns["smiles"]
-        own = Model(model.checkpoint, distribution=part.name)
-        model = with_tables(own, held_out, held_out.columns["smiles"], known)
+        model = with_tables_of(Model(model.checkpoint, distribution=part.name), load_data(part.path))
     _say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
 
 

@@ -36,6 +36,8 @@ def test_adapted_model_is_saved_beside_a_base_that_stays(base, library, tmp_path
     assert np.array_equal(again.log_likelihood(molecules), before)
     assert np.array_equal(base.log_likelihood(molecules), before)
     assert found.percentile(inside).shape == (5,) and found.training_index.contains("CCO")
+    rings = found.ring_systems
+    assert sum(rings.counts.values()) + rings.once == adapted.checkpoint.info["training_molecules"] < len(library)
     loss = adapted.checkpoint.info["held_out_loss"]
     assert loss["after"] < loss["before"]
 
