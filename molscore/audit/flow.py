@@ -74,12 +74,10 @@ def _read(folder: Path, pattern: str) -> pd.DataFrame:
     found = []
     for path in sorted(folder.glob(pattern)):
         try:
-            table = pd.read_csv(path, dtype=COLUMNS, na_filter=False)
-            found.append(table[list(COLUMNS)])
+            found.append(pd.read_csv(path, dtype=COLUMNS, na_filter=False)[list(COLUMNS)])
         except (KeyError, ValueError) as error:
             raise InputError(f"{path}: not a file of the audit ({error}); remove it to start again") from None
-    nothing = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
-    whole = pd.concat([table for table in found if len(table)] or [nothing])
+    whole = pd.concat(found) if found else pd.DataFrame(columns=list(COLUMNS))
     return whole.drop_duplicates("row").sort_values("row", ignore_index=True)
 
 

@@ -112,13 +112,6 @@ class MoleculeSet:
         """``(ΣN,)`` int64: the molecule of each atom."""
         return np.repeat(np.arange(len(self)), self.sizes)
 
-    @cached_property
-    def centred(self) -> np.ndarray:
-        """``(ΣN, 3)`` float32 positions, each molecule about its own mean (taken in float64)."""
-        positions = self.positions.astype(np.float64)
-        means = np.add.reduceat(positions, self.offsets[:-1], axis=0) / self.sizes[:, None]
-        return (positions - means[self.atom_rows]).astype(np.float32)
-
     def __len__(self) -> int:
         return len(self.sizes)
 
@@ -203,28 +196,15 @@ class MoleculeSet:
 
         Raises `ElementError` naming the molecule and the element that `elements` lacks, `InputError` for no indices.
         """
-        import torch  # who only reads or writes molecules waits for no network
-
-        from molscore.molecules.batch import Batch, element_index
+        from molscore.molecules.batch import padded  # who only reads or writes molecules waits for no network
 
         rows = self._rows(indices)
         if not len(rows):
             raise InputError("there are no molecules to put in a batch")
         sizes = self.sizes[rows]
-        slots = np.arange(max(pad_to, int(sizes.max())))
-        mask = slots < sizes[:, None]
-        atoms = (self.offsets[rows][:, None] + slots)[mask]
-        numbers = np.zeros(mask.shape, dtype=np.uint8)
-        positions = np.zeros((*mask.shape, 3), dtype=np.float32)
-        numbers[mask], positions[mask] = self.numbers[atoms], self.centred[atoms]
-        table = element_index(elements)
-        table[0] = 0
-        index = table[numbers]
-        if (index < 0).any():
-            molecule, atom = np.argwhere(index < 0)[0]
-            symbol = SYMBOLS[numbers[molecule, atom]]
-            raise ElementError(f"{self.label(rows[molecule])}: element {symbol} is not one of {', '.join(elements)}")
-        return Batch(torch.from_numpy(positions), torch.from_numpy(index), torch.from_numpy(mask))
+        atoms = _within(self.offsets[rows], sizes)
+        label = lambda i: self.label(rows[i])  # noqa: E731
+        return padded(self.numbers[atoms], self.positions[atoms], sizes, elements, label, pad_to)
 
     def bond_orders(self, indices: np.ndarray | Sequence[int], pad_to: int = 0) -> "Tensor":
         """``(B, N, N)`` int8 beside `batch`, atom for atom: the order of every pair's bond as in `bonds`, else 0.

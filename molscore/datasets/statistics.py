@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from molscore.datasets.molecule_set import MoleculeSet
-from molscore.errors import ElementError, InputError, PositionError
-from molscore.molecules.batch import element_index
+from molscore.errors import InputError, PositionError
+from molscore.molecules.batch import element_indices
 from molscore.molecules.distribution import Distribution
 from molscore.molecules.elements import SYMBOLS
 
@@ -38,12 +38,8 @@ def distribution_of(name: str, molecules: MoleculeSet) -> Distribution:
 
 def formula_counts(molecules: MoleculeSet, elements: Sequence[str]) -> np.ndarray:
     """Atoms of each of `elements` in each molecule, ``(M, len(elements))`` int64."""
-    index = element_index(elements)[molecules.numbers]
     row = molecules.atom_rows
-    if (index < 0).any():
-        atom = int((index < 0).argmax())
-        symbol = SYMBOLS[molecules.numbers[atom]]
-        raise ElementError(f"{molecules.label(row[atom])}: element {symbol} is not one of {', '.join(elements)}")
+    index = element_indices(molecules.numbers, elements, lambda atom: molecules.label(row[atom]))
     flat = np.bincount(row * len(elements) + index, minlength=len(molecules) * len(elements))
     return flat.reshape(len(molecules), len(elements))
 

@@ -1,6 +1,6 @@
 """Dense padded batches of molecules, centred, and the grouping by size that keeps padding small."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from molscore.errors import ElementError, InputError
 from molscore.molecules.elements import SYMBOLS, atomic_number
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["Batch", "collate", "element_index", "size_groups"]
+__all__ = ["Batch", "collate", "element_index", "element_indices", "padded", "size_groups"]
 
 
 class Batch(NamedTuple):
@@ -43,6 +43,38 @@ def element_index(elements: Sequence[str]) -> NDArray[np.int64]:
     return table
 
 
+def element_indices(numbers: NDArray[np.integer], elements: Sequence[str], label: Callable[[int], str]) -> NDArray:
+    """Index into `elements` of each atom, (A,) int64; raises `ElementError` for one outside, by its label."""
+    indices = element_index(elements)[numbers]
+    if (indices < 0).any():
+        atom = int((indices < 0).argmax())
+        raise ElementError(f"{label(atom)}: element {SYMBOLS[numbers[atom]]} is not one of {', '.join(elements)}")
+    return indices
+
+
+def padded(
+    numbers: NDArray[np.integer],
+    positions: NDArray[np.floating],
+    sizes: NDArray[np.integer],
+    elements: Sequence[str],
+    label: Callable[[int], str],
+    pad_to: int = 0,
+    dtype: torch.dtype = torch.float32,
+) -> Batch:
+    """Centred batch of flat atoms: numbers (A,) and positions (A, 3) Å of B molecules of `sizes` (B,), one by one.
+
+    Centred in float64. Raises `ElementError` for an element outside the table, by the label of the molecule's row.
+    """
+    row = np.repeat(np.arange(len(sizes)), sizes)
+    indices = element_indices(numbers, elements, lambda atom: label(row[atom]))
+    positions = positions.astype(np.float64)
+    means = np.add.reduceat(positions, np.cumsum(sizes) - sizes, axis=0) / sizes[:, None]
+    mask = torch.from_numpy(np.arange(max(pad_to, int(sizes.max()))) < sizes[:, None])
+    x, table = torch.zeros(*mask.shape, 3, dtype=dtype), torch.zeros(mask.shape, dtype=torch.int64)
+    x[mask], table[mask] = torch.from_numpy(positions - means[row]).to(dtype), torch.from_numpy(indices)
+    return Batch(x, table, mask)
+
+
 def collate(molecules: Sequence[Molecule], elements: Sequence[str], dtype: torch.dtype = torch.float32) -> Batch:
     """Centred batch of molecules, in order, padded to the largest.
 
@@ -50,20 +82,9 @@ def collate(molecules: Sequence[Molecule], elements: Sequence[str], dtype: torch
     """
     if not molecules:
         raise InputError("there are no molecules to put in a batch")
+    numbers, positions = (np.concatenate([getattr(m, name) for m in molecules]) for name in ("numbers", "positions"))
     sizes = np.array([molecule.n_atoms for molecule in molecules])
-    indices = element_index(elements)[np.concatenate([molecule.numbers for molecule in molecules])]
-    if (indices < 0).any():
-        row = int(np.repeat(np.arange(len(sizes)), sizes)[(indices < 0).argmax()])
-        symbol = next(symbol for symbol in molecules[row].symbols if symbol not in elements)
-        label = f"{molecules[row].label} (number {row})"
-        raise ElementError(f"{label}: element {symbol} is not one of {', '.join(elements)}")
-    mask = np.arange(sizes.max()) < sizes[:, None]
-    positions, table = np.zeros((*mask.shape, 3)), np.zeros(mask.shape, dtype=np.int64)
-    positions[mask] = np.concatenate([molecule.positions for molecule in molecules])
-    positions -= positions.sum(axis=1, keepdims=True) / sizes[:, None, None]
-    positions[~mask] = 0.0
-    table[mask] = indices
-    return Batch(torch.from_numpy(positions).to(dtype), torch.from_numpy(table), torch.from_numpy(mask))
+    return padded(numbers, positions, sizes, elements, lambda i: f"{molecules[i].label} (number {i})", dtype=dtype)
 
 
 def size_groups(sizes: ArrayLike, batch_size: int) -> Iterator[NDArray[np.int64]]:

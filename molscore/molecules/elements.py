@@ -27,20 +27,8 @@ _MAX_ATOMS_DIGITS = 6
 
 # The most bonds that an atom of each element makes in any neutral molecule, dative bonds included (B in H3N·BH3).
 _MAX_VALENCE = {
-    "H": 1,
-    "F": 1,
-    "B": 5,
-    "C": 4,
-    "Si": 4,
-    "N": 3,
-    "P": 5,
-    "O": 2,
-    "S": 6,
-    "Se": 6,
-    "As": 5,
-    "He": 0,
-    "Ne": 0,
-}
+    "H": 1, "F": 1, "O": 2, "N": 3, "C": 4, "Si": 4, "B": 5, "P": 5, "As": 5, "S": 6, "Se": 6, "He": 0, "Ne": 0,
+}  # fmt: skip
 _HALOGENS = ("Cl", "Br", "I", "At")
 _HYPERVALENT_HALOGEN = 7
 _ANY_OTHER = 8

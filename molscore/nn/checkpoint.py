@@ -50,8 +50,7 @@ def build(
     table = torch.ones(len(distributions), largest + 1)
     for row, distribution in enumerate(distributions):
         for n in range(2, largest + 1):
-            known = min(max(n, 2), distribution.max_atoms)
-            table[row, n] = distribution.sigma_N[known]
+            table[row, n] = distribution.sigma_N[min(n, distribution.max_atoms)]
     return DiScoFormer(config, elements, table)
 
 

@@ -66,7 +66,16 @@ def spread(y: Tensor) -> tuple[float, float]:
 def test_a_gaussian_is_recovered_and_a_wrong_score_shows(
     sampler: str, gaussian: GaussianMixture, generator: torch.Generator
 ) -> None:
-    y = draw(sampler, gaussian.score, 0.5, generator)
+    calls = []
+
+    def score_fn(y: Tensor, sigma: Tensor) -> Tensor:
+        calls.append(float(sigma[0]))
+        return gaussian.score(y, sigma)
+
+    y = draw(sampler, score_fn, 0.5, generator)
+    within = sum(0.05 <= sigma <= 2.0 for sigma in falling(LEVELS)[1:].tolist())
+    assert len(calls) == LEVELS + within * ("corrected" in sampler)
+    assert min(calls) == pytest.approx(0.02)
     assert y.sum(1).abs().max() < 1e-10
     assert y.mean(0).abs().max() < 4 * 0.5 / N_SAMPLES**0.5
     variance, error = spread(y)
@@ -133,19 +142,6 @@ def test_langevin_keeps_a_density_and_leaves_another(gaussian: GaussianMixture, 
         )
     assert spread(y)[0] == pytest.approx(0.34, rel=0.06)  # 0.25 + 0.3²
     assert 0.1 < spread(narrow)[0] < 0.3
-
-
-def test_evaluations_are_counted(sampler: str, gaussian: GaussianMixture, generator: torch.Generator) -> None:
-    calls = []
-
-    def score_fn(y: Tensor, sigma: Tensor) -> Tensor:
-        calls.append(float(sigma[0]))
-        return gaussian.score(y, sigma)
-
-    draw(sampler, score_fn, 0.5, generator, n=2, levels=20)
-    within = sum(0.05 <= sigma <= 2.0 for sigma in falling(20)[1:].tolist())
-    assert len(calls) == (20 + within if "corrected" in sampler else 20)
-    assert min(calls) == pytest.approx(0.02)
 
 
 def test_levels_fall_from_end_to_end_crowded_in_the_middle() -> None:

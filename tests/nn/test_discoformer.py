@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from molscore.nn.checkpoint import build
 from molscore.nn.context import Context
 from molscore.nn.discoformer import DiScoFormer
 from molscore.nn.heads import BOND_ORDERS
@@ -104,7 +105,7 @@ def test_padding_and_company_change_nothing(randomised: Callable, inputs: Callab
     assert score.sum(1).abs().max() < 1e-4 and score.abs().max() > 0.1
 
 
-def test_both_heads_come_from_one_pass(randomised: Callable, inputs: Callable[..., Inputs]) -> None:
+def test_all_heads_come_from_one_pass(randomised: Callable, inputs: Callable[..., Inputs]) -> None:
     network, x, passes = randomised(), inputs(), []
     network.coarse_stack.register_forward_hook(lambda *_: passes.append(1))
     network.fine_stack.register_forward_hook(lambda *_: passes.append(1))
@@ -115,6 +116,10 @@ def test_both_heads_come_from_one_pass(randomised: Callable, inputs: Callable[..
         score = (denoised.fine - x.y) / x.sigma.square()[:, None, None]
         torch.testing.assert_close(estimate.score, score, rtol=0, atol=0)
         torch.testing.assert_close(estimate.log_density, -network.energy(x.y, denoised, x.mask), rtol=0, atol=0)
+        assert denoised.bonds.shape == (6, 7, 7, len(BOND_ORDERS))
+        torch.testing.assert_close(denoised.bonds, denoised.bonds.transpose(1, 2))
+        turned = network.denoise(x.y @ rotation(torch.float32).T, *x[1:])
+        torch.testing.assert_close(turned.bonds, denoised.bonds, rtol=1e-3, atol=1e-3)
 
 
 def gaussian(x: Inputs, sigma_N: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,8 +130,6 @@ def gaussian(x: Inputs, sigma_N: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def test_it_starts_as_the_gaussian_of_the_same_moments(inputs: Callable[..., Inputs]) -> None:
-    from molscore.nn.checkpoint import build
-
     network, x = build(TINY, (ORGANIC,)), inputs()
     x = x._replace(context=x.context._replace(offset=torch.zeros_like(x.context.offset)))
     estimate = network(*x)
@@ -160,46 +163,25 @@ def test_each_distribution_has_its_own_numbers(randomised: Callable, inputs: Cal
         torch.testing.assert_close(network(*one), network(*x._replace(context=same)), rtol=0, atol=0)
 
 
-def references(network: DiScoFormer, x: Inputs) -> tuple[Tensor, Tensor]:
-    """States of the molecules of x as references of each of them, (6, 6, 2 dim), and that all are there."""
-    states = network.state(x.y, x.elements, x.mask, x.context)
-    return states.expand(6, -1, -1), torch.ones(6, 6, dtype=torch.bool)
-
-
-def test_references_move_the_density_whatever_their_order(randomised: Callable, inputs: Callable[..., Inputs]) -> None:
-    network, x = randomised(), inputs()
-    states, present = references(network, x)
-    with torch.no_grad():
-        before = network(*x).log_density
-        given = network(*x[:4], network.given(x.context, states, present)).log_density
-        turned = network(*x[:4], network.given(x.context, states.flip(1), present)).log_density
-        fewer = network(*x[:4], network.given(x.context, states[:, :3], present[:, :3])).log_density
-        masked = torch.arange(6).expand(6, -1) < 3
-        hidden = network(*x[:4], network.given(x.context, states, masked)).log_density
-    assert (given - before).abs().max() > 1e-2
-    torch.testing.assert_close(turned, given, rtol=1e-5, atol=1e-4)
-    torch.testing.assert_close(hidden, fewer, rtol=1e-5, atol=1e-4)
-    assert (fewer - given).abs().max() > 1e-3
-
-
-def test_no_references_and_an_untrained_encoder_change_nothing(
+@torch.no_grad()
+def test_references_move_the_density_whatever_their_order_and_no_references_do_not(
     randomised: Callable, inputs: Callable[..., Inputs]
 ) -> None:
     network, x = randomised(), inputs()
-    states, present = references(network, x)
+    states = network.state(x.y, x.elements, x.mask, x.context).expand(6, -1, -1)  # the molecules, as references of each
+    present = torch.ones(6, 6, dtype=torch.bool)
+
+    def given(states: Tensor, present: Tensor) -> Tensor:
+        return network(*x[:4], network.given(x.context, states, present)).log_density
+
+    moved, fewer = given(states, present), given(states[:, :3], present[:, :3])
+    assert (moved - network(*x).log_density).abs().max() > 1e-2
+    assert (fewer - moved).abs().max() > 1e-3
+    torch.testing.assert_close(given(states.flip(1), present), moved, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(given(states, torch.arange(6).expand(6, -1) < 3), fewer, rtol=1e-5, atol=1e-4)
     torch.testing.assert_close(network.given(x.context, states, ~present), x.context, rtol=0, atol=0)
-    torch.nn.init.zeros_(network.reference_encoder.out.weight)
+    torch.nn.init.zeros_(network.reference_encoder.out.weight)  # as it is before it is trained
     torch.testing.assert_close(network.given(x.context, states, present), x.context, rtol=0, atol=0)
-
-
-def test_bonds_are_those_of_pairs(randomised: Callable, inputs: Callable[..., Inputs]) -> None:
-    network, x = randomised(), inputs()
-    with torch.no_grad():
-        bonds = network.denoise(*x).bonds
-        turned = network.denoise(x.y @ rotation(torch.float32).T, *x[1:]).bonds
-    assert bonds.shape == (6, 7, 7, len(BOND_ORDERS))
-    torch.testing.assert_close(bonds, bonds.transpose(1, 2))
-    torch.testing.assert_close(bonds, turned, rtol=1e-3, atol=1e-3)
 
 
 def test_the_energy_has_the_derivatives_it_claims(
