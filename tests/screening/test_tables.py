@@ -36,6 +36,7 @@ def as_listed(graph: Chem.Mol) -> set[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.skipif(not (DATA / "qm9.parquet").exists(), reason="data/qm9.parquet is not built: molscore data qm9")
 def test_the_shipped_ring_systems_are_those_of_training() -> None:
     """Bit for bit those of EDM's training split of QM9 less what data/held_out.json lists."""
