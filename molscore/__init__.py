@@ -1,9 +1,10 @@
 """One network gives the score and the log-density of molecules: generate, rank and filter them."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from molscore.lazy import lazily
-from molscore.namesake import refuse_namesake
+from molscore.startup import refuse_namesake
 
 if TYPE_CHECKING:
     from molscore.errors import *  # noqa: F403
@@ -60,4 +61,6 @@ _find, __dir__ = lazily(__name__, _HOMES)
 def __getattr__(name: str) -> Any:
     if name in _HOMES and not name.endswith("Error"):
         refuse_namesake()
+        if "IPython" in sys.modules:  # a notebook, which shows molecules as pictures
+            import molscore.molecules.drawing  # noqa: F401
     return _find(name)

@@ -16,7 +16,7 @@ import click
 from molscore import __version__
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.atomic import reason_of
-from molscore.namesake import refuse_namesake
+from molscore.startup import import_to_judge, refuse_namesake, start
 
 __all__ = ["main"]
 
@@ -103,9 +103,9 @@ def _loads_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def loading(*arguments: Any, model: str, distribution: str | None, device: str, **options: Any) -> Any:
         def load() -> Any:
-            from molscore.screening.model import load
+            from molscore.screening.predictor import Predictor
 
-            return load(model, distribution, device)
+            return Predictor.load(model, distribution, device)
 
         return command(*arguments, load=load, **options)
 
@@ -196,6 +196,7 @@ def generate(
 
     The exit code is 1 where fewer than N were found.
     """
+    start("bonds")
     from molscore.reporting.outputs import check_outputs, write_all
     from molscore.screening import generate as drawing
     from molscore.screening.checks import candidate_rows, candidate_summary
@@ -279,6 +280,9 @@ def rank(
     folder, with a slash at its end, which then keeps the parts. With --like the order is log_ratio: by how many nats
     a row is likelier among the references than in general.
     """
+    if not library.lower().removesuffix(".gz").endswith((".sdf", ".xyz", ".parquet")):  # which have geometries
+        start("conformers")
+    import_to_judge()
     from molscore.reporting.outputs import streamed
     from molscore.screening.criteria import choose_order
     from molscore.screening.rank.job import Job, Shard
@@ -499,12 +503,12 @@ def _stability_of(checkpoint: Any) -> dict[str, float]:
 @click.option("-o", "--output", default="audit", help="Folder of audit.json and pictures; an interrupted flow resumes.")
 @_resolution
 @_loads_a_model
-def audit(load: Callable[[], Any], data: str | None, output: str, share: str, **options: Any) -> None:
+def audit(load: Callable[[], Any], data: str | None, output: str, **options: Any) -> None:
     """Is the model's log-density true? Every figure with its bound, printed and saved."""
-    from molscore.audit import Options, run, share_of
+    from molscore.audit import Options, run
 
     paths = {"data": None if data is None else Path(data), "output": Path(output)}
-    found, written = run(load(), Options(share=share_of(share), **paths, **options))
+    found, written = run(load(), Options(**paths, **options))
     click.echo(found.to_text())
     _say(written)
 
@@ -601,9 +605,10 @@ def reinvent(
 ) -> None:
     """Judge SMILES from standard input for REINVENT4's ExternalProcess: one JSON object, NaN where there is none."""
     with redirect_stdout(sys.stderr):  # standard output is for the answer alone
+        start("conformers")
+        import_to_judge()
         from molscore.integrations.reinvent import answer_process, judge_lines
         from molscore.screening.criteria import choose_order
-        from molscore.screening.inference import cores
         from molscore.screening.records import existing
         from molscore.screening.scorer import Scorer
 
@@ -611,7 +616,7 @@ def reinvent(
         wanted = choose_order(loaded, by, resolution, existing(like) is not None)
         scorer = Scorer(loaded, resolution, "log_likelihood", like=like, **options)
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
-        answer = answer_process(judge_lines(scorer, text, workers or cores()), wanted)
+        answer = answer_process(judge_lines(scorer, text, workers), wanted)
     click.echo(answer)
 
 

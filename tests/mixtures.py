@@ -11,12 +11,13 @@ import math
 from collections.abc import Sequence
 
 import torch
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from molscore.diffusion.gaussian import centre, centred_noise
-from molscore.diffusion.rotations import log_rotation_average, random_rotations
+from molscore.diffusion.rotations import log_rotation_average
 
-__all__ = ["GaussianMixture", "SymmetrisedMixture", "like_atom_permutations"]
+__all__ = ["GaussianMixture", "SymmetrisedMixture", "random_rotations", "shapes"]
 
 
 class GaussianMixture:
@@ -112,6 +113,14 @@ class SymmetrisedMixture(GaussianMixture):
         return x @ random_rotations(n, generator).transpose(1, 2)
 
 
+def shapes(generator: torch.Generator, atoms: int = 4) -> GaussianMixture:
+    """Three modes, with the mean of all at zero."""
+    weights = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
+    means = 0.7 * torch.randn(3, atoms, 3, generator=generator, dtype=torch.float64)
+    means = means - torch.einsum("k,kni->ni", weights, means)
+    return GaussianMixture(weights, means, torch.tensor([0.04, 0.02, 0.09]))
+
+
 def like_atom_permutations(elements: Sequence[int]) -> Tensor:
     """(P, N) index of every permutation that leaves the labels `elements` as they are."""
     groups = [[i for i, label in enumerate(elements) if label == kind] for kind in sorted(set(elements))]
@@ -123,3 +132,9 @@ def like_atom_permutations(elements: Sequence[int]) -> Tensor:
                 row[i] = j
         rows.append(row)
     return torch.tensor(rows)
+
+
+def random_rotations(n: int, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
+    """(n, 3, 3) rotations, uniform over SO(3)."""
+    q = torch.randn(n, 4, generator=generator, dtype=dtype).roll(-1, 1)
+    return torch.from_numpy(Rotation.from_quat(q.numpy()).as_matrix()).to(dtype)

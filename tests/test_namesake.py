@@ -7,7 +7,7 @@ import pytest
 import molscore
 from molscore.cli import main
 from molscore.errors import InputError
-from molscore.namesake import refuse_namesake
+from molscore.startup import refuse_namesake
 
 
 def test_the_namesake_is_refused(tmp_path, monkeypatch, capsys) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,10 +16,9 @@ from molscore.errors import InputError
 from molscore.molecules.batch import Batch, size_groups
 from molscore.screening.inference import check_resolution
 from molscore.screening.model import Model
+from molscore.screening.rank.job import Shard
 
-__all__ = [
-    "Density", "Group", "ModelDensity", "Options", "Slopes", "choose", "groups", "noise_of", "share_of", "slopes",
-]  # fmt: skip
+__all__ = ["Density", "ModelDensity", "Options", "choose", "groups", "noise_of", "slopes"]
 
 BATCH = 64  # molecules a pass
 
@@ -36,7 +35,7 @@ class Options:
     seed: int = 0
     data: Path | None = None  # the data set; None: data/DISTRIBUTION.parquet
     output: Path = Path("audit")  # folder of audit.json, pictures and what must survive a kill
-    share: tuple[int, int] = (1, 1)  # this process does the i-th of n shares of the part `flow`
+    share: str = "1/1"  # i/n: this process does the i-th of n shares of the part `flow`
     only: tuple[str, ...] = ()  # names of parts; none: all
 
     def __post_init__(self) -> None:
@@ -44,18 +43,9 @@ class Options:
             raise InputError(f"an audit needs two molecules or more, not {self.molecules}")
         if self.paths != 1 and (self.paths < 4 or self.paths % 2):
             raise InputError(f"paths are 1, or an even number from 4 on as they come in pairs, not {self.paths}")
-        if not 1 <= self.share[0] <= self.share[1]:
-            raise InputError(f"a share is i/n with i from 1 to n, not {self.share[0]}/{self.share[1]}")
+        Shard.parse(self.share)
         if not self.sigma_min <= check_resolution(self.resolution) <= self.sigma_max:
             raise InputError(f"resolution {self.resolution:g} Å is outside {self.sigma_min:g} to {self.sigma_max:g} Å")
-
-
-def share_of(text: str) -> tuple[int, int]:
-    """The share that a text such as 1/2 names."""
-    parts = text.split("/")
-    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
-        raise InputError(f"a share is written i/n, such as 1/2, not {text!r}")
-    return int(parts[0]), int(parts[1])
 
 
 class Density(Protocol):
@@ -92,20 +82,12 @@ class ModelDensity:
         return (found.fine - y) / sigma.square()[:, None, None]
 
 
-class Group(NamedTuple):
-    """Held-out molecules of nearly one size."""
-
-    rows: NDArray[np.int64]  # (B,) of the set
-    x: Tensor  # (B, N, 3) Å, centred
-    density: ModelDensity
-
-
-def groups(model: Model, molecules: MoleculeSet) -> Iterator[Group]:
-    """All molecules, small ones first."""
+def groups(model: Model, molecules: MoleculeSet) -> Iterator[tuple[NDArray[np.int64], Tensor, ModelDensity]]:
+    """All molecules, small ones first: rows (B,) of nearly one size, centred positions (B, N, 3) Å, the density."""
     device = model.network.sigma_N.device
     for rows in size_groups(molecules.sizes, BATCH):
         batch = molecules.batch(rows, model.network.elements).to(device)
-        yield Group(rows, batch.positions, ModelDensity(model, batch))
+        yield rows, batch.positions, ModelDensity(model, batch)
 
 
 def choose(molecules: MoleculeSet, n: int, seed: int) -> MoleculeSet:
@@ -124,18 +106,10 @@ def noise_of(mask: Tensor, rows: Sequence[int] | NDArray[np.integer], *seed: int
     return centre(z.to(mask.device), mask)
 
 
-class Slopes(NamedTuple):
-    """What both heads say of the slope of log-density, and how U changes with the noise."""
-
-    score: Tensor  # (B, N, 3) 1/Å, the score head
-    descent: Tensor  # (B, N, 3) 1/Å, -grad U
-    time_score: Tensor  # (B,) dU/dln sigma at fixed y, nats
-
-
-def slopes(density: Density, y: Tensor, sigma: Tensor) -> Slopes:
-    """One pass and one backward pass."""
+def slopes(density: Density, y: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The score head, grad U, (B, N, 3) 1/Å each, and the time score dU/dln sigma at fixed y, (B,) nats."""
     y, ln_sigma = y.detach().requires_grad_(), sigma.log().detach().requires_grad_()
     with torch.enable_grad():
         score, U = density.estimate(y, ln_sigma.exp())
-        grad_y, time_score = torch.autograd.grad(U.sum(), (y, ln_sigma))
-    return Slopes(score.detach(), -centre(grad_y, density.mask), time_score)
+        grad_U, time_score = torch.autograd.grad(U.sum(), (y, ln_sigma))
+    return score.detach(), centre(grad_U, density.mask), time_score

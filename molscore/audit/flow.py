@@ -1,30 +1,13 @@
 """Is log_density the probability-flow log-likelihood of the score? One pass against the ODE, on the same positions.
 
-With `paths=1` the ODE starts from y itself and its traces are exact (`molscore.diffusion.likelihood`). With more,
-
-    D = y + sigma^2 score(y, sigma),   y_k = D + sigma z_k        K places about as noisy as y, in pairs z, -z
-    r_k = log p_flow(y_k) - L_k,       L_k = integral of score . dy at sigma, along an arc from y to y_k
-    log p_flow(y) = mean over k of r_k, with its standard error, from the pairs
-
-Each r_k is log p(y), for every p that the score is the gradient of at each noise level. A network's score is not quite
-that: where one path passes at higher noise, its divergence is too large or too small, and of another path less so. To
-first order such errors have no mean over noisy data (Stein's identity: E[div e + score . e] = 0 for an error e of the
-score), so that the mean of many paths is much sharper than one, exactly as it should be of one and the same y. Traces
-are then by `PROBES` orthogonal random directions a path, and all paths of a molecule go round one basis: unbiased for
-log p; the standard error has their noise in it.
-
 The molecules are of the formulas with most members, so that there are ranks within a formula. What is found goes to
 disk batch by batch: an interrupted run carries on, and several processes share the work (`Options.share`).
-
-Source: Song et al. 2021, arXiv 2011.13456; Hutchinson 1990, Communications in Statistics 19, 433, with orthogonal
-directions; Stein 1981, Annals of Statistics 9, 1135.
 """
 
 import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -37,20 +20,19 @@ from torch import Tensor
 from tqdm import tqdm
 
 from molscore.audit.density import Density, ModelDensity, Options, noise_of
+from molscore.audit.paths import PROBES, TRACES, TRACES_OF_MANY, many_paths, one_path
 from molscore.audit.report import CheckResult, Part, Plot, Series, Table
 from molscore.datasets.molecule_set import MoleculeSet
-from molscore.diffusion.likelihood import flow_log_density
 from molscore.errors import InputError
 from molscore.evaluation.intervals import bootstrap_interval
 from molscore.molecules.atomic import write_text
 from molscore.screening.model import Model
+from molscore.screening.rank.job import Shard
 
-__all__ = ["COLUMNS", "compared", "flow", "flow_part", "many_paths", "one_path", "rank_correlation_within"]
+__all__ = ["COLUMNS", "by_formula", "compared", "flow", "flow_part", "rank_correlation", "rank_correlation_within"]
 
 MOLECULES = 100
 BATCH, BATCH_OF_MANY = 4, 16  # molecules at a time: one path has many directions at each trace
-TRACES, TRACES_OF_MANY, PROBES = 32, 12, 4  # along one path; along each of many; random directions of these
-ARC = 10  # points of an arc
 PASSES = 3  # of the model that are timed, of which the middle one counts
 LEAST = 3  # members of a formula whose ranks count
 RMSE, MEAN, WITHIN, FASTER = 2.0, 1.0, 0.95, 300.0  # bounds: nats, nats, correlation, times
@@ -68,73 +50,14 @@ def flow(model: Model, held_out: MoleculeSet, options: Options) -> Part:
     return flow_part(compared(model, held_out, options, ode), options)
 
 
-def one_path(density: Density, y: Tensor, rows: Sequence[int], sigma: float) -> tuple[Tensor, Tensor]:
-    """log p(y) along the path of y (B, N, 3) by exact traces, (B,) nats, and its standard error: none."""
-    with torch.no_grad():
-        found = flow_log_density(density.score, y, sigma, density.mask, density.prior, nodes=TRACES)
-    return found, torch.zeros_like(found)
-
-
-def many_paths(
-    density: Density, y: Tensor, rows: Sequence[int], sigma: float, paths: int, seed: int, traces: int = TRACES_OF_MANY
-) -> tuple[Tensor, Tensor]:
-    """Mean over paths and its standard error, (B,) nats each; what is random hangs on `rows` (B,) and `seed` alone."""
-    mask, levels = density.mask, torch.full_like(y[:, 0, 0], sigma)
-    bases, found = random_bases(mask, rows, traces, seed), []
-    with torch.no_grad():
-        start = -sigma * density.score(y, levels)  # (y - D) / sigma
-        D = y - sigma * start
-        for k in range(paths):
-            z = (-1) ** k * noise_of(mask, rows, seed, k // 2, 13).to(y)
-            L = line_integral(density, D, start, z, levels)
-            r = flow_log_density(
-                density.score, D + sigma * z, sigma, mask, density.prior, nodes=traces, steps=traces,
-                directions=lambda i, k=k: _probes(bases[i], k).to(y),
-            )  # fmt: skip
-            found.append(r - L)
-    pairs = torch.stack(found).view(paths // 2, 2, -1).mean(1)
-    return pairs.mean(0), pairs.std(0) / math.sqrt(len(pairs))
-
-
-def line_integral(density: Density, x: Tensor, start: Tensor, end: Tensor, levels: Tensor) -> Tensor:
-    """The integral of score . dy along x + sigma (start cos t + end sin t), t from 0 to pi/2, (B,) nats."""
-    nodes, weights = np.polynomial.legendre.leggauss(ARC)
-    total, sigma = torch.zeros_like(levels), levels[:, None, None]
-    for t, w in zip((nodes + 1) * math.pi / 4, weights * math.pi / 4, strict=True):
-        y = x + sigma * (start * math.cos(t) + end * math.sin(t))
-        dy = sigma * (end * math.cos(t) - start * math.sin(t))
-        total += w * (density.score(y, levels) * dy).sum((1, 2))
-    return total
-
-
-def random_bases(mask: Tensor, rows: Sequence[int], traces: int, seed: int) -> list[list[Tensor]]:
-    """For each trace and molecule a random basis of its centred subspace, (d, N, 3), of length (d / PROBES)^1/2."""
-    N, found = mask.shape[1], [[] for _ in range(traces)]
-    for row, n in zip(rows, mask.sum(1).tolist(), strict=True):
-        d = 3 * (n - 1)
-        normal = np.random.default_rng([seed, row, 17]).standard_normal((traces, n, 3, d))
-        normal -= normal.mean(1, keepdims=True)
-        Q = np.linalg.qr(normal.reshape(traces, 3 * n, d))[0].reshape(traces, n, 3, d).transpose(0, 3, 1, 2)
-        padded = np.zeros((traces, d, N, 3))
-        padded[:, :, :n] = Q * math.sqrt(d / PROBES)
-        for basis, of_trace in zip(torch.from_numpy(padded), found, strict=True):
-            of_trace.append(basis)
-    return found
-
-
-def _probes(bases: list[Tensor], k: int) -> Tensor:
-    """The k-th `PROBES` directions of each basis, (PROBES, B, N, 3), and again from the first after the last."""
-    return torch.stack([basis[(k * PROBES + np.arange(PROBES)) % len(basis)] for basis in bases], 1)
-
-
 def compared(model: Model, held_out: MoleculeSet, options: Options, ode: Flow) -> pd.DataFrame:
     """`COLUMNS` of the molecules of all shares so far, after this process's share is done, formula by formula."""
     facts = (model.weights, model.distribution.name, options.resolution, options.paths, options.seed)
     job = sha256(repr(facts).encode())
     job.update(held_out.numbers.tobytes() + held_out.positions.tobytes())
-    files, (share, shares) = f"flow-{job.hexdigest()[:12]}-{{}}.csv", options.share
+    files, share = f"flow-{job.hexdigest()[:12]}-{{}}.csv", Shard.parse(options.share)
     done = set(_read(options.output, files.format("*"))["row"])
-    mine = by_formula(held_out, options.molecules or MOLECULES)[share - 1 :: shares]
+    mine = by_formula(held_out, options.molecules or MOLECULES)[share.index - 1 :: share.of]
     left = [[row for row in rows if row not in done] for rows in mine]
     size = BATCH if options.paths == 1 else BATCH_OF_MANY
     with tqdm(total=sum(map(len, left)), desc="flow", unit="molecule", file=sys.stderr) as bar:
@@ -151,7 +74,7 @@ def _read(folder: Path, pattern: str) -> pd.DataFrame:
     found = []
     for path in sorted(folder.glob(pattern)):
         try:
-            table = pd.read_csv(path, dtype=COLUMNS, na_filter=False, float_precision="round_trip")
+            table = pd.read_csv(path, dtype=COLUMNS, na_filter=False)
             found.append(table[list(COLUMNS)])
         except (KeyError, ValueError) as error:
             raise InputError(f"{path}: not a file of the audit ({error}); remove it to start again") from None
@@ -223,10 +146,10 @@ def flow_part(rows: pd.DataFrame, options: Options) -> Part:
     ]
     rmse, _, mean, _, faster = found.values()
     checks = [
-        _check("RMSE, nats", rmse[0], max(rmse), RMSE, rmse),
-        _check("|mean difference|, nats", abs(mean[0]), max(map(abs, mean)), MEAN, mean),
-        _check("rank correlation within a formula", within[0], within[1], WITHIN, within, at_most=False),
-        _check("times that one pass is faster", faster[0], faster[1], FASTER, faster, at_most=False),
+        _check(CheckResult.at_most, "RMSE, nats", RMSE, rmse),
+        _check(CheckResult.at_most, "|mean difference|, nats", MEAN, mean, abs),
+        _check(CheckResult.at_least, "rank correlation within a formula", WITHIN, within),
+        _check(CheckResult.at_least, "times that one pass is faster", FASTER, faster),
     ]
     points = Series("molecules", b.tolist(), a.tolist(), line=False)
     heading = f"Log-density at σ = {options.resolution:g} Å"
@@ -242,21 +165,22 @@ def flow_part(rows: pd.DataFrame, options: Options) -> Part:
 
 
 def _check(
-    what: str, value: float, worst: float, bound: float, figure: tuple[float, float, float], at_most: bool = True
+    make: Callable[..., CheckResult],
+    what: str,
+    bound: float,
+    figure: tuple[float, float, float],
+    of: Callable[[float], float] = float,
 ) -> CheckResult:
-    """A figure beside its bound; inconclusive where it passes but the worst of its interval does not."""
-    make = CheckResult.at_most if at_most else CheckResult.at_least
-    check = make(f"flow: {what}", value, bound)
-    if not check.passed or make(what, worst, bound).passed:
-        return check
-    return replace(check, passed=None, why=f"95 % from {figure[1]:.3f} to {figure[2]:.3f}: too few molecules")
+    """A figure beside its bound; inconclusive where it passes but an end of its interval does not."""
+    check, *ends = (make(f"flow: {what}", of(value), bound) for value in figure)
+    told = all(end.passed for end in ends)
+    return check.if_told(told, f"95 % from {figure[1]:.3f} to {figure[2]:.3f}: too few molecules")
 
 
 def rank_correlation(a: Values, b: Values) -> float:
     """Spearman's; NaN where one of them does not vary."""
-    ranks = [rankdata(values) - (len(values) + 1) / 2 for values in (a, b)]
-    norm = math.sqrt(float((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum()))
-    return float(ranks[0] @ ranks[1]) / norm if norm else math.nan
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
 
 
 def rank_correlation_within(

@@ -29,34 +29,33 @@ def heads(model: Model, held_out: MoleculeSet, options: Options) -> Part:
     """The comparison on held-out molecules, 1,000 unless told otherwise."""
     molecules = choose(held_out, options.molecules or MOLECULES, options.seed)
     sigmas = [options.sigma_min, *(sigma for sigma in SIGMAS if options.sigma_min < sigma <= options.sigma_max)]
-    squares = sum(
-        squares_of(group.density, group.x, group.rows, sigmas, options.seed) for group in groups(model, molecules)
-    )
+    squares = sum(squares_of(density, x, rows, sigmas, options.seed) for rows, x, density in groups(model, molecules))
     return heads_part(squares, sigmas, len(molecules))
 
 
 def squares_of(
     density: Density, x: Tensor, rows: NDArray[np.integer], sigmas: list[float], seed: int
 ) -> NDArray[np.float64]:
-    """Sums over molecules, (levels, 6): |s - g|^2, |g|^2, |g - Gaussian|^2, |sigma s + z|^2, |sigma g + z|^2, |z|^2."""
+    """Sums over molecules of the squares of s + grad U, grad U, grad U - y/(sigma^2 + sigma_N^2), sigma s + z,
+    sigma grad U - z and z, (levels, 6)."""
     found = np.zeros((len(sigmas), 6))
     for k, level in enumerate(sigmas):
         sigma = torch.full((len(x),), level, dtype=x.dtype, device=x.device)
         z = noise_of(density.mask, rows, seed, k, 3).to(x)
         y = x + level * z
-        s, g, _ = slopes(density, y, sigma)
-        gaussian = -y / (level**2 + density.prior.square())[:, None, None]
-        terms = (s - g, g, g - gaussian, level * s + z, level * g + z, z)
+        s, grad_U, _ = slopes(density, y, sigma)
+        gaussian = y / (level**2 + density.prior.square())[:, None, None]
+        terms = (s + grad_U, grad_U, grad_U - gaussian, level * s + z, level * grad_U - z, z)
         found[k] = [float(term.double().square().sum()) for term in terms]
     return found
 
 
 def heads_part(squares: NDArray[np.float64], sigmas: list[float], n: int) -> Part:
     """Table, plot and checks of sums (levels, 6)."""
-    between, g, learned, by_score, by_descent, noise = squares.T
-    agreement, beside = 1 - between / g, 1 - between / np.maximum(learned, 1e-300)
-    score, descent = 1 - by_score / noise, 1 - by_descent / noise
-    rows = [[f"{s:g}", *map(float, row)] for s, *row in zip(sigmas, agreement, beside, score, descent, strict=True)]
+    between, grad_U, learned, by_score, by_density, noise = squares.T
+    agreement, beside = 1 - between / grad_U, 1 - between / np.maximum(learned, 1e-300)
+    score, density = 1 - by_score / noise, 1 - by_density / noise
+    rows = [[f"{s:g}", *map(float, row)] for s, *row in zip(sigmas, agreement, beside, score, density, strict=True)]
     columns = ["σ Å", "R² score, −∇U", "R² beside the Gaussian", "denoising R² of the score", "denoising R² of −∇U"]
     high = [(float(r), f"at {sigma:g} Å") for r, sigma in zip(agreement, sigmas, strict=True) if sigma >= HIGH]
     lowest, where = min(high, default=(None, ""))
@@ -65,7 +64,7 @@ def heads_part(squares: NDArray[np.float64], sigmas: list[float], n: int) -> Par
         CheckResult.at_least(f"heads: R² between score and −∇U at σ = {sigmas[0]:g} Å", float(agreement[0]), AT_LOWEST),
     ]
     names = ("score against −∇U", "score against the noise", "−∇U against the noise")
-    pairs = zip(names, (agreement, score, descent), strict=True)
+    pairs = zip(names, (agreement, score, density), strict=True)
     curves = [Series(name, sigmas, values.tolist()) for name, values in pairs]
     plot = Plot("heads", "Score head and slope of the density head", "σ (Å)", "R²", curves, True, (AT_LOWEST, AT_HIGH))
     note = (

@@ -3,7 +3,7 @@
 import importlib.util
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,6 +35,10 @@ class CheckResult:
         """Passed where value >= bound; inconclusive where value is None or not finite."""
         known = value is not None and math.isfinite(value)
         return cls(what, value if known else None, f">= {bound:g}", bool(value >= bound) if known else None, why)
+
+    def if_told(self, told: bool, why: str) -> Self:
+        """The same where the measurement can tell; what passed without that becomes inconclusive."""
+        return self if told or not self.passed else replace(self, passed=None, why=why)
 
     def to_text(self) -> str:
         """One line."""

@@ -16,12 +16,13 @@ from molscore import __version__
 from molscore.audit.density import Options
 from molscore.audit.flow import flow
 from molscore.audit.heads import heads
-from molscore.audit.normalisation import importance, normalisation
+from molscore.audit.importance import importance
+from molscore.audit.normalisation import normalisation
 from molscore.audit.report import Audit, Part, can_draw, draw
 from molscore.audit.time_score import time_score
 from molscore.datasets.molecule_set import MoleculeSet
-from molscore.errors import InputError, OutputError
-from molscore.molecules.atomic import reason_of, write_text
+from molscore.errors import InputError
+from molscore.molecules.atomic import make_folder, write_text
 from molscore.screening.model import Model
 from molscore.screening.validation import is_valid
 
@@ -46,10 +47,7 @@ def run(model: Model, options: Options) -> tuple[Audit, str]:
     options = replace(options, **{name: trained[name] for name in ("sigma_min", "sigma_max") if name in trained})
     held_out = _held_out(model, options.data or Path("data") / f"{model.distribution.name}.parquet")
     path = options.output / "audit.json"
-    try:
-        options.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{options.output}: cannot be made ({reason_of(error)})") from None
+    make_folder(options.output)
     digest = sha256(held_out.numbers.tobytes() + held_out.positions.tobytes()).hexdigest()[:12]
     provenance = {
         "version": __version__, "model": model.name, "weights": model.weights, "distribution": model.distribution.name,

@@ -16,8 +16,6 @@ Source: Guth, Kadkhodaie, Simoncelli 2025, arXiv 2506.05310, equation 8; Lai et 
 
 import itertools
 import math
-from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,62 +28,59 @@ from molscore.datasets.molecule_set import MoleculeSet
 from molscore.diffusion.gaussian import degrees_of_freedom
 from molscore.screening.model import Model
 
-__all__ = ["Errors", "errors_of", "time_score", "time_score_part"]
+__all__ = ["errors_of", "time_score", "time_score_part"]
 
 MOLECULES, BINS, DRAWS, STANDARD_ERRORS = 1000, 10, 2, 3.0
 MATTERS = 1.0  # nats per e-fold: a bin that may be off by more has not passed
-
-
-class Errors(NamedTuple):
-    """Nats per e-fold, (molecules, bins, DRAWS) each."""
-
-    time_score: NDArray[np.float64]  # dU/dln sigma - (d - |z|^2)
-    fokker_planck: NDArray[np.float64]  # the same + sigma grad U . (sigma grad U - z)
 
 
 def time_score(model: Model, held_out: MoleculeSet, options: Options) -> Part:
     """The test on held-out molecules, 1,000 unless told otherwise."""
     molecules = choose(held_out, options.molecules or MOLECULES, options.seed)
     edges = np.linspace(math.log(options.sigma_min), math.log(options.sigma_max), BINS + 1)
-    found = Errors(*np.zeros((2, len(molecules), BINS, DRAWS)))
-    for group in groups(model, molecules):
-        for whole, part in zip(found, errors_of(group.density, group.x, group.rows, edges, options.seed), strict=True):
-            whole[group.rows] = part
-    return time_score_part(found, edges)
+    errors = np.zeros((2, len(molecules), BINS, DRAWS))
+    for rows, x, density in groups(model, molecules):
+        errors[:, rows] = errors_of(density, x, rows, edges, options.seed)
+    return time_score_part(errors, edges)
 
 
-def errors_of(density: Density, x: Tensor, rows: NDArray[np.integer], edges: NDArray[np.float64], seed: int) -> Errors:
-    """For clean positions x (B, N, 3) Å, with ln sigma uniform in each bin of `edges`.
+def errors_of(
+    density: Density, x: Tensor, rows: NDArray[np.integer], edges: NDArray[np.float64], seed: int
+) -> NDArray[np.float64]:
+    """dU/dln sigma - (d - |z|^2), and the same + sigma grad U . (sigma grad U - z), (2, B, bins, DRAWS).
 
-    `rows` (B,) name the molecules, so that each has noise of its own.
+    In nats per e-fold, of clean positions x (B, N, 3) Å, with ln sigma uniform in each bin of `edges`. `rows` (B,) name
+    the molecules, so that each has noise of its own.
     """
     d = degrees_of_freedom(density.mask)
-    found = Errors(*np.zeros((2, len(rows), len(edges) - 1, DRAWS)))
+    found = np.zeros((2, len(rows), len(edges) - 1, DRAWS))
     for k, draw in itertools.product(range(len(edges) - 1), range(DRAWS)):
         where = np.array([np.random.default_rng([seed, k, draw, 1, int(row)]).random() for row in rows])
         sigma = torch.from_numpy(np.exp(edges[k] + (edges[k + 1] - edges[k]) * where)).to(x)
         z, width = noise_of(density.mask, rows, seed, k, draw, 2).to(x), sigma[:, None, None]
-        _, descent, time_score = slopes(density, x + width * z, sigma)
-        error, sigma_grad_U = time_score - (d - z.square().sum((1, 2))), -width * descent
-        found.time_score[:, k, draw] = error.double().cpu().numpy()
-        error = error + (sigma_grad_U * (sigma_grad_U - z)).sum((1, 2))
-        found.fokker_planck[:, k, draw] = error.double().cpu().numpy()
+        _, grad_U, time_score = slopes(density, x + width * z, sigma)
+        error = time_score - (d - z.square().sum((1, 2)))
+        flow = (width * grad_U * (width * grad_U - z)).sum((1, 2))
+        found[:, :, k, draw] = torch.stack([error, error + flow]).double().cpu().numpy()
     return found
 
 
-def time_score_part(found: Errors, edges: NDArray[np.float64]) -> Part:
-    """Tables, plot and check."""
-    (z, rows), (_, of_fokker_planck) = (_by_bin(errors, edges) for errors in found)
+def time_score_part(errors: NDArray[np.float64], edges: NDArray[np.float64]) -> Part:
+    """Tables, plot and check of errors (2, molecules, bins, draws)."""
+    (z, rows), (_, of_fokker_planck) = (_by_bin(each, edges) for each in errors)
     columns = ["σ Å", "mean nats per e-fold", "standard error", "z", "RMS", "sum from the Gaussian end, nats", "± nats"]
     tables = [Table("Time score", columns, rows), Table("Fokker–Planck residual of U", columns, of_fokker_planck)]
-    check = _check(z, rows)
+    # the fewer the molecules the smaller is |z|, so that passing also takes errors that hide little
+    hidden = max(abs(mean) + STANDARD_ERRORS * error for _, mean, error, *_ in rows)
+    check = CheckResult.at_most("time score: largest |z| of all noise bins", float(np.abs(z).max()), STANDARD_ERRORS)
+    check = check.if_told(hidden <= MATTERS, f"up to {hidden:.2g} nats per e-fold would not be seen: too few molecules")
     middle = np.exp((edges[1:] + edges[:-1]) / 2).tolist()
     bars = [
         Series(f"{name}, mean ± 3 standard errors", middle, [r[1] for r in of], [3 * r[2] for r in of], line=False)
         for name, of in (("time score", rows), ("Fokker–Planck residual", of_fokker_planck))
     ]
     plot = Plot("time_score", "Time score", "σ (Å)", "error of ∂U/∂ln σ (nats per e-fold)", bars, True, (0.0,))
-    molecules, _, draws = found.time_score.shape
+    _, molecules, _, draws = errors.shape
     note = (
         f"{molecules} held-out molecules, {draws} draws of σ and noise each in every bin. The sum is the error of "
         "log-density at the lower end of the bin: exact where U is off by a constant at each noise level. That of the "
@@ -94,15 +89,6 @@ def time_score_part(found: Errors, edges: NDArray[np.float64]) -> Part:
     )
     title = "Time score: does U change with the noise as a log-density must?"
     return Part("time_score", title, tables, [check], note, [plot])
-
-
-def _check(z: NDArray[np.float64], rows: list[list[Cell]]) -> CheckResult:
-    """The largest |z|: the fewer the molecules the smaller, so that passing also takes errors that hide little."""
-    found = CheckResult.at_most("time score: largest |z| of all noise bins", float(np.abs(z).max()), STANDARD_ERRORS)
-    hidden = max(abs(mean) + STANDARD_ERRORS * error for _, mean, error, *_ in rows)
-    if not found.passed or hidden <= MATTERS:
-        return found
-    return replace(found, passed=None, why=f"up to {hidden:.2g} nats per e-fold would not be seen: too few molecules")
 
 
 def _by_bin(errors: NDArray[np.float64], edges: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[list[Cell]]]:

@@ -27,6 +27,7 @@ from molscore.molecules.chem import RDKIT_VERSION, bond_array, mol_from_molecule
 from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.files import Record, Scan, scan
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.workers import cores
 
 __all__ = ["PART_ROWS", "build", "library_set"]
 
@@ -57,7 +58,7 @@ def build(
     found, job = scan(source, smiles_column), _digest(source, smiles_column, splitting.seed)
     parts = _parts(Path(f"{os.fspath(output)}.parts"), job, resume)
     left_out, kept = [], []
-    workers = _cores() if workers is None else workers
+    workers = cores() if workers is None else workers
     with ConformerPool(workers, splitting.seed) as pool, progress(None, "data", found.total) as bar:
         for number, records in enumerate(_chunks(found, bar)):
             path = parts / f"part-{number:08d}.parquet"
@@ -193,7 +194,3 @@ def _digest(source: str, *others: object) -> str:
         content = "-"
     told = json.dumps([content, *others, PART_ROWS, __version__, RDKIT_VERSION])
     return hashlib.sha256(told.encode()).hexdigest()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from molscore.errors import ElementError, InputError, OutputError, PositionError, SizeError
-from molscore.molecules.atomic import reason_of, replacing
+from molscore.errors import ElementError, InputError, PositionError, SizeError
+from molscore.molecules.atomic import make_folder, replacing
 from molscore.molecules.batch import Batch, element_index
 from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule
@@ -195,13 +195,7 @@ class MoleculeSet:
         """The same molecules with these columns added, or in place of those of the same name."""
         return replace(self, columns={**self.columns, **columns})
 
-    def batch(
-        self,
-        indices: np.ndarray | Sequence[int],
-        elements: Sequence[str],
-        dtype: torch.dtype = torch.float32,
-        pad_to: int = 0,
-    ) -> Batch:
+    def batch(self, indices: np.ndarray | Sequence[int], elements: Sequence[str], pad_to: int = 0) -> Batch:
         """Centred, padded tensors as `molscore.molecules.collate` makes them, without a loop.
 
         Raises `ElementError` naming the molecule and the element that `elements` lacks, `InputError` for no indices.
@@ -223,7 +217,7 @@ class MoleculeSet:
             molecule, atom = np.argwhere(index < 0)[0]
             symbol = SYMBOLS[numbers[molecule, atom]]
             raise ElementError(f"{self.label(rows[molecule])}: element {symbol} is not one of {', '.join(elements)}")
-        return Batch(torch.from_numpy(positions).to(dtype), torch.from_numpy(index), torch.from_numpy(mask))
+        return Batch(torch.from_numpy(positions), torch.from_numpy(index), torch.from_numpy(mask))
 
     def bond_orders(self, indices: np.ndarray | Sequence[int], pad_to: int = 0) -> torch.Tensor:
         """``(B, N, N)`` int8 beside `batch`, atom for atom: the order of every pair's bond as in `bonds`, else 0.
@@ -257,10 +251,7 @@ class MoleculeSet:
             arrays["bonds"] = lists(pa.array(3 * self.bond_offsets), pa.array(self.bonds.reshape(-1)), mask=unknown)
         arrays |= {name: pa.array(values) for name, values in self.columns.items()}
         table = pa.table(arrays).replace_schema_metadata({METADATA_KEY: json.dumps(self.metadata)})
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({reason_of(error)})") from None
+        make_folder(Path(path).parent)
         with replacing(path) as scratch:
             pq.write_table(table, scratch, compression="zstd")
 

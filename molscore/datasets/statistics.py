@@ -18,16 +18,14 @@ _PRIOR_MOLECULES = 3.0
 _BALL_EXPONENT, _ROD_EXPONENT = 2 / 3, 2.0
 
 
-def distribution_of(name: str, molecules: MoleculeSet, elements: Sequence[str] | None = None) -> Distribution:
-    """Count the formulas of `molecules` and measure their spread.
+def distribution_of(name: str, molecules: MoleculeSet) -> Distribution:
+    """Count the formulas of `molecules` and measure their spread; raises `InputError` for an empty set.
 
-    `elements` defaults to those present, by atomic number (H, C, N, O, F for QM9). Raises `InputError` for an
-    empty set and `ElementError` for an element outside `elements`.
+    Elements are those present, by atomic number (H, C, N, O, F for QM9).
     """
     if not len(molecules):
         raise InputError(f"distribution {name!r}: there are no molecules to take statistics of")
-    if elements is None:
-        elements = [SYMBOLS[number] for number in np.unique(molecules.numbers)]
+    elements = [SYMBOLS[number] for number in np.unique(molecules.numbers)]
     counts = formula_counts(molecules, elements)
     formulas, n = np.unique(counts, axis=0, return_counts=True)
     return Distribution(

@@ -34,12 +34,13 @@ __all__ = ["STEPS", "divergence", "flow_log_density"]
 
 WIDTH = 0.2  # of the crowded part of the grid, in ln s
 STEPS = 24  # of the path, at least
+CHUNK = 18  # directions of a trace at a time
 
 
 def divergence(
-    score_fn: ScoreFn, y: Tensor, sigma: Tensor, mask: Tensor, directions: Tensor | None = None, chunk: int = 18
+    score_fn: ScoreFn, y: Tensor, sigma: Tensor, mask: Tensor, directions: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """score (B, N, 3) and the trace of d score/d y on the centred subspace, (B,), `chunk` directions at a time.
+    """score (B, N, 3) and the trace of d score/d y on the centred subspace, (B,), `CHUNK` directions at a time.
 
     Exact without `directions`: a score that is centred and blind to translation has the same trace over all 3N
     coordinates. With directions e (P, B, N, 3), the sum of e . (d score/d y) e; unbiased where the mean of the sum of
@@ -54,7 +55,7 @@ def divergence(
         e = centre(e, mask)
         return (pull_back(e)[0] * e).sum((1, 2))
 
-    return score, vmap(along, chunk_size=chunk)(directions).sum(0)
+    return score, vmap(along, chunk_size=CHUNK)(directions).sum(0)
 
 
 def flow_log_density(

@@ -14,7 +14,7 @@ Source: Lee 2018, arXiv 1710.03746, equations 12 and 15.
 import torch
 from torch import Tensor
 
-__all__ = ["log_rotation_average", "random_rotations"]
+__all__ = ["log_rotation_average"]
 
 STEP, REACH = 0.4, 40.0
 
@@ -47,15 +47,3 @@ def _proper_svd(F: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return torch.stack([ones, ones, flip], dim=-1)
 
     return U * last(flip_U)[..., None, :], s * last(flip_U * flip_V), Vh.transpose(-1, -2) * last(flip_V)[..., None, :]
-
-
-def random_rotations(n: int, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float64) -> Tensor:
-    """(n, 3, 3) rotations, uniform over SO(3): normal quaternions (Shoemake 1992)."""
-    q = torch.randn(n, 4, generator=generator, dtype=dtype)
-    w, x, y, z = (q / q.norm(dim=1, keepdim=True)).unbind(1)
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
-    return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)

@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-__all__ = ["NoiseFn", "ScoreFn", "dpm_solver", "langevin", "noise_levels", "normal_noise"]
+__all__ = ["NoiseFn", "ScoreFn", "dpm_solver", "langevin", "noise_levels"]
 
 ScoreFn = Callable[[Tensor, Tensor], Tensor]
 NoiseFn = Callable[[Tensor], Tensor]
@@ -36,11 +36,6 @@ def noise_levels(n: int, sigma_min: float, sigma_max: float, middle: float = 0.4
     first, last = (math.asinh(math.log(sigma / middle) / width) for sigma in (sigma_max, sigma_min))
     t = torch.linspace(first, last, n, dtype=torch.float64)
     return middle * torch.exp(width * torch.sinh(t))
-
-
-def normal_noise(generator: torch.Generator | None = None) -> NoiseFn:
-    """Noise for vectors: independent in every coordinate."""
-    return lambda y: torch.randn(y.shape, generator=generator, dtype=y.dtype, device=y.device)
 
 
 def dpm_solver(

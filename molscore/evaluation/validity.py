@@ -11,7 +11,7 @@ from rdkit import Chem, rdBase
 from tqdm import tqdm
 
 from molscore.datasets.molecule_set import MoleculeSet
-from molscore.evaluation.bonds import Bonds, as_set, bonds_of
+from molscore.evaluation.stability import DistanceBonds, as_set, bonds_of
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["edm_smiles"]
@@ -20,7 +20,7 @@ _BOND_TYPES = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondTyp
 
 
 def edm_smiles(
-    molecules: MoleculeSet | Iterable[Molecule], bonds: Bonds | None = None, progress: bool = False
+    molecules: MoleculeSet | Iterable[Molecule], bonds: DistanceBonds | None = None, progress: bool = False
 ) -> list[str | None]:
     """SMILES (explicit H, no stereo) of each molecule's largest piece, None where RDKit does not accept the bonds.
 

@@ -36,10 +36,10 @@ def read_lines(text: str) -> list[str]:
     return [line.removesuffix("\r") for line in lines]
 
 
-def judge_lines(scorer: Scorer, text: str, workers: int) -> Results:
+def judge_lines(scorer: Scorer, text: str, workers: int | None) -> Results:
     """One judgement a line, geometries made in `workers` processes."""
-    with scorer.pool(workers) as pool:
-        return scorer.judge(read_lines(text), pool.embed)
+    with scorer.embedding(workers) as embed:
+        return scorer.judge(read_lines(text), embed)
 
 
 def answer_process(judged: Results, by: str) -> str:

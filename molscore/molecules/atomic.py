@@ -8,7 +8,7 @@ from pathlib import Path
 
 from molscore.errors import OutputError
 
-__all__ = ["reason_of", "replacing", "write_text"]
+__all__ = ["make_folder", "reason_of", "replacing", "write_text"]
 
 
 @contextmanager
@@ -31,6 +31,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             fresh.unlink()
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder and those above it where they are not there; raises `OutputError`."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({reason_of(error)})") from None
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

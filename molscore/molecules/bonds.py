@@ -4,7 +4,6 @@ RDKit's bond-order search can run for ever (rdkit issues 7922 and 9227), so it i
 iterations, which gives the same answer on every machine, and by a time limit after which the process is killed.
 """
 
-import atexit
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,16 +14,13 @@ from rdkit.Chem import rdDetermineBonds
 
 from molscore.errors import MolscoreError, ParseError
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.workers import Crashed, Late, Workers
+from molscore.molecules.workers import Crashed, Late, shared
 
 __all__ = ["Bonds", "answer", "bare_mol", "perceive_bonds"]
 
 # Tightest first: a generous factor joins atoms across small rings, a tight one loses a stretched bond and leaves
 # fragments. 1.3 and connect-the-dots (None) are RDKit's own defaults.
 _COVALENT_FACTORS = (1.15, 1.2, 1.25, 1.3, None)
-
-_WORKERS = Workers("bonds", 1)
-atexit.register(_WORKERS.close)
 
 
 class Bonds(NamedTuple):
@@ -46,7 +42,7 @@ def perceive_bonds(molecule: Molecule, max_iterations: int = 10_000, time_limit:
     when there is no such reading or none within the limits.
     """
     atoms = {"numbers": molecule.numbers.tolist(), "positions": molecule.positions.tolist()}
-    (found,) = _WORKERS.map([{**atoms, "max_iterations": max_iterations}], time_limit)
+    (found,) = shared("bonds").map([{**atoms, "max_iterations": max_iterations}], time_limit)
     match found:
         case Late():
             raise ParseError(f"{molecule.label}: no bonds found within {time_limit:g} s")

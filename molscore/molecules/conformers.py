@@ -17,9 +17,9 @@ from molscore.errors import ConformerError, FragmentError, InputError, MolscoreE
 from molscore.molecules.chem import fragments, from_smiles, mol_from_molecule, placed, unlabelled
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import check_geometry
-from molscore.molecules.workers import Crashed, Late, Reply, Workers
+from molscore.molecules.workers import Crashed, Late, Reply, Workers, shared
 
-__all__ = ["ConformerPool", "answer", "embed", "at_minimum"]
+__all__ = ["ConformerPool", "answer", "at_minimum", "embed"]
 
 _STEPS_PER_ROUND = 200
 _ROUNDS = 10
@@ -209,20 +209,22 @@ class ConformerPool(AbstractContextManager):
     """`embed` in worker processes, started when first needed and stopped on `close` or at the end of a ``with`` block.
 
     Args:
-        workers: number of processes.
+        workers: number of processes; None is the one that all such pools share and none stops.
         seed: of the geometries; the same seed gives the geometries of `embed`.
         time_limit: seconds a molecule. A process that overstays twice that is killed, and started again.
         conformers: of each molecule.
     """
 
-    def __init__(self, workers: int, seed: int = 0, time_limit: float = 30.0, conformers: int = 1) -> None:
-        if workers < 1 or not time_limit > 0 or conformers < 1:
+    def __init__(
+        self, workers: int | None = None, seed: int = 0, time_limit: float = 30.0, conformers: int = 1
+    ) -> None:
+        if (workers is not None and workers < 1) or not time_limit > 0 or conformers < 1:
             raise InputError(
                 "a pool needs a worker, a time limit above zero and a conformer at least, "
                 f"not {workers}, {time_limit} and {conformers}"
             )
         self.workers, self.seed, self.time_limit, self.conformers = workers, seed, time_limit, conformers
-        self._workers = Workers("conformers", workers)
+        self._workers = shared("conformers") if workers is None else Workers("conformers", workers)
 
     def embed(
         self, smiles: Sequence[str], progress: Callable[[], object] = lambda: None
@@ -244,7 +246,8 @@ class ConformerPool(AbstractContextManager):
 
     def close(self) -> None:
         """Stop the processes; a later call starts them again."""
-        self._workers.close()
+        if self.workers is not None:
+            self._workers.close()
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -1,10 +1,8 @@
 """The statistics of a named data distribution that a model carries with it."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from molscore.errors import InputError
 from molscore.molecules.elements import atomic_number
@@ -53,32 +51,10 @@ class Distribution:
         """Molecules counted."""
         return sum(self.formula_counts.values())
 
-    @property
+    @cached_property
     def size_counts(self) -> dict[int, int]:
         """Number of molecules of each number of atoms, in ascending order."""
         counts: Counter[int] = Counter()
         for formula, n in self.formula_counts.items():
             counts[sum(formula)] += n
         return dict(sorted(counts.items()))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain lists, strings and numbers for JSON, in an order that depends on the content alone."""
-        return {
-            "name": self.name,
-            "elements": list(self.elements),
-            "formula_counts": [[list(formula), n] for formula, n in sorted(self.formula_counts.items())],
-            "sigma_N": {str(size): sigma for size, sigma in sorted(self.sigma_N.items())},
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Distribution":
-        """Inverse of `to_dict`; raises `InputError` for anything else."""
-        try:
-            return cls(
-                name=str(data["name"]),
-                elements=tuple(data["elements"]),
-                formula_counts={tuple(int(k) for k in formula): int(n) for formula, n in data["formula_counts"]},
-                sigma_N={int(size): float(sigma) for size, sigma in data["sigma_N"].items()},
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"this is not a distribution: {error!r}") from None

@@ -57,6 +57,10 @@ def svg_of(mol: Molecule | Chem.Mol | str, size: tuple[int, int] = (240, 180)) -
     return picture[picture.index("<svg") :]  # without the XML declaration
 
 
+Molecule._repr_svg_ = svg_of
+"""How notebooks show a molecule; the package imports this module in one."""
+
+
 def draw_weights(
     mol: Molecule | Chem.Mol | str,
     weights: ArrayLike,

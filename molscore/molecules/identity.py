@@ -16,7 +16,6 @@ from molscore.molecules.molecule import Molecule
 __all__ = ["TrainingIndex", "canonical_smiles", "geometry_key", "graph_key", "smiles_hash"]
 
 _KEY_BYTES, _HASH_BYTES = 16, 5
-_HASH_MASK = (1 << 8 * _HASH_BYTES) - 1
 _DECIMALS = 3  # of positions in Å
 
 
@@ -86,12 +85,7 @@ class TrainingIndex:
 
     @classmethod
     def unpack(cls, packed: np.ndarray, name: str = "known molecules") -> TrainingIndex:
-        """Inverse of `pack`; also for the ``(n,)`` int64 hashes of 64 bits that models of before 0.2 hold.
-
-        Raises `InputError` for anything else.
-        """
-        if packed.dtype == np.int64 and packed.ndim == 1:
-            return cls(np.unique(packed & _HASH_MASK), name)
+        """Inverse of `pack`; raises `InputError` for anything else."""
         if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != _HASH_BYTES:
             raise InputError(f"known molecules are {_HASH_BYTES} bytes each, not {packed.dtype} of {packed.shape}")
         whole = np.zeros((len(packed), 8), dtype=np.uint8)

@@ -81,12 +81,6 @@ class Molecule:
     def __len__(self) -> int:
         return self.n_atoms
 
-    def _repr_svg_(self) -> str:
-        """A picture for notebooks, with the bonds that the geometry shows."""
-        from molscore.molecules.drawing import svg_of
-
-        return svg_of(self)
-
     def __repr__(self) -> str:
         return f"Molecule({self.formula}{f', name={self.name!r}' if self.name else ''})"
 

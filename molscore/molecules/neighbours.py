@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from molscore.errors import FragmentError, PositionError
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["REACH", "Topology", "check_geometry", "neighbour_counts", "topology"]
+__all__ = ["REACH", "Topology", "check_geometry", "neighbour_counts", "open_valences", "topology"]
 
 REACH = 1.25  # bonds are shorter than this many sums of covalent radii; contacts of atoms not bonded are longer
 TAUT = 1.2  # the same for rings: atoms across a strained ring, as in bicyclopentane, are not bonded
@@ -24,6 +24,9 @@ _NEAREST = (0.5, 1.4)  # median distance of the nearest neighbour; in nm it is 0
 # the heavy atoms of other ones more in 99 of 100 cases; a molecule with some of its hydrogens is doubted later.
 _MISSING_ALL, _MISSING_SOME = 0.4, 1.25
 _PAULING = 0.3  # Å
+_ZERO = 1e-8  # eigenvalues of a graph's Laplacian below it are zero: there is one for each piece
+_SURROUNDED = 0.3  # unit vectors from neighbours that add up to less leave no room for another
+VALENCES = {1: 1, 5: 3, 6: 4, 7: 3, 8: 2, 9: 1, 14: 4, 15: 3, 16: 2, 17: 1, 35: 1, 53: 1}  # of neutral atoms
 _TRIPLE = 2.3  # bonds of this order and more are taken for triple ones
 
 
@@ -54,7 +57,7 @@ def topology(molecule: Molecule) -> Topology:
     skeleton = near[np.ix_(heavy, heavy)]
     degree, bonds = skeleton.sum(1), int(skeleton.sum()) // 2
     values, vectors = np.linalg.eigh(np.diag(degree) - skeleton)
-    rest = values > 1e-8
+    rest = values > _ZERO
     inverse = (vectors[:, rest] / values[rest]) @ vectors[:, rest].T
     resistance = np.diag(inverse)[:, None] + np.diag(inverse) - 2 * inverse
     linear = ((near.sum(1) == 2) & (molecule.numbers == 6))[heavy]
@@ -79,9 +82,8 @@ def check_geometry(molecule: Molecule) -> None:
             f"{molecule.label}: neighbours are {nearest:.2g} times as far apart as bonded atoms are; positions are in "
             f"Å, are these in {unit}?"
         )
-    from scipy.sparse.csgraph import connected_components  # half a second, for geometries that are given
-
-    pieces, _ = connected_components(ratio < _JOINED, directed=False)
+    joined = ratio < _JOINED
+    pieces = int((np.linalg.eigvalsh(np.diag(joined.sum(1)) - joined) < _ZERO).sum())  # as in `topology`
     if pieces > 1:
         raise FragmentError(f"{molecule.label} is in {pieces} pieces: its geometry is that of no single molecule")
     missing = _missing_bonds(molecule, ratio)
@@ -97,19 +99,42 @@ def _ratios(molecule: Molecule) -> NDArray[np.float64]:
     return ratio
 
 
-def _missing_bonds(molecule: Molecule, ratio: NDArray[np.float64]) -> float:
-    """How many bonds carbons and nitrogens lack on average, by Pauling's rule: order = exp((d1 - d) / 0.3 Å).
+def open_valences(molecule: Molecule) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bonds that each atom lacks, (N,), and the direction away from its neighbours, (N, 3), of length one.
+
+    An atom with neighbours on all sides, such as a carbon of a double bond whose partner is near, lacks none; the
+    direction of one without neighbours is zero.
+    """
+    x, ratio = molecule.positions, _ratios(molecule)
+    order = _bond_orders(molecule, ratio)
+    apart = x[:, None] - x
+    length = np.linalg.norm(apart, axis=-1, keepdims=True)
+    outward = np.divide(apart, length, where=(order > 0)[..., None], out=np.zeros_like(apart)).sum(1)
+    length = np.linalg.norm(outward, axis=1)
+    valences = np.array([VALENCES.get(int(z), 0) for z in molecule.numbers])
+    missing = np.maximum(valences - order.sum(1), 0.0)
+    missing[(length < _SURROUNDED) & (order > 0).any(1)] = 0.0
+    return missing, outward / np.maximum(length, 1e-9)[:, None]
+
+
+def _bond_orders(molecule: Molecule, ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Orders of bonds, (N, N), from 1 to 3 by Pauling's rule, exp((d1 - d) / 0.3 Å); zero where there is none.
 
     Source: Pauling, J. Am. Chem. Soc. 1947, 69, 542.
     """
-    numbers, radii = molecule.numbers, covalent_radii[molecule.numbers]
-    bonded, hydrogen = ratio < REACH, numbers == 1
+    hydrogen, radii = molecule.numbers == 1, covalent_radii[molecule.numbers]
     order = np.exp((radii[:, None] + radii) * (1 - np.minimum(ratio, REACH)) / _PAULING).clip(1, 3)
     order[order > _TRIPLE] = 3
     order[hydrogen[:, None] | hydrogen] = 1
-    order[~bonded] = 0
+    order[ratio >= REACH] = 0
+    return order
+
+
+def _missing_bonds(molecule: Molecule, ratio: NDArray[np.float64]) -> float:
+    """How many bonds carbons and nitrogens lack on average."""
+    numbers, order = molecule.numbers, _bond_orders(molecule, ratio)
     valence = np.select([numbers == 6, numbers == 7], [4, 3], 0)
     hetero = order[:, np.isin(numbers, (7, 8))].max(1, initial=0)
-    valence -= (numbers == 6) & (bonded.sum(1) == 1) & (hetero == 3)  # CO and isonitriles
+    valence -= (numbers == 6) & ((order > 0).sum(1) == 1) & (hetero == 3)  # CO and isonitriles
     counted = valence > 0
     return float(np.maximum(valence - order.sum(1), 0)[counted].mean()) if counted.any() else 0.0

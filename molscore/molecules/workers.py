@@ -6,6 +6,7 @@ joined by pipes of one line of JSON each way: nothing is pickled, and a script t
 back the same.
 """
 
+import atexit
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from multiprocessing.connection import wait
 from typing import Any
@@ -21,7 +23,7 @@ from typing import Any
 from molscore import errors
 from molscore.errors import MolscoreError
 
-__all__ = ["Crashed", "Late", "Reply", "Workers", "work"]
+__all__ = ["Crashed", "Late", "Reply", "Workers", "cores", "shared", "work"]
 
 # The worker sees the modules that we see, whatever its own working folder or environment would offer.
 _BOOT = "import sys; sys.path[:] = sys.argv[2:]; from molscore.molecules.workers import work; work(sys.argv[1])"
@@ -78,13 +80,30 @@ class Workers:
                 self.close()
                 raise
 
+    def start(self) -> None:
+        """Begin a process, which gets ready while the caller does other things."""
+        self._threads.submit(self._process)
+
+    def _process(self) -> subprocess.Popen:
+        """This thread's process, begun where there is none."""
+        process = getattr(self._mine, "process", None)
+        if process is None or process.poll() is not None:
+            command = [sys.executable, "-c", _BOOT, self.module, *(path for path in sys.path if path)]
+            pipe, environment = subprocess.PIPE, {**os.environ, "OMP_NUM_THREADS": "1"}
+            process = self._mine.process = subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, encoding="utf-8", env=environment
+            )
+            self._mine.ready = False
+            self.processes = [other for other in self.processes if other.poll() is None] + [process]
+        return process
+
     def _ask(self, request: Mapping[str, Any], time_limit: float) -> Reply:
         """What this thread's process answers."""
-        process = getattr(self._mine, "process", None)
+        process = self._process()
         try:
-            if process is None or process.poll() is not None:
-                process = self._mine.process = self._start()
+            if not self._mine.ready:
                 _line(process, _START_SECONDS)
+                self._mine.ready = True
             with suppress(OSError):  # a dead process shows itself when it is read
                 process.stdin.write(json.dumps(request) + "\n")
                 process.stdin.flush()
@@ -94,15 +113,6 @@ class Workers:
                 process.kill()
             return error
         return getattr(errors, found["kind"])(found["error"]) if "kind" in found else found
-
-    def _start(self) -> subprocess.Popen:
-        command = [sys.executable, "-c", _BOOT, self.module, *(path for path in sys.path if path)]
-        pipe, environment = subprocess.PIPE, {**os.environ, "OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, encoding="utf-8", env=environment
-        )
-        self.processes = [other for other in self.processes if other.poll() is None] + [process]
-        return process
 
     def close(self) -> None:
         """Stop the processes; a later request starts them again."""
@@ -114,6 +124,14 @@ class Workers:
         self._begin()
 
 
+@cache
+def shared(module: str) -> Workers:
+    """One process for everybody who asks `module` now and then; it ends with this one."""
+    workers = Workers(module, 1)
+    atexit.register(workers.close)
+    return workers
+
+
 def _line(process: subprocess.Popen, seconds: float) -> str:
     """The next line that a process writes; raises `Late` or `Crashed` where none comes."""
     if not wait([process.stdout], seconds):
@@ -122,6 +140,11 @@ def _line(process: subprocess.Popen, seconds: float) -> str:
     if not line.endswith("\n"):
         raise Crashed
     return line
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def work(module: str) -> None:

@@ -1,9 +1,6 @@
 """Checkpoints in Hugging Face layout: a folder of config.json, model.safetensors, README.md. Nothing is unpickled."""
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError
@@ -13,7 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from safetensors.torch import load_file, save
 
-from molscore.errors import CheckpointError, OutputError
+from molscore.errors import CheckpointError
+from molscore.molecules.atomic import make_folder, replacing
 from molscore.molecules.distribution import Distribution
 from molscore.nn.adapter import merge
 from molscore.nn.config import ModelConfig
@@ -23,7 +21,6 @@ __all__ = ["Adapter", "Checkpoint", "build", "from_pretrained", "rounded", "save
 
 FORMAT = "molscore-discoformer/2"
 ADAPTER_FORMAT = "molscore-adapter/1"
-FILES = ("README.md", "model.safetensors", "config.json")
 
 
 class Adapter(NamedTuple):
@@ -88,7 +85,7 @@ def rounded(network: DiScoFormer) -> DiScoFormer:
 
 
 def save_pretrained(folder: str | Path, checkpoint: Checkpoint, card: str = "") -> Path:
-    """Write the folder as a whole, replacing an older one; raises OutputError where that cannot be done.
+    """Write the folder, each file in one step; raises OutputError where that cannot be done.
 
     A weight that half precision holds exactly takes two bytes.
     """
@@ -98,7 +95,16 @@ def save_pretrained(folder: str | Path, checkpoint: Checkpoint, card: str = "") 
         "format": FORMAT if adapter is None else ADAPTER_FORMAT,
         "model": network.config.to_dict(),
         "elements": list(network.elements),
-        "distributions": [_facts(d) for d in distributions],
+        "distributions": [
+            {
+                "name": d.name,
+                "elements": list(d.elements),
+                "sigma_N": {str(size): sigma for size, sigma in sorted(d.sigma_N.items())},
+                "molecules": d.n_molecules,
+                "formulas": len(d.formula_counts),
+            }
+            for d in distributions
+        ],
         "info": info,
     }
     if adapter is not None:
@@ -106,32 +112,19 @@ def save_pretrained(folder: str | Path, checkpoint: Checkpoint, card: str = "") 
     weights = network.state_dict() if adapter is None else adapter.tensors
     tensors = {name: _smallest(value.detach().cpu()) for name, value in weights.items()}
     tensors |= {f"extras.{name}": value.contiguous() for name, value in extras.items()}
-    for d in distributions:
+    for d in distributions:  # tensors, for there can be ten thousands
         formulas, counts = zip(*sorted(d.formula_counts.items()), strict=True)
         tensors[f"formulas.{d.name}"] = torch.tensor(formulas, dtype=torch.uint8)
         tensors[f"counts.{d.name}"] = torch.tensor(counts, dtype=torch.int32)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        try:
-            (scratch / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-            (scratch / "model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
-            (scratch / "README.md").write_text(card or "A molscore-discoformer checkpoint.\n")
-            folder.mkdir(exist_ok=True)
-            for name in FILES:
-                os.replace(scratch / name, folder / name)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    except OSError as error:
-        raise OutputError(f"cannot write checkpoint {folder}: {error.strerror or error}") from None
+    make_folder(folder)
+    for name, content in (
+        ("README.md", (card or "A molscore-discoformer checkpoint.\n").encode()),
+        ("model.safetensors", save(tensors, metadata={"format": "pt"})),
+        ("config.json", (json.dumps(config, indent=1) + "\n").encode()),
+    ):
+        with replacing(folder / name) as fresh:
+            fresh.write_bytes(content)
     return folder
-
-
-def _facts(distribution: Distribution) -> dict[str, Any]:
-    """What config.json says of a distribution; its formulas are tensors, for they can be ten thousands."""
-    values = distribution.to_dict()
-    del values["formula_counts"]
-    return values | {"molecules": distribution.n_molecules, "formulas": len(distribution.formula_counts)}
 
 
 def _smallest(value: torch.Tensor) -> torch.Tensor:

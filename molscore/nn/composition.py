@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from molscore.errors import DistributionError, InputError, SizeError
 from molscore.molecules.distribution import Distribution
-from molscore.nn.support import Partial, Support
+from molscore.nn.support import Support
 
 __all__ = ["FormulaPmf", "FormulasGiven", "smoothed_sizes"]
 
@@ -27,6 +27,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _CHUNK = 16_384
+_MULTIPLIERS = np.random.default_rng(0).integers(2**62, size=128) * 2 + 1  # of an element's place; the last of N
 # By the likelihood of the formula of a molecule of QM9 given 1, 4 and 16 others of its ring systems, neighbourhood or
 # formula, 60 clusters each (ALPHA 0.3 to 3, WIDTH 0.4 to 1.5; kernels without q, with its root, with q itself).
 # These gain, by ring systems, 0.3, 0.6, 1.0 nats for molecules of validation and 1.2, 2.4, 3.5 for those held out.
@@ -47,25 +48,11 @@ class _Counts(NamedTuple):
         np.add.at(table, (row, n), weights)
         return cls(unique, table)
 
-
-class _Step(NamedTuple):
-    """The counts behind one factor, context by context, and the histories that it leads to."""
-
-    anywhere: _Counts
-    left: _Counts  # of (N, atoms left)
-    shape: _Counts  # of n_1 ... n_{k-1}
-    history: _Counts  # of N, n_1 ... n_{k-1}
-    shapes_after: Ints  # ascending keys of (shape, n)
-    histories_after: Ints  # ascending keys of (history, n)
-
-
-class _State(NamedTuple):
-    """B formulas whose first elements are decided."""
-
-    sizes: Ints
-    shape: Ints  # index of n_1 ... n_{k-1} among those observed, -1 for the others
-    history: Ints  # index of N, n_1 ... n_{k-1} likewise
-    partial: Partial
+    def after(self, keys: Ints) -> Floats:
+        """c_l(n) in the contexts `keys` (B,), (B, max_atoms + 1)."""
+        at = np.searchsorted(self.keys, keys)
+        found = self.keys[np.minimum(at, len(self.keys) - 1)] == keys
+        return self.table[np.where(found, at, -1)]
 
 
 class FormulaPmf:
@@ -85,64 +72,40 @@ class FormulaPmf:
         )
         self._support = Support([self.elements[k] for k in self._order], self.max_atoms)
         self.formulas = np.array(list(distribution.formula_counts), dtype=np.int64)  # (F, E), those observed
-        formulas = self.formulas[:, self._order]
+        formulas, sizes = self.formulas[:, self._order], self.formulas.sum(1)
         molecules = np.array(list(distribution.formula_counts.values()), dtype=np.float64)
-        self._sizes = np.unique(formulas.sum(1))
-        self._steps = self._count(formulas, molecules)
-        sizes = np.arange(self.max_atoms + 1)
-        possible = self._support.possible(0, self._support.start(sizes)) | (_find(self._sizes, sizes) >= 0)
-        counts = np.bincount(formulas.sum(1), weights=molecules, minlength=self.max_atoms + 1)
-        self._p_size = smoothed_sizes(counts, possible & (sizes > 0))
+        self._counts = [self._count(k, formulas, sizes, molecules) for k in range(len(self.elements) - 1)]
+        seen = np.bincount(sizes, weights=molecules, minlength=self.max_atoms + 1)
+        size = np.arange(self.max_atoms + 1)
+        self._p_size = smoothed_sizes(seen, (size > 0) & (self._support.possible(size) | (seen > 0)))
 
-    def _count(self, formulas: Ints, molecules: Floats) -> list[_Step]:
-        """Walk down the tries of observed formulas (F, E), each standing for so many molecules."""
-        width, sizes = self.max_atoms + 1, formulas.sum(1)
-        left, shape, history, steps = sizes, np.zeros_like(sizes), _find(self._sizes, sizes), []
-        for n in formulas.T[:-1]:
-            shapes, histories = np.unique(shape * width + n), np.unique(history * width + n)
-            once = np.unique(history * width + n, return_index=True)[1]
-            steps.append(
-                _Step(
-                    _Counts.of(np.zeros_like(once), n[once], 1.0, width),
-                    _Counts.of((sizes * width + left)[once], n[once], 1.0, width),
-                    _Counts.of(shape[once], n[once], 1.0, width),
-                    _Counts.of(history, n, molecules, width),
-                    shapes,
-                    histories,
-                )
-            )
-            shape, history = _find(shapes, shape * width + n), _find(histories, history * width + n)
-            left = left - n
-        return steps
+    def _contexts(self, before: Ints, sizes: Ints) -> tuple[Ints, ...]:
+        """Keys of the contexts of n_k, from none to the whole history, (B,) each; before (B, k): n_1 ... n_{k-1}.
 
-    def _factor(self, k: int, state: _State) -> Floats:
-        """p(n_k | what is decided), (B, max_atoms + 1); zero rows where nothing can be completed."""
-        step, n, B = self._steps[k], np.arange(self.max_atoms + 1), len(state.sizes)
-        counts = (
-            step.anywhere.table[:1].repeat(B, axis=0),
-            step.left.table[_find(step.left.keys, state.sizes * len(n) + state.partial.left)],
-            step.shape.table[state.shape],
-            step.history.table[state.history],
-        )
-        after = self._support.add(k, np.broadcast_to(n, (B, len(n))), state.partial)
-        allowed = self._support.possible(k + 1, after) | (counts[-1] > 0)
+        A history's key is a sum of its counts times large odd numbers, modulo 2^64.
+        """
+        shape, left = before @ _MULTIPLIERS[: before.shape[1]], sizes - before.sum(1)
+        return np.zeros_like(sizes), sizes * (self.max_atoms + 1) + left, shape, shape + sizes * _MULTIPLIERS[-1]
+
+    def _count(self, k: int, formulas: Ints, sizes: Ints, molecules: Floats) -> list[_Counts]:
+        """The counts of n_k in each context, of observed formulas (F, E), each standing for so many molecules."""
+        n, width = formulas[:, k], self.max_atoms + 1
+        *shorter, history = self._contexts(formulas[:, :k], sizes)
+        once = np.unique(history + n * _MULTIPLIERS[k], return_index=True)[1]
+        found = [_Counts.of(keys[once], n[once], 1.0, width) for keys in shorter]
+        return [*found, _Counts.of(history, n, molecules, width)]
+
+    def _factor(self, before: Ints, sizes: Ints) -> Floats:
+        """p(n_k | before), (B, max_atoms + 1), after `before` (B, k); zero rows where nothing can be completed."""
+        contexts = zip(self._counts[before.shape[1]], self._contexts(before, sizes), strict=True)
+        counts = [found.after(keys) for found, keys in contexts]
+        allowed = self._support.allowed(before, sizes) | (counts[-1] > 0)
         p = allowed / np.maximum(allowed.sum(1, keepdims=True), 1)
         for c in counts:
             c = c * allowed
             p = c + (c > 0).sum(1, keepdims=True).clip(1) * p
             p /= np.maximum(p.sum(1, keepdims=True), 1e-300)
         return p
-
-    def _start(self, sizes: Ints) -> _State:
-        """Nothing decided but the sizes (B,)."""
-        return _State(sizes, np.zeros_like(sizes), _find(self._sizes, sizes), self._support.start(sizes))
-
-    def _decide(self, k: int, n: Ints, state: _State) -> _State:
-        """Decide on n (B,) atoms of element k."""
-        step, width = self._steps[k], self.max_atoms + 1
-        shape, history = (np.where(at >= 0, at * width + n, -1) for at in (state.shape, state.history))
-        after = _find(step.shapes_after, shape), _find(step.histories_after, history)
-        return _State(state.sizes, *after, self._support.add(k, n, state.partial))
 
     def log_prob_size(self, sizes: ArrayLike) -> Floats:
         """log p(N), (B,); -inf outside 1 ... max_atoms."""
@@ -164,13 +127,12 @@ class FormulaPmf:
         sizes = counts.sum(1)
         inside = (sizes >= 1) & (sizes <= self.max_atoms) & (counts >= 0).all(1)
         counts, sizes = np.where(inside[:, None], counts, 0), np.where(inside, sizes, 1)
-        state, total = self._start(sizes), np.where(inside, 0.0, -np.inf)
-        for k in range(len(self._steps)):
-            p = self._factor(k, state)[np.arange(len(counts)), counts[:, k]]
+        total = np.where(inside & (self._p_size[sizes] > 0), 0.0, -np.inf)
+        for k in range(len(self._counts)):
+            p = self._factor(counts[:, :k], sizes)[np.arange(len(counts)), counts[:, k]]
             with np.errstate(divide="ignore"):
                 total += np.log(p)
-            state = self._decide(k, counts[:, k], state)
-        return total if self._steps else np.where(self._p_size[sizes] > 0, total, -np.inf)
+        return total
 
     def log_prob(self, counts: ArrayLike) -> Floats:
         """log p(N) + log p(formula | N), (B,)."""
@@ -186,15 +148,13 @@ class FormulaPmf:
         return np.concatenate([np.zeros((0, len(self.elements)), dtype=np.int64), *chunks])
 
     def _sample(self, sizes: Ints, rng: np.random.Generator) -> Ints:
-        counts, state = np.zeros((len(sizes), len(self.elements)), dtype=np.int64), self._start(sizes)
-        for k in range(len(self._steps)):
-            cumulative = self._factor(k, state).cumsum(1)
+        counts = np.zeros((len(sizes), len(self.elements)), dtype=np.int64)
+        for k in range(len(self._counts)):
+            cumulative = self._factor(counts[:, :k], sizes).cumsum(1)
             u = rng.random((len(sizes), 1)) * (1 - 1e-12) * cumulative[:, -1:]
-            n = (cumulative <= u).sum(1)
-            counts[:, self._order[k]] = n
-            state = self._decide(k, n, state)
-        counts[:, self._order[-1]] = state.partial.left
-        return counts
+            counts[:, k] = (cumulative <= u).sum(1)
+        counts[:, -1] = sizes - counts.sum(1)
+        return counts[:, np.argsort(self._order)]
 
 
 class FormulasGiven:
@@ -276,10 +236,3 @@ def smoothed_sizes(counts: NDArray[np.floating], possible: NDArray[np.bool_]) ->
     blurred, uniform = blurred * possible, possible / possible.sum()
     p = counts + (counts > 0).sum() * (0.9 * blurred / blurred.sum() + 0.1 * uniform)
     return p / p.sum()
-
-
-def _find(keys: Ints, wanted: Ints) -> Ints:
-    """Where each wanted value stands among ascending keys, -1 for those not there."""
-    at = np.searchsorted(keys, wanted)
-    found = keys[np.minimum(at, len(keys) - 1)] == wanted
-    return np.where(found, at, -1)

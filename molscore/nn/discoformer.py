@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from molscore.nn.backbone import EXTRA_TOKENS, Stack
-from molscore.nn.bonds import BondHead
 from molscore.nn.config import ModelConfig
 from molscore.nn.context import REFERENCE_SIGMA, Context, ReferenceEncoder
-from molscore.nn.heads import DensityHead, Estimate, Preconditioning, VectorReadout
+from molscore.nn.heads import BondHead, DensityHead, Estimate, Preconditioning, VectorReadout
 from molscore.nn.noise import NOISE_WAVES, noise_waves
 from molscore.nn.tokenizer import GraphTokenizer, Tokens
 
@@ -31,7 +30,7 @@ class Denoised(NamedTuple):
     scalars: Tensor  # (B, N, dim)
     vectors: Tensor  # (B, N, 3, V)
     cls: Tensor  # (B, dim)
-    bonds: Tensor  # (B, N, N, 5) logits of `molscore.nn.bonds.BOND_ORDERS`
+    bonds: Tensor  # (B, N, N, 5) logits of `molscore.nn.heads.BOND_ORDERS`
     c: Preconditioning
     offset: Tensor  # (B, NOISE_WAVES), the context's
 

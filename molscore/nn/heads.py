@@ -1,4 +1,4 @@
-"""The two heads: the score after Karras et al., and a normalised log-density with a hard-wired Gaussian end.
+"""The heads: the score after Karras et al., a normalised log-density with a hard-wired Gaussian end, and bonds.
 
 Score (Karras et al. 2022, arXiv 2206.00364, table 1), sigma_N the data's own deviation per degree of freedom:
 
@@ -15,6 +15,13 @@ sheet|^2/2 sigma^2 + something smooth, and the distance is y - D: so Q carries w
 score already knows, and R what is smooth. R and the correction start at zero. r, a function of the noise alone, one for
 each distribution, is what the time score tells on average over molecules: least squares give it its last nat
 (`molscore.training.offset`).
+
+Bonds between every pair of atoms, as the coarse half of the network sees them:
+
+    l_ij = W silu(P e_ij + A s_i + A s_j),      logits_ij = (l_ij + l_ji)/2
+
+An atom that lacks a bond needs a neighbour that lacks one too: the fine half is told what the coarse half expects of
+every pair, so that the two decide together. What it is told starts at zero.
 """
 
 import math
@@ -22,11 +29,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import silu
 
 from molscore.nn.config import ModelConfig
 from molscore.nn.noise import noise_waves
 
-__all__ = ["DensityHead", "Estimate", "Preconditioning", "VectorReadout"]
+__all__ = ["BOND_ORDERS", "BondHead", "DensityHead", "Estimate", "Preconditioning", "VectorReadout"]
+
+BOND_ORDERS = ("none", "single", "double", "triple", "aromatic")
 
 
 class Estimate(NamedTuple):
@@ -110,3 +120,22 @@ class DensityHead(nn.Module):
         b = F_U * c.signal.sqrt()[:, None, None]
         Q = (b.square() / 2 - a * b).sum(-1)
         return (gaussian + c.signal[:, None] * (d / N * R + Q)) * atoms
+
+
+class BondHead(nn.Module):
+    """Pairs and atoms -> logits of the bond orders, and what the fine half learns of them."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.from_pairs = nn.Linear(config.pair_dim, config.pair_dim)
+        self.from_atoms = nn.Linear(config.dim, config.pair_dim, bias=False)
+        self.logits = nn.Linear(config.pair_dim, len(BOND_ORDERS))
+        self.to_pairs = nn.Linear(len(BOND_ORDERS), config.pair_dim, bias=False)
+        nn.init.zeros_(self.to_pairs.weight)
+
+    def forward(self, pairs: Tensor, scalars: Tensor) -> tuple[Tensor, Tensor]:
+        """pairs (B, N, N, P), scalars (B, N, dim) -> logits (B, N, N, 5), symmetric, and pairs to add (B, N, N, P)."""
+        a = self.from_atoms(scalars)
+        logits = self.logits(silu(self.from_pairs(pairs) + a[:, :, None] + a[:, None]))
+        logits = (logits + logits.transpose(1, 2)) / 2
+        return logits, self.to_pairs(torch.softmax(logits, dim=-1))

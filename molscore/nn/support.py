@@ -9,25 +9,15 @@ of `molscore.molecules.elements.check_formula`.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from molscore.molecules.elements import atomic_number, max_valence
 
-__all__ = ["Partial", "Support"]
+__all__ = ["Support"]
 
 IMPOSSIBLE = -(10**6)
-
-
-class Partial(NamedTuple):
-    """B formulas whose first elements are decided, each field (B,) int64."""
-
-    left: NDArray[np.int64]  # atoms that later elements share
-    odd: NDArray[np.int64]  # parity of the electrons so far
-    oxidised: NDArray[np.int64]  # 1 where oxygen or fluorine is there
-    spare: NDArray[np.int64]  # bonds that the atoms so far can make, less the 2(N - 1) that N atoms need
 
 
 class Support:
@@ -53,20 +43,20 @@ class Support:
                     best = self.reach[k, n:, :, oxidised]
                     np.maximum(best, rest, out=best)
 
-    def start(self, sizes: NDArray[np.integer]) -> Partial:
-        """Formulas of `sizes` (B,) atoms with nothing decided."""
-        sizes = np.asarray(sizes, dtype=np.int64)
-        nothing = np.zeros_like(sizes)
-        return Partial(sizes, nothing, nothing, -2 * (sizes - 1))
+    def possible(self, sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether there is a formula of so many atoms, (B,)."""
+        return self.reach[0, sizes, 0, 0] >= 2 * (sizes - 1)
 
-    def add(self, k: int, n: NDArray[np.integer], partial: Partial) -> Partial:
-        """Decide on n (B,) or (B, n) atoms of element k; what is left may become negative."""
-        left, odd, oxidised, spare = partial if np.ndim(n) == 1 else (field[:, None] for field in partial)
-        oxidised_after = oxidised | (self.oxidiser[k] & (n > 0))
-        odd_after = (odd + n * self.odd_electrons[k]) % 2
-        return Partial(left - n, odd_after, oxidised_after.astype(np.int64), spare + n * self.valence[k][oxidised])
+    def allowed(self, before: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether later elements can complete each number of atoms of element k, (B, max_atoms + 1).
 
-    def possible(self, k: int, partial: Partial) -> NDArray[np.bool_]:
-        """Whether elements k, k+1, ... can complete the formulas; same shape as the fields."""
-        reach = self.reach[k, np.maximum(partial.left, 0), partial.odd, partial.oxidised]
-        return (partial.left >= 0) & (partial.spare + reach >= 0)
+        `before` (B, k) are the atoms of the elements before it, of `sizes` (B,) in all.
+        """
+        k, n = before.shape[1], np.arange(self.max_atoms + 1)
+        oxidised = before[:, self.oxidiser[:k]].any(1).astype(int)
+        left = (sizes - before.sum(1))[:, None] - n
+        odd = ((before @ self.odd_electrons[:k])[:, None] + n * self.odd_electrons[k]) % 2
+        bonds = (before * self.valence[:k, oxidised].T).sum(1)[:, None] + n * self.valence[k, oxidised][:, None]
+        oxidised_after = oxidised[:, None] | (self.oxidiser[k] & (n > 0))
+        reach = self.reach[k + 1, np.maximum(left, 0), odd, oxidised_after]
+        return (left >= 0) & (bonds + reach >= 2 * (sizes - 1)[:, None])

@@ -17,7 +17,7 @@ from molscore.molecules.files.record import Record, as_row, is_smiles_name, smil
 from molscore.molecules.molecule import Molecule
 from molscore.screening.explain import explain_all
 from molscore.screening.inference import cores
-from molscore.screening.model import Model
+from molscore.screening.predictor import Predictor
 from molscore.screening.records import records_of
 from molscore.screening.scorer import Scorer
 from molscore.screening.validation import validated
@@ -44,7 +44,7 @@ class Entry:
 
 def entries_of(
     source: Any,
-    model: Model | None,
+    model: Predictor | None,
     smiles_column: str | None = None,
     smarts: str | None = None,
     most: int = 2000,
@@ -142,7 +142,7 @@ def _describe(entry: Entry) -> None:
     entry.columns |= {name: value for name, value in added.items() if name not in known}
 
 
-def _judge(entries: Sequence[Entry], records: Sequence[Record], model: Model, resolution: float) -> None:
+def _judge(entries: Sequence[Entry], records: Sequence[Record], model: Predictor, resolution: float) -> None:
     """Add what the model says of each molecule that it can judge, and of its atoms."""
     if not any("log_likelihood" in entry.columns for entry in entries):
         for entry, scored in zip(entries, Scorer(model, resolution, "codimension")(records), strict=True):

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from molscore.errors import InputError, OutputError
-from molscore.molecules.drawing import draw_grid
 from molscore.molecules.files import Row, as_row, format_of, read, smiles_for, text_of, write
-from molscore.reporting.report import Report, report
-from molscore.screening.model import Model
+
+if TYPE_CHECKING:
+    from molscore.reporting.report import Report
+    from molscore.screening.predictor import Predictor
 
 __all__ = ["Streamed", "check_outputs", "is_picture", "streamed", "write_all", "write_report"]
 
@@ -42,8 +43,8 @@ def write_all(
     paths: Sequence[str],
     rows: Iterable[Any],
     provenance: Mapping[str, Any] | None = None,
-    model: Model | None = None,
-    page: Report | None = None,
+    model: "Predictor | None" = None,
+    page: "Report | None" = None,
 ) -> int:
     """Write the rows, as `write` takes them, to every path by its suffix; returns how many there are.
 
@@ -58,16 +59,20 @@ def write_all(
         if not is_picture(path):
             write(path, held, provenance)
         elif Path(path).suffix.lower() == ".html" and held:
+            from molscore.reporting.report import report  # as the pictures below, only where it is wanted
+
             tags = {f"molscore_{name}": value for name, value in (provenance or {}).items()}
             tagged = [row._replace(columns={**row.columns, **tags}) for row in held]
             (page or report(tagged, model, title=Path(path).stem)).save(path)
         elif held:
+            from molscore.molecules.drawing import draw_grid
+
             shown = [row for row in held if row.mol or row.molecule is not None or smiles_for(row)][:_IN_GRID]
             draw_grid([row.mol or row.molecule or smiles_for(row) for row in shown], list(map(_legend, shown)), path)
     return len(held)
 
 
-def write_report(paths: Sequence[str], found: Report) -> None:
+def write_report(paths: Sequence[str], found: "Report") -> None:
     """Write a report to every path by its suffix: the page, pictures of its molecules, or its rows as a file."""
     write_all(paths, [Row(entry.molecule, entry.columns, entry.bonds) for entry in found.entries], page=found)
 
@@ -79,7 +84,7 @@ class Streamed:
     path: str
     others: list[str]
 
-    def finish(self, provenance: Mapping[str, Any] | None = None, model: Model | None = None) -> None:
+    def finish(self, provenance: Mapping[str, Any] | None = None, model: "Predictor | None" = None) -> None:
         """Write the other outputs, once the file is there."""
         if self.others:
             rows = ((record.molecule, record.columns) for record in read(self.path))

@@ -9,7 +9,7 @@ from molscore import __version__
 from molscore.molecules.atomic import write_text
 from molscore.reporting.entries import Entry, entries_of
 from molscore.reporting.page import page_of
-from molscore.screening.model import Model, load
+from molscore.screening.predictor import Predictor
 
 __all__ = ["Report", "report"]
 
@@ -40,7 +40,7 @@ class Report:
 
 def report(
     source: Any,
-    model: Model | str | Path | None = "qm9",
+    model: Predictor | str | Path | None = "qm9",
     smiles_column: str | None = None,
     smarts: str | None = None,
     most: int = 2000,
@@ -60,14 +60,14 @@ def report(
 
     Raises `InputError` for a source that cannot be read or has nothing to show.
     """
-    judge = model if model is None or isinstance(model, Model) else load(model)
+    judge = None if model is None else Predictor.load(model)
     entries, total = entries_of(source, judge, smiles_column, smarts, most, resolution)
     if title is None:
         title = Path(source).name if isinstance(source, (str, Path)) else "molecules"
     return Report(entries, title, _about(entries, total, judge, smarts, resolution))
 
 
-def _about(entries: list[Entry], total: int, model: Model | None, smarts: str | None, resolution: float) -> str:
+def _about(entries: list[Entry], total: int, model: Predictor | None, smarts: str | None, resolution: float) -> str:
     """What is shown, and what made it."""
     shown = f"{len(entries)} of {total} molecules" + (f", those with {smarts}" if smarts else "")
     parts = [shown] if len(entries) < total or smarts else []

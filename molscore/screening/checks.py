@@ -12,6 +12,7 @@ from rdkit import Chem
 from molscore.errors import ParseError
 from molscore.molecules.chem import fragments, mol_from_molecule, smiles_of
 from molscore.molecules.descriptors import descriptors, pattern_of
+from molscore.molecules.drawing import svg_of
 from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.screening.criteria import DIGITS
@@ -117,7 +118,7 @@ class Candidate(Molecule):
     def _repr_html_(self) -> str:
         """A picture beside the numbers, for notebooks."""
         rows = "".join(f"<tr><td>{escape(name)}<td>{escape(str(value))}" for name, value in self.columns().items())
-        return f'<div style="display: flex">{self._repr_svg_()}<table>{rows}</table></div>'
+        return f'<div style="display: flex">{svg_of(self)}<table>{rows}</table></div>'
 
 
 def inspect(molecule: Molecule, index: int, known: TrainingIndex | None = None) -> Candidate:

@@ -23,6 +23,7 @@ from molscore.screening.checks import (
 from molscore.screening.criteria import DRAWN, Case, check_order, choose_order, has_tables
 from molscore.screening.guidance import Guide, log_weights
 from molscore.screening.inference import check_resolution
+from molscore.screening.like import draw_like
 from molscore.screening.predictor import RESOLUTION, Predictor
 from molscore.screening.sample import DENSITY, Sampling, Wanted, draw_formulas, draw_positions
 from molscore.screening.validation import check_extent
@@ -88,6 +89,7 @@ def generate(
     if request.novel and model.training_index is None:
         raise InputError(f"model {model.name} holds no list of known molecules to tell novel ones by")
     wanted, found = request.wanted, []
+    in_manner = model.series is not None and wanted.fragment is None and wanted.guide is None
     if model.series is not None and wanted.guide is None:
         wanted = wanted._replace(guide=model.log_series)
     while True:
@@ -101,7 +103,10 @@ def generate(
         n = min(left, max(math.ceil((request.n - n_kept) / rate), 1))
         seed = _seed_of_round(request.seed, len(found))
         counts = draw_formulas(model, n, seed, request.formula, request.n_atoms, wanted.fragment)
-        drawn = draw_positions(model, counts, seed, request.sampling, progress, tick, wanted)
+        if in_manner:
+            drawn = draw_like(model, counts, seed, request.sampling, progress, tick)
+        else:
+            drawn = draw_positions(model, counts, seed, request.sampling, progress, tick, wanted)
         checked = _checked(model, request, by, drawn, len(found), tick)
         index = model.training_index.name if request.novel else None
         found = mark_duplicates(found + filtered(checked, request.min_percentile, index, request.smarts))

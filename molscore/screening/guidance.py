@@ -26,6 +26,8 @@ PairFn = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 Guide = Callable[[Candidate], float]
 
+CLASH = 1.3  # Å; atoms of QM9 that are not bonded are 1.5 Å apart and more
+
 
 def like(sigma: Tensor, y: Tensor) -> Tensor:
     """sigma (B,) with the trailing dimensions of y."""
@@ -119,13 +121,21 @@ def guide_of(text: str, strength: float = 3.0) -> Guide:
 
 
 def log_weights(guide: Guide, molecules: Sequence[Molecule]) -> Tensor:
-    """f of each molecule, (B,) float64; minus infinity for those without bonds that make sense, or where f is NaN."""
+    """f of each molecule, (B,) float64; minus infinity without bonds that make sense, where atoms clash or f is NaN."""
     found = [_log_weight(guide, inspect(molecule, index)) for index, molecule in enumerate(molecules)]
     return torch.tensor(found, dtype=torch.float64)
 
 
 def _log_weight(guide: Guide, candidate: Candidate) -> float:
-    if not candidate.passed:
+    if not candidate.passed or _clashes(candidate):
         return -np.inf
     value = float(guide(candidate))
     return -np.inf if np.isnan(value) else value
+
+
+def _clashes(candidate: Candidate) -> bool:
+    """Whether atoms that are not bonded lie nearer than bonded ones do, which perceived bonds allow."""
+    apart = ~Chem.GetAdjacencyMatrix(candidate.mol).astype(bool)
+    np.fill_diagonal(apart, False)
+    x = candidate.positions
+    return bool((np.linalg.norm(x[:, None] - x, axis=-1)[apart] < CLASH).any())

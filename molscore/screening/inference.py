@@ -4,7 +4,6 @@ One batch over several cores shares out its large products and does the rest on 
 keep all of them busy. Each is computed by a single thread, so that numbers do not depend on how many cores there are.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +18,7 @@ from torch import Tensor
 from molscore.errors import InputError
 from molscore.molecules.batch import Batch, collate, size_groups
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.workers import cores
 from molscore.nn.context import Context, DistributionContext
 from molscore.nn.discoformer import DiScoFormer
 from molscore.nn.noise import LN_SIGMA_RANGE
@@ -58,11 +58,6 @@ def device_named(name: str | torch.device) -> torch.device:
     if not there[kind]:
         raise InputError(f"this machine has no {kind} device that torch can use; give cpu or auto")
     return torch.device(name)
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_resolution(resolution: float) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,10 +14,8 @@ from molscore.screening.criteria import Case, check_order, criterion
 from molscore.screening.fragment import Fragment
 from molscore.screening.generate import Request, generate
 from molscore.screening.predictor import RESOLUTION, Predictor
+from molscore.screening.rank import rank
 from molscore.screening.sample import Sampling, Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["Model", "load"]
 
@@ -39,24 +37,8 @@ class Model(Predictor):
         values = criterion(Case(self, found, self.terms(found, resolution), resolution), "percentile")
         return np.where([self.references.outside(molecule) != "" for molecule in found], np.nan, values)
 
-    def rank(
-        self,
-        source: Any,
-        *,
-        smiles_column: str | None = None,
-        resolution: float = RESOLUTION,
-        by: str | None = None,
-        sort: bool = False,
-        seed: int = 0,
-        workers: int | None = None,
-        progress: bool = False,
-        geometry: str = "auto",
-        like: Any = None,
-    ) -> "pd.DataFrame":
-        """Each molecule of a library with its numbers, a row for a row: `molscore.rank` with this model."""
-        from molscore.screening.rank import rank
-
-        return rank(self, source, smiles_column, resolution, by, sort, seed, workers, progress, geometry, like)
+    rank = rank
+    """`molscore.rank` with this model: each molecule of a library with its numbers, a row for a row."""
 
     def generate(
         self,

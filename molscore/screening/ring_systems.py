@@ -6,18 +6,20 @@ likelihood of a formula f and positions x has p(c | f) within it, and with refer
     p(f, x | R) = p(f | R) p(x | f) p(c | f, R) / q(c | f)
 
     q(c | f) = q(c) / (n_1/M + sum_{c' fits f} q(c')),   q(c) = n_c/M where n_c > 1,  else (n_1/M) / (n_1 + n_1^2/2n_2)
-    p(c | f, R) = (ALPHA q(c | f) + sum_k kappa(c | c_k, f)) / (ALPHA + K)
+    p(c | f, R) = (ALPHA q(c | f) + sum_k [eta (c = c_k) + (1 - eta) kappa(c | c_k, f)]) / (ALPHA + K)
+    eta = (1 + references that share c with another) / (2 + K), or 0 where c_k does not fit f
     kappa(c | c_k, f) = sqrt(q(c)) exp(-|c - c_k|/WIDTH) / sum_{c' fits f} sqrt(q(c')) exp(-|c' - c_k|/WIDTH)
 
 q counts the M molecules of the data; sets seen once or never share what Good and Turing leave them, n_1/M, among as
 many as Chao estimates. |c - c_k| counts ring systems that only one of the two has; c fits f where f has its ring atoms
-and as many rings and double bonds. p(f, x | R) integrates to one as far as the model draws the ring systems of a
-formula as often as the data have them.
+and as many rings and double bonds. eta is Laplace's rule of succession: among references that are all of one series
+the next is likely of it too, and of references that are all unlike each other little is copied. p(f, x | R) integrates
+to one as far as the model draws the ring systems of a formula as often as the data have them.
 Sources: Good 1953, doi 10.1093/biomet/40.3-4.237; Chao 1984, Scand. J. Stat. 11, 265.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -159,6 +161,8 @@ class RingSystemsGiven:
         distance = np.array([[len(sets[self.names[name]] ^ other) for other in sets] for name in given])
         self.kernels = np.exp(self.log_q / 2 - distance / WIDTH)  # (K', C)
         self.times = np.array(list(given.values()))  # (K',)
+        self.own = np.array([self.names[name] for name in given])  # (K',) rows of these
+        self.eta = (1 + self.times[self.times > 1].sum()) / (2 + self.times.sum())
 
     def share_with(self, ring_system: str) -> float:
         """Share of the references that have a ring system."""
@@ -167,16 +171,32 @@ class RingSystemsGiven:
 
     def log_ratio(self, signatures: Sequence[str], counts: ArrayLike) -> Floats:
         """Of molecules by their signatures and element counts (B, E): (B,) nats."""
-        offers, found = self.plain.offers(counts), np.zeros(len(signatures))
-        formulas, which = np.unique(offers, axis=0, return_inverse=True)
+        found, K = np.zeros(len(signatures)), self.times.sum()
+        for rows, fits, q, p in self._by_formula(counts):
+            for row in rows:
+                at = self.names.get(signatures[row])
+                found[row] = np.log(p[at] / q[at] if at is not None and fits[at] else ALPHA / (ALPHA + K))
+        return found
+
+    def draw(self, counts: ArrayLike, rng: np.random.Generator) -> list[str | None]:
+        """c from p(c | f, R) for each of the formulas (B, E): a signature of a reference, or None for any other."""
+        found: list[str | None] = [None] * len(np.asarray(counts))
+        theirs = list(self.references)
+        for rows, _, _, p in self._by_formula(counts):
+            shares = np.append(p[self.own], max(1 - p[self.own].sum(), 0.0))
+            for row, chosen in zip(rows, rng.choice(len(shares), len(rows), p=shares / shares.sum()), strict=True):
+                found[row] = theirs[chosen] if chosen < len(theirs) else None
+        return found
+
+    def _by_formula(self, counts: ArrayLike) -> Iterator[tuple[Ints, NDArray[np.bool_], Floats, Floats]]:
+        """Of each formula f: its rows, which c fit, and q(c | f) and p(c | f, R) (C,) where they do, else 0."""
+        formulas, which = np.unique(self.plain.offers(counts), axis=0, return_inverse=True)
         q, K = np.exp(self.log_q), self.times.sum()
         for f, offer in enumerate(formulas):
             fits = (self.needs <= offer).all(1)
-            Z = (q * fits).sum() + self.rest
+            q_f = q * fits / ((q * fits).sum() + self.rest)
             sums = np.maximum((self.kernels * fits).sum(1), 1e-300)
-            kappa = (self.times / sums) @ self.kernels * fits
-            ratio = (ALPHA + kappa * Z / q) / (ALPHA + K)  # p(c | f, R) / q(c | f), of those that fit
-            for row in np.flatnonzero(which.reshape(-1) == f):
-                at = self.names.get(signatures[row])
-                found[row] = np.log(ratio[at] if at is not None and fits[at] else ALPHA / (ALPHA + K))
-        return found
+            eta = self.eta * fits[self.own]
+            kappa = (self.times * (1 - eta) / sums) @ self.kernels * fits
+            kappa[self.own] += self.times * eta
+            yield np.flatnonzero(which.reshape(-1) == f), fits, q_f, (ALPHA * q_f + kappa) / (ALPHA + K)

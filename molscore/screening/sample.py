@@ -8,6 +8,7 @@ share is sent back to 1 Å of noise and done again, instead of being finished an
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Event, Lock
 from typing import NamedTuple
 
@@ -18,13 +19,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from molscore.diffusion.gaussian import centred_noise
-from molscore.diffusion.sampling import NoiseFn, dpm_solver, noise_levels
+from molscore.diffusion.sampling import NoiseFn, ScoreFn, dpm_solver, noise_levels
 from molscore.errors import InputError, SizeError
 from molscore.molecules.batch import element_index, size_groups
 from molscore.molecules.elements import atomic_number, check_formula, parse_formula
 from molscore.molecules.molecule import Molecule
 from molscore.nn.context import Context, DistributionContext
 from molscore.nn.discoformer import DiScoFormer
+from molscore.screening.checks import Candidate
 from molscore.screening.criteria import BONDS
 from molscore.screening.fragment import Fragment, fixed_atoms
 from molscore.screening.guidance import Guide, autoguidance, denoised, log_weights, metropolis
@@ -40,7 +42,8 @@ __all__ = [
 SIGMA_MIN, SIGMA_MAX = 0.004, 12.0  # Å; the last level decides how precise positions are, the first drowns the data
 JUDGED = 3  # evaluations by which a branch is judged
 FEW = 25  # evaluations below which all go to levels: nothing is corrected, nothing redone
-SAMPLERS = {"sde": 1.0, "ode": 0.0}  # eta of `dpm_solver`
+SAMPLERS = {"sde": dpm_solver, "ode": partial(dpm_solver, eta=0.0)}
+"""By name: functions of `molscore.diffusion.sampling`, or like those there, with its options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,30 +189,42 @@ class Wanted(NamedTuple):
 
     fragment: Fragment | None = None
     """Atoms that stay where they are."""
+    released: float = 0.0
+    """Å of noise below which they do not."""
+    fits: Callable[[Candidate], bool] | None = None
+    """What a draw around a fragment must be, beyond one whose bonds fit."""
     guide: Guide | None = None
     """Draws are from p times its exponential."""
     moves: int = 8
-    """By which such draws are found, and with a fragment those whose bonds fit; each costs a third of a draw."""
+    """By which such draws are found, each at a third of a draw; with a fragment, as often what does not fit it is drawn
+    again."""
 
     def log_weights(self, molecules: Sequence[Molecule]) -> Tensor:
-        """f of each molecule, (B,) nats; a fragment alone asks for bonds that fit, as every guide does."""
-        return log_weights(self.guide or (lambda candidate: 0.0), molecules)
+        """f of each molecule, (B,) nats; minus infinity for what does not fit, as every guide has it without bonds."""
+
+        def f(candidate: Candidate) -> float:
+            if self.fits is not None and not self.fits(candidate):
+                return -math.inf
+            return 0.0 if self.guide is None else self.guide(candidate)
+
+        return log_weights(f, molecules)
 
 
 def sample(field: Field, sampling: Sampling, generator: torch.Generator, wanted: Wanted = Wanted()) -> Tensor:  # noqa: B008
     """Positions (B, N, 3) in Å of the molecules of a field."""
     levels, branch, _ = Plan.of(sampling)
-    fixed = None if wanted.fragment is None else torch.from_numpy(wanted.fragment.positions).float()
-    steered = wanted.fragment is not None or wanted.guide is not None
+    fragment = wanted.fragment
+    fixed = None if fragment is None else torch.from_numpy(fragment.positions).float()
+
+    def given(score_fn: ScoreFn) -> ScoreFn:
+        return score_fn if fixed is None else fixed_atoms(score_fn, fixed, wanted.released)
 
     def solve(field: Field, y: Tensor, levels: Tensor) -> Tensor:
-        score_fn = autoguidance(field.scores, sampling.guidance, sampling.guided)
-        return dpm_solver(
-            score_fn if fixed is None else fixed_atoms(score_fn, fixed),
+        return SAMPLERS[sampling.sampler](
+            given(autoguidance(field.scores, sampling.guidance, sampling.guided)),
             y,
             levels,
             field.noise(generator),
-            eta=SAMPLERS[sampling.sampler],
             temperature=sampling.temperature,
             correct=_corrected(sampling),
             step_size=sampling.step_size,
@@ -220,29 +235,41 @@ def sample(field: Field, sampling: Sampling, generator: torch.Generator, wanted:
         more = float(levels[branch][0].square() - levels[branch][-1].square()) ** 0.5
         return solve(field, y + more * field.noise(generator)(y), levels[branch])
 
-    y = field.start(float(levels[0]), generator)
-    if not branch.stop or not (sampling.redone or steered):
-        return solve(field, y, levels)
-    y, judged_at = solve(field, y, levels[: branch.stop]), float(levels[branch.stop - 1])
-    if sampling.redone:
-        n_redone = math.floor(sampling.redone * len(y) + 0.5)
-        worst = _codimension(field, _guess(field, y, judged_at)).argsort()[:n_redone]
-        if n_redone:
-            y = y.index_copy(0, worst, again(field.subset(worst), y[worst]))
-    if steered:
+    def guess(field: Field, y: Tensor) -> Tensor:
+        """The denoised positions (B, N, 3) in Å where a branch is judged."""
+        level = y.new_full((len(y),), float(levels[branch][-1]))
+        return denoised(y, level, given(lambda y, sigma: field.scores(y, sigma)[0])(y, level))
+
+    def log_weight(y: Tensor) -> Tensor:
         precise = torch.float32 if y.device.type == "mps" else torch.float64  # all that it has
+        return wanted.log_weights(field.molecules(guess(field, y))).to(y.device, precise)
 
-        def log_weight(y: Tensor) -> Tensor:
-            return wanted.log_weights(field.molecules(_guess(field, y, judged_at))).to(y.device, precise)
+    if fragment is not None:
+        begin = int((levels > sampling.branch[1]).sum())
+        downward = levels[branch] if branch.stop else levels[begin:]
 
+        def grown(field: Field) -> Tensor:
+            return solve(field, fragment.surrounded(field.mask, float(levels[begin]), generator), downward)
+
+        y = grown(field)
+        for _ in range(wanted.moves if branch.stop else 0):
+            misfits = torch.isneginf(log_weight(y)).nonzero()[:, 0]
+            if not len(misfits):
+                break
+            y = y.index_copy(0, misfits, grown(field.subset(misfits)))
+    elif branch.stop and (sampling.redone or wanted.guide):
+        y = solve(field, field.start(float(levels[0]), generator), levels[: branch.stop])
+        n_redone = math.floor(sampling.redone * len(y) + 0.5)
+        if n_redone:
+            worst = _codimension(field, guess(field, y)).argsort()[:n_redone]
+            y = y.index_copy(0, worst, again(field.subset(worst), y[worst]))
+    else:
+        return solve(field, field.start(float(levels[0]), generator), levels)
+    if not branch.stop:
+        return y
+    if wanted.guide is not None:
         y = metropolis(y, log_weight, lambda y: again(field, y), wanted.moves, generator)
     return solve(field, y, levels[branch.stop - 1 :])
-
-
-def _guess(field: Field, y: Tensor, sigma: float) -> Tensor:
-    """The denoised positions (B, N, 3) in Å."""
-    level = y.new_full((len(y),), sigma)
-    return denoised(y, level, field.scores(y, level)[0])
 
 
 def _codimension(field: Field, x: Tensor) -> Tensor:
@@ -326,7 +353,7 @@ def draw_positions(
 
         for i, found in side_by_side(draw, range(len(groups)), device, ended):
             for row, molecule in zip(groups[i], found, strict=True):
-                x = molecule.positions if fragment is None else fragment.put_back(molecule.positions)
+                x = molecule.positions if fragment is None or wanted.released else fragment.put_back(molecule.positions)
                 molecules[row] = Molecule(molecule.numbers, x, f"{model.name}-{seed}-{row}")
             done += len(groups[i])
             bar.set_postfix(molecules=f"{done}/{len(counts)}")

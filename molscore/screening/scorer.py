@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molscore.errors import InputError, MolscoreError, PositionError
-from molscore.molecules.conformers import ConformerPool, embed
+from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.convert import as_list
 from molscore.molecules.descriptors import pattern_of
 from molscore.molecules.files.record import Record
@@ -52,9 +52,7 @@ Embed = Callable[[Sequence[str]], Sequence[Sequence[Molecule] | MolscoreError]]
 """Geometries of SMILES strings, or why there are none."""
 
 _MOST_CONFORMERS = 1000
-_SMALL = 40  # atoms of molecules over which RDKit keeps to its time limit by itself
-_SHORT = 0.5  # seconds; it counts whole ones
-_FEW = 64  # geometries that are made sooner than worker processes start
+_FEW = 64  # geometries that one process makes sooner than others start
 
 
 class Result(NamedTuple):
@@ -165,7 +163,7 @@ class Scorer:
             pattern_of(self.smarts)
 
     def __call__(self, records: Sequence[Record], embed_all: Embed | None = None) -> list[Result]:
-        """One result a record, in order; `embed_all` makes the geometries, here and now unless given."""
+        """One result a record, in order; `embed_all` makes the geometries, `embed_here` unless given."""
         distribution = self.model.distribution
         known = [validated(record, distribution, self.smarts) if record.ok else Validation() for record in records]
         found: dict[int, Sequence[Molecule] | MolscoreError] = {
@@ -191,19 +189,10 @@ class Scorer:
         return Results.of([result.columns for result in self(list(records_of(source)), embed_all)])
 
     def embed_here(self, smiles: Sequence[str]) -> list[list[Molecule] | MolscoreError]:
-        """Geometries made in this process, or in one that can be killed where RDKit may not keep to the time limit."""
-        if self.model.max_atoms > _SMALL or self.time_limit < _SHORT:
-            with self.pool(1) as pool:
-                return pool.embed(smiles)
-        found: list[list[Molecule] | MolscoreError] = []
-        for text in smiles:
-            try:
-                found.append(embed(text, self.conformers, self.seed, self.time_limit))
-            except MolscoreError as error:
-                found.append(error)
-        return found
+        """Geometries made one after another, in a process that can be killed where RDKit hangs."""
+        return self.pool().embed(smiles)
 
-    def pool(self, workers: int) -> ConformerPool:
+    def pool(self, workers: int | None = None) -> ConformerPool:
         """Processes that make the geometries which `embed_here` makes; their ``embed`` is for `judge` and the rest."""
         return ConformerPool(workers, self.seed, self.time_limit, self.conformers)
 

@@ -6,7 +6,7 @@ One rule for every way in: files, SMILES strings and molecules of any kind.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from molscore.errors import (
     TooLargeError,
     TooSmallError,
 )
-from molscore.molecules.chem import contents_of, from_smiles, mol_from_molecule, shown
+from molscore.molecules.chem import Contents, contents_of, from_smiles, mol_from_molecule, shown
 from molscore.molecules.descriptors import pattern_of
 from molscore.molecules.distribution import Distribution
 from molscore.molecules.elements import SYMBOLS, check_formula
@@ -35,15 +35,6 @@ from molscore.molecules.neighbours import check_geometry
 __all__ = ["Validation", "check_atoms", "check_extent", "is_valid", "validate", "validate_all", "validated"]
 
 _MAX_EXTENT = 1000.0  # Å from the middle; no molecule of a model is so large, and squares of more lose all digits
-
-
-class Stated(Protocol):
-    """What is said of a molecule apart from its geometry: by a `Molecule`, or by a molecular graph."""
-
-    counts: Mapping[str, int]
-    charge: int
-    unpaired: int
-    pieces: int
 
 
 class Validation(NamedTuple):
@@ -84,7 +75,9 @@ def validated(record: Record, distribution: Distribution, smarts: str | None = N
     return Validation(n_atoms, key)
 
 
-def validate(found: Stated, distribution: Distribution, label: str = "molecule", whole_geometry: bool = False) -> None:
+def validate(
+    found: Molecule | Contents, distribution: Distribution, label: str = "molecule", whole_geometry: bool = False
+) -> None:
     """Raise the error that says why a model of `distribution` cannot judge a molecule.
 
     What could be mended comes first: pieces, then size and elements, then charge, unpaired electrons, geometry and

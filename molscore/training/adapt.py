@@ -30,7 +30,7 @@ from molscore.screening.model import Model, load
 from molscore.screening.reference import MMFF
 from molscore.screening.tables import with_tables
 from molscore.training.config import DataConfig, TrainConfig
-from molscore.training.data import Batches, DeviceSet
+from molscore.training.data import Batches
 from molscore.training.losses import Noised, denoising_loss, dual_loss, noise_levels, noised
 from molscore.training.state import load_state, save_state
 
@@ -148,11 +148,7 @@ class _Adaptation:
         torch.manual_seed(seed)
         self.distribution, self.seed = distribution, seed
         self.network = started_from(base, [distribution])
-        device = self.network.sigma_N.device
-        self.set, self.batches = (
-            DeviceSet(train, self.network.elements, device),
-            Batches([train.sizes], [1.0], _OBJECTIVE.batch, seed),
-        )
+        self.train, self.batches = train, Batches([train.sizes], [1.0], _OBJECTIVE.batch, seed)
         fits = held_out.select(held_out.sizes <= distribution.max_atoms)
         if not len(fits):
             raise InputError(f"all held-out molecules are larger than those to learn ({distribution.max_atoms} atoms)")
@@ -213,7 +209,8 @@ class _Adaptation:
                 *(law if is_dual else (_OBJECTIVE.log_normal, _OBJECTIVE.uniform_share)),
                 generator,
             )
-            noisy = noised(self.set.batch(rows, chosen.width), levels, generator)
+            x = self.train.batch(rows, self.network.elements, pad_to=chosen.width)
+            noisy = noised(x, levels, generator)
             self._terms(noisy, is_dual).backward(inputs=self.parameters)
         nn.utils.clip_grad_norm_(self.parameters, _OBJECTIVE.clip)
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):

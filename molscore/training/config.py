@@ -1,7 +1,7 @@
 """The configuration of a training run, read from TOML."""
 
 import tomllib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from types import GenericAlias
 from typing import Any, get_args
@@ -34,7 +34,6 @@ class TrainConfig:
     out: str  # folder of the run: state.pt, log.csv, model/
     model: ModelConfig = field(default_factory=lambda: PRESETS["M"])
     init: str = ""  # folder of a trained model to start from, whose distributions of these names are kept
-    only: str = ""  # learn the parameters whose names begin so, as "reference_encoder", and leave the rest as it is
     seed: int = 0
     steps: int = 10_000  # optimiser steps
     hours: float = 0.0  # end by the clock instead of by steps, where given
@@ -96,24 +95,7 @@ class TrainConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
         """From plain values, as in TOML."""
-        values = dict(values)
-        unknown = sorted(set(values) - {f.name for f in fields(cls)})
-        if unknown:
-            raise InputError(f"unknown field {unknown[0]!r}; known are {', '.join(f.name for f in fields(cls))}")
-        missing = [name for name in ("data", "out") if name not in values]
-        if missing:
-            raise InputError(f"field {missing[0]!r} is missing")
-        types = {f.name: f.type for f in fields(cls)}
-        data = tuple(_data_config(table) for table in _checked("data", values.pop("data"), list))
-        values = {name: _checked(name, value, types[name]) for name, value in values.items()} | {"data": data}
-        model = values.get("model", "M")
-        if isinstance(model, str):
-            if model not in PRESETS:
-                raise InputError(f"model {model!r} is none of {', '.join(PRESETS)}")
-            values["model"] = PRESETS[model]
-        elif not isinstance(model, ModelConfig):
-            values["model"] = ModelConfig.from_dict({**PRESETS["M"].to_dict(), **model})
-        return cls(**values)
+        return _read(cls, values)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values; `from_dict` of them is the same configuration."""
@@ -121,35 +103,41 @@ class TrainConfig:
         return values | {name: list(value) for name, value in values.items() if isinstance(value, tuple)}
 
 
-def _data_config(table: Any) -> DataConfig:
-    """One entry of `data`; raises InputError naming the field."""
-    if isinstance(table, DataConfig):
-        return table
-    types = {f.name: f.type for f in fields(DataConfig)}
-    if not isinstance(table, dict) or "path" not in table or set(table) - set(types):
-        raise InputError(f"field 'data' holds tables with path, distribution and weight, not {table!r}")
-    return DataConfig(**{name: _checked(f"data.{name}", value, types[name]) for name, value in table.items()})
+def _read(record: type, values: dict[str, Any]) -> Any:
+    """A record of plain values; raises InputError naming a field that is unknown, missing or of another type."""
+    known = {f.name: f for f in fields(record)}
+    if unknown := sorted(set(values) - set(known)):
+        raise InputError(f"unknown field {unknown[0]!r}; known are {', '.join(known)}")
+    for name, f in known.items():
+        if name not in values and f.default is MISSING and f.default_factory is MISSING:
+            raise InputError(f"field {name!r} is missing")
+    return record(**{name: _checked(name, value, known[name].type) for name, value in values.items()})
 
 
 def _checked(name: str, value: Any, kind: Any) -> Any:
     """A plain value as the type of its field, whole numbers standing for floats; raises InputError naming the field."""
-    if kind is ModelConfig:
-        if not isinstance(value, str | dict | ModelConfig):
-            raise InputError(f"field 'model' must be a preset's name or a table, not {value!r}")
-        return value
     if isinstance(kind, GenericAlias):
-        if not isinstance(value, list | tuple):
-            raise InputError(f"field {name!r} must be a list, not {value!r}")
         of = get_args(kind)
+        if not isinstance(value, list | tuple):
+            what = f"list of tables: [[{name}]]" if of[0] is DataConfig else f"list, not {value!r}"
+            raise InputError(f"field {name!r} must be a {what}")
         if Ellipsis not in of and len(value) != len(of):
             raise InputError(f"field {name!r} must have {len(of)} values, not {len(value)}")
         return tuple(_checked(name, item, of[0]) for item in value)
-    if kind is list:
-        if not isinstance(value, list | tuple):
-            raise InputError(f"field {name!r} must be a list of tables: [[{name}]]")
-        return value
+    if kind is ModelConfig and isinstance(value, str):
+        if value not in PRESETS:
+            raise InputError(f"model {value!r} is none of {', '.join(PRESETS)}")
+        return PRESETS[value]
+    if kind is ModelConfig and isinstance(value, dict):
+        return ModelConfig.from_dict({**PRESETS["M"].to_dict(), **value})
+    if kind is DataConfig and isinstance(value, dict):
+        try:
+            return _read(DataConfig, value)
+        except InputError as error:
+            raise InputError(f"field {name!r}: {error}") from None
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        raise InputError(f"field {name!r} must be of type {kind.__name__}, not {value!r}")
+        what = {ModelConfig: "a preset's name or a table", DataConfig: "a table"}.get(kind, f"of type {kind.__name__}")
+        raise InputError(f"field {name!r} must be {what}, not {value!r}")
     return value

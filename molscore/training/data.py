@@ -1,4 +1,4 @@
-"""Molecules on the device, batches as a pure function of (seed, step), and the references that go with them.
+"""Batches as a pure function of (seed, step), and the references that go with them.
 
 A step takes one data set, with probability `weight`, and molecules of like size from it, so many that their attention
 costs what `batch` molecules of `USUAL` atoms do: a batch of 50-atom molecules takes as long as one of 18. Nothing is
@@ -14,11 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from molscore.datasets.molecule_set import MoleculeSet
-from molscore.errors import InputError
-from molscore.molecules.batch import Batch, element_index
-
-__all__ = ["USUAL", "Batches", "Chosen", "Clusters", "DeviceSet", "cost"]
+__all__ = ["USUAL", "Batches", "Chosen", "Clusters", "cost"]
 
 USUAL = 18  # atoms of the molecule that a batch is counted in
 WIDTHS = (12, 15, 16, 17, 18, 19, 20, 21, 23, 26, 29, 33, 36, 39, 42, 45, 48, 52, 56, 60, 64)  # batches are padded to
@@ -27,50 +23,6 @@ WIDTHS = (12, 15, 16, 17, 18, 19, 20, 21, 23, 26, 29, 33, 36, 39, 42, 45, 48, 52
 def cost(N: int | np.ndarray) -> float | np.ndarray:
     """What a molecule of N atoms costs, in molecules of `USUAL` atoms."""
     return (N / USUAL + (N / USUAL) ** 2) / 2
-
-
-class DeviceSet:
-    """The molecules of a `MoleculeSet` as flat tensors on one device, each centred."""
-
-    def __init__(self, molecules: MoleculeSet, elements: Sequence[str], device: torch.device) -> None:
-        table = element_index(elements)[molecules.numbers]
-        if (table < 0).any():
-            row = int(np.searchsorted(molecules.offsets, int((table < 0).argmax()), side="right")) - 1
-            raise InputError(f"{molecules.label(row)} has an element that the network does not know")
-        self.device = device
-        self.positions = torch.from_numpy(molecules.centred).to(device)
-        self.elements = torch.from_numpy(table.astype(np.uint8)).to(device)
-        self.offsets = torch.from_numpy(molecules.offsets).to(device)
-        self.bonds = None
-        if molecules.bonds is not None:
-            self.bonds = torch.from_numpy(molecules.bonds.astype(np.int16)).to(device)
-            self.bond_offsets = torch.from_numpy(molecules.bond_offsets).to(device)
-
-    def batch(self, rows: Tensor, width: int) -> Batch:
-        """Molecules `rows` (B,), padded to `width` atoms."""
-        sizes = self.offsets[rows + 1] - self.offsets[rows]
-        slots = torch.arange(width, device=self.device)
-        mask = slots < sizes[:, None]
-        atoms = torch.where(mask, self.offsets[rows][:, None] + slots, 0)
-        positions = self.positions[atoms] * mask[..., None]
-        return Batch(positions, self.elements[atoms].long() * mask, mask)
-
-    def bond_orders(self, rows: Tensor, width: int) -> Tensor | None:
-        """Index into `BOND_ORDERS` of every pair, (B, width, width) int64, or -1 where a molecule's are not known.
-
-        None where the data set has no bonds.
-        """
-        if self.bonds is None:
-            return None
-        counts = self.bond_offsets[rows + 1] - self.bond_offsets[rows]
-        slots = torch.arange(int(counts.max()), device=self.device)
-        real = slots < counts[:, None]
-        i, j, order = self.bonds[torch.where(real, self.bond_offsets[rows][:, None] + slots, 0)].long().unbind(-1)
-        place = torch.where(real, i * width + j, width * width)
-        found = torch.zeros(len(rows), width * width + 1, dtype=torch.long, device=self.device)
-        found.scatter_(1, place, order)
-        found = found[:, :-1].view(-1, width, width)
-        return torch.where(counts[:, None, None] > 0, found + found.transpose(1, 2), -1)
 
 
 class Clusters:
@@ -117,7 +69,7 @@ class Chosen(NamedTuple):
     """Which molecules a step is about."""
 
     dataset: int
-    rows: Tensor  # (B,)
+    rows: np.ndarray  # (B,)
     width: int  # atoms that they are padded to
 
 
@@ -150,4 +102,4 @@ class Batches:
         g = int(rng.choice(len(widths), p=chance))
         own = np.random.default_rng([self.seed, step, 1 + rank])
         rows = own.choice(members[g], counts[g], replace=len(members[g]) < counts[g])
-        return Chosen(dataset, torch.from_numpy(rows), widths[g])
+        return Chosen(dataset, rows, widths[g])

@@ -5,9 +5,11 @@ import json
 import os
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,20 +19,21 @@ from tqdm import tqdm
 from molscore.datasets.clusters import cluster_keys
 from molscore.datasets.molecule_set import load
 from molscore.datasets.statistics import distribution_of
-from molscore.errors import CheckpointError, InputError, OutputError
-from molscore.molecules.atomic import reason_of, replacing
-from molscore.molecules.batch import Batch
+from molscore.errors import CheckpointError, InputError
+from molscore.molecules.atomic import make_folder, replacing
+from molscore.molecules.batch import Batch, size_groups
 from molscore.nn.checkpoint import Checkpoint, build, from_pretrained, save_pretrained, started_from
 from molscore.nn.context import Context
 from molscore.nn.discoformer import DiScoFormer
 from molscore.training.config import TrainConfig
-from molscore.training.data import Batches, Chosen, Clusters, DeviceSet
+from molscore.training.data import Batches, Chosen, Clusters
 from molscore.training.losses import denoising_loss, dual_loss, noise_levels, noised
 from molscore.training.optim import Average, Optimiser, learning_rate
 from molscore.training.state import load_state, save_state
 
 __all__ = ["Processes", "Trainer", "train"]
 
+LOG_EVERY = 50  # steps
 Evaluate = Callable[[Checkpoint], dict[str, float]]
 
 
@@ -76,12 +79,12 @@ class Trainer:
         torch.set_flush_denormal(True)
         torch.backends.cuda.matmul.allow_tf32 = True
         self.config, self.processes, self.step, self.seconds, self.molecules = config, processes, 0, 0.0, 0
-        data = [load(part.path, "train") for part in config.data]
-        for part, molecules in zip(config.data, data, strict=True):
-            if not len(molecules) or molecules.sizes.min() < 2:
+        self.data = [load(part.path, "train") for part in config.data]
+        for part, molecules in zip(config.data, self.data, strict=True):
+            if molecules.sizes.min() < 2:
                 raise InputError(f"{part.path}: training needs molecules, of two atoms or more each")
         self.distributions = tuple(
-            distribution_of(p.name, molecules) for p, molecules in zip(config.data, data, strict=True)
+            distribution_of(part.name, molecules) for part, molecules in zip(config.data, self.data, strict=True)
         )
         torch.manual_seed(config.seed)
         if config.init:
@@ -90,18 +93,13 @@ class Trainer:
             self.network = build(config.model, self.distributions)
         device = processes.device
         self.network.to(device)
-        for name, p in self.network.named_parameters():
-            p.requires_grad_(name.startswith(config.only))
-        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
-        if not self.parameters:
-            raise InputError(f"field 'only': no parameter's name begins with {config.only!r}")
+        self.parameters = list(self.network.parameters())
         self.optimiser = Optimiser(self.network.named_parameters(), config)
         self.average = Average(self.network, config.ema)
-        self.batches = Batches([m.sizes for m in data], [p.weight for p in config.data], config.batch, config.seed)
-        self.sets = [DeviceSet(molecules, self.network.elements, device) for molecules in data]
-        self.sizes = [molecules.sizes for molecules in data]
+        sizes, weights = [molecules.sizes for molecules in self.data], [part.weight for part in config.data]
+        self.batches = Batches(sizes, weights, config.batch, config.seed)
         rng, self.clusters = np.random.default_rng(config.seed), []
-        for molecules in data if config.references else ():
+        for molecules in self.data if config.references else ():
             keys, weights = cluster_keys(molecules)
             pool = np.sort(rng.permutation(len(molecules))[: config.references_pool])
             self.clusters.append(Clusters(keys, pool, weights, device))
@@ -125,10 +123,13 @@ class Trainer:
                 self.states = []
             self.states = self.states or self._reference_states()
         chosen = self.batches.at(self.step, rank)
-        chosen = chosen._replace(rows=chosen.rows.to(device))
         dual = round(config.density_share * len(chosen.rows)) if progress >= config.density_start else 0
-        parts = self._add_gradients(chosen._replace(rows=chosen.rows[dual:]), generator, self._denoising_terms)
-        parts |= self._add_gradients(chosen._replace(rows=chosen.rows[:dual]), generator, self._density_terms)
+        parts = {}
+        for terms, rows in ((self._denoising_terms, chosen.rows[dual:]), (self._density_terms, chosen.rows[:dual])):
+            if len(rows):
+                loss, found = terms(chosen._replace(rows=rows), generator)
+                loss.backward(inputs=self.parameters)  # not to y, which requires a gradient too
+                parts |= found
         self.processes.average_gradients(self.parameters)
         nn.utils.clip_grad_norm_(self.parameters, config.clip)
         self.optimiser.step(learning_rate(self.step, progress, config))
@@ -137,53 +138,51 @@ class Trainer:
         self.molecules += len(chosen.rows) * self.processes.world
         return parts
 
-    def _add_gradients(
-        self, chosen: Chosen, generator: torch.Generator, terms: Callable[..., Any]
-    ) -> dict[str, Tensor]:
-        """Add the gradients of some terms for some molecules to those of the parameters."""
-        if not len(chosen.rows):
-            return {}
-        x = self.sets[chosen.dataset].batch(chosen.rows, chosen.width)
-        loss, parts = terms(x, chosen, generator)
-        # not to y, which requires a gradient too
-        loss.backward(inputs=self.parameters)
-        return parts
-
-    def _denoising_terms(
-        self, x: Batch, chosen: Chosen, generator: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        config, B = self.config, len(chosen.rows)
-        noisy = noised(x, noise_levels(B, config, config.log_normal, config.uniform_share, generator), generator)
-        bonds = self.sets[chosen.dataset].bond_orders(chosen.rows, chosen.width) if config.weight_bonds else None
-        with torch.autocast(x.mask.device.type, torch.bfloat16, enabled=config.bf16):
+    def _denoising_terms(self, chosen: Chosen, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        config, data, device = self.config, self.data[chosen.dataset], self.processes.device
+        x, bonds = self._batch(chosen), None
+        levels = noise_levels(len(chosen.rows), config, config.log_normal, config.uniform_share, generator)
+        noisy = noised(x, levels, generator)
+        if config.weight_bonds and data.bonds is not None:
+            bonds = data.bond_orders(chosen.rows, chosen.width).to(device, torch.long)
+        with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
             return denoising_loss(self.network.denoise, noisy, self._context(x, chosen, generator), bonds, config)
 
-    def _density_terms(self, x: Batch, chosen: Chosen, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        config, B = self.config, len(chosen.rows)
-        levels = noise_levels(B, config, config.log_normal_density, config.uniform_share_density, generator)
-        noisy = noised(x, levels, generator)
+    def _density_terms(self, chosen: Chosen, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        config, x = self.config, self._batch(chosen)
+        law = config.log_normal_density, config.uniform_share_density
+        noisy = noised(x, noise_levels(len(chosen.rows), config, *law, generator), generator)
         return dual_loss(self.network, noisy, self._context(x, chosen, generator), config)
+
+    def _batch(self, chosen: Chosen) -> Batch:
+        molecules = self.data[chosen.dataset].batch(chosen.rows, self.network.elements, pad_to=chosen.width)
+        return molecules.to(self.processes.device)
 
     def _context(self, x: Batch, chosen: Chosen, generator: torch.Generator) -> Context:
         """The data set's own context, moved by references where a molecule is given some."""
-        context = self.network.context(torch.full_like(chosen.rows, chosen.dataset), x.sizes)
+        context = self.network.context(torch.full_like(x.sizes, chosen.dataset), x.sizes)
         if not self.states:
             return context
-        drawn = self.clusters[chosen.dataset].draw(
-            chosen.rows, self.config.references, self.config.references_share, generator
-        )
-        return self.network.given(context, self.states[chosen.dataset][drawn[0]], drawn[1])
+        rows, config = torch.from_numpy(chosen.rows).to(x.sizes), self.config
+        clusters, states = self.clusters[chosen.dataset], self.states[chosen.dataset]
+        places, present = clusters.draw(rows, config.references, config.references_share, generator)
+        return self.network.given(context, states[places], present)
 
     def _reference_states(self) -> list[Tensor]:
         """The teacher's `state` of all that may be references; the encoder is told their mean and deviation.
 
         Each process makes its share of them.
         """
-        teacher, (rank, world, _), found = self._copy(self.teacher), self.processes, []
-        for k, (data, sizes, clusters) in enumerate(zip(self.sets, self.sizes, self.clusters, strict=True)):
-            states = torch.zeros(len(clusters.pool), 2 * self.config.model.dim, device=data.device)
-            own = clusters.pool[rank::world].cpu().numpy()
-            states[rank::world] = states_of(teacher, data, sizes, own, k, self.config.batch, self.config.bf16)
+        teacher, (rank, world, device), found = self._copy(self.teacher), self.processes, []
+        for k, (data, clusters) in enumerate(zip(self.data, self.clusters, strict=True)):
+            pool = clusters.pool.cpu().numpy()
+            states = torch.zeros(len(pool), 2 * teacher.config.dim, device=device)
+            for places in size_groups(data.sizes[pool[rank::world]], self.config.batch):
+                places = rank + world * places
+                x = data.batch(pool[places], teacher.elements).to(device)
+                with torch.autocast(device.type, torch.bfloat16, enabled=self.config.bf16):
+                    context = teacher.context(torch.full_like(x.sizes, k), x.sizes)
+                    states[places] = teacher.state(*x, context).float()
             if world > 1:
                 distributed.all_reduce(states)
             found.append(states)
@@ -191,8 +190,8 @@ class Trainer:
         return found
 
     def _copy(self, weights: dict[str, Tensor]) -> DiScoFormer:
-        network = build(self.network.config, self.distributions, self.network.elements).to(self.processes.device)
-        network.load_state_dict({**self.network.state_dict(), **weights})
+        network = deepcopy(self.network)
+        network.load_state_dict(weights, strict=False)
         return network.eval()
 
     def state_dict(self) -> dict:
@@ -237,26 +236,6 @@ class Trainer:
         return Checkpoint(self._copy(self.average.weights).cpu(), self.distributions, info, {})
 
 
-def states_of(
-    network: DiScoFormer,
-    data: DeviceSet,
-    sizes: np.ndarray,
-    rows: np.ndarray,
-    distribution: int,
-    batch: int,
-    bf16: bool,
-) -> Tensor:
-    """`DiScoFormer.state` of molecules `rows` (R,) of a data set, (R, 2 dim)."""
-    found = torch.zeros(len(rows), 2 * network.config.dim, device=data.device)
-    for places in np.array_split(np.argsort(sizes[rows], kind="stable"), -(-len(rows) // batch)):
-        chosen = torch.from_numpy(rows[places]).to(data.device)
-        x = data.batch(chosen, int(sizes[rows[places]].max()))
-        with torch.autocast(data.device.type, torch.bfloat16, enabled=bf16):
-            context = network.context(torch.full_like(chosen, distribution), x.sizes)
-            found[torch.from_numpy(places)] = network.state(*x, context).float()
-    return found
-
-
 class Log:
     """Rows of figures in a CSV file; on resume, rows after the step resumed from are dropped."""
 
@@ -286,26 +265,16 @@ class Log:
         self.writer.writerow(row)
 
 
-def train(
-    config: TrainConfig,
-    resume: bool = False,
-    evaluate: Evaluate | None = None,
-    log_every: int = 50,
-    stop_after: float = float("inf"),
-) -> Checkpoint:
+def train(config: TrainConfig, resume: bool = False, evaluate: Evaluate | None = None) -> Checkpoint:
     """Run to the end, saving `out/state.pt` as it goes and `out/model` at the end and at every evaluation.
 
     `resume` carries on from the state in `config.out`. Raises InputError where there is one and `resume` is not given.
-    After `stop_after` seconds the run stops with everything saved, to be carried on.
     """
     processes, out = Processes.join(), Path(config.out)
     state_path = out / "state.pt"
     if state_path.exists() and not resume:
         raise InputError(f"{state_path} exists: add --resume to carry on, or choose another `out`")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({reason_of(error)})") from None
+    make_folder(out)
     trainer = Trainer(config, processes)
     if resume and state_path.exists():
         trainer.resume(state_path)
@@ -315,23 +284,23 @@ def train(
         total=None if config.hours else config.steps, initial=trainer.step, unit="step", disable=not lead,
         file=sys.stderr, mininterval=2,
     )  # fmt: skip
-    began = saved = time.monotonic()
-    started = began - trainer.seconds
-    sums: dict[str, Tensor] = {}
-    counts: dict[str, int] = {}
+    saved, started = time.monotonic(), time.monotonic() - trainer.seconds
+    seen: dict[str, list[Tensor]] = defaultdict(list)  # parts of the loss since the last row of the log
     while trainer.progress < 1:
         for name, value in trainer.one_step().items():
-            sums[name], counts[name] = sums.get(name, 0) + value, counts.get(name, 0) + 1
+            seen[name].append(value)
         trainer.seconds = time.monotonic() - started
         bar.update()
-        if lead and trainer.step % log_every == 0:
-            means = {name: round(float(value) / counts[name], 5) for name, value in sums.items()}
+        if not lead:
+            seen.clear()
+            continue
+        if trainer.step % LOG_EVERY == 0:
+            means = {name: round(float(torch.stack(values).mean()), 5) for name, values in seen.items()}
             bar.set_postfix(means)
             log.write(step=trainer.step, seconds=round(trainer.seconds, 1), molecules=trainer.molecules, **means)
-            sums, counts = {}, {}
-        stopping = time.monotonic() - began > stop_after
-        last = trainer.progress >= 1 or stopping
-        if lead and (last or trainer.step % config.evaluate_every == 0):
+            seen.clear()
+        last = trainer.progress >= 1
+        if last or trainer.step % config.evaluate_every == 0:
             checkpoint = trainer.checkpoint()
             save_pretrained(out / "model", checkpoint)
             if evaluate is not None:
@@ -339,10 +308,8 @@ def train(
                 log.write(step=trainer.step, seconds=round(trainer.seconds, 1), figures=json.dumps(figures))
                 tqdm.write(f"step {trainer.step}: {figures}", file=sys.stderr)
         # After the model: a kill in between repeats the last steps, and cannot leave a finished run without its model.
-        if lead and (last or time.monotonic() - saved > 60 * config.save_minutes):
+        if last or time.monotonic() - saved > 60 * config.save_minutes:
             save_state(state_path, trainer.state_dict())
             saved = time.monotonic()
-        if stopping:
-            break
     bar.close()
     return trainer.checkpoint()

@@ -78,18 +78,18 @@ class Optimiser:
     """Muon for the hidden matrices and AdamW for the rest, stepped as one."""
 
     def __init__(self, named: Iterable[tuple[str, nn.Parameter]], config: TrainConfig) -> None:
-        named = [(name, p) for name, p in named if p.requires_grad]
+        named = list(named)
         matrices = [p for name, p in named if _is_hidden_matrix(name, p)]
         rest = [p for name, p in named if not _is_hidden_matrix(name, p)]
-        self.config = config
-        adamw = torch.optim.AdamW(rest, lr=config.lr, betas=(0.9, 0.99), weight_decay=0.0)
-        self.parts: list[torch.optim.Optimizer] = [adamw]
-        if matrices:
-            self.parts.append(Muon(matrices, lr=config.lr_muon, weight_decay=config.decay_muon))
+        self.rates = config.lr, config.lr_muon
+        self.parts: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(rest, lr=config.lr, betas=(0.9, 0.99), weight_decay=0.0),
+            Muon(matrices, lr=config.lr_muon, weight_decay=config.decay_muon),
+        ]
 
     def step(self, factor: float) -> None:
         """Update at `factor` times the learning rates, then clear the gradients."""
-        for part, base in zip(self.parts, (self.config.lr, self.config.lr_muon), strict=False):
+        for part, base in zip(self.parts, self.rates, strict=True):
             for group in part.param_groups:
                 group["lr"] = base * factor
             part.step()
@@ -100,11 +100,9 @@ class Optimiser:
         return [part.state_dict() for part in self.parts]
 
     def load_state_dict(self, states: list[dict]) -> None:
-        """Inverse of `state_dict`; the weight decay stays that of the configuration."""
+        """Inverse of `state_dict`."""
         for part, state in zip(self.parts, states, strict=True):
-            decay = part.param_groups[0]["weight_decay"]
             part.load_state_dict(state)
-            part.param_groups[0]["weight_decay"] = decay
 
 
 class Average:

@@ -27,14 +27,6 @@ class Known:
         return self.mixture.score(y, sigma)
 
 
-def shapes(generator: torch.Generator, atoms: int = 4) -> GaussianMixture:
-    """Three modes, with the mean of all at zero."""
-    weights = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
-    means = 0.7 * torch.randn(3, atoms, 3, generator=generator, dtype=torch.float64)
-    means = means - torch.einsum("k,kni->ni", weights, means)
-    return GaussianMixture(weights, means, torch.tensor([0.04, 0.02, 0.09]))
-
-
 def water(bend: float = 1.82) -> SymmetrisedMixture:
     """A bent molecule of three atoms, free to turn; its like atoms change places."""
     angle = torch.tensor(bend, dtype=torch.float64)

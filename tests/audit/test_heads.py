@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from molscore.audit.heads import heads_part, squares_of
-from tests.audit.known import Known, shapes
+from tests.audit.known import Known
+from tests.mixtures import shapes
 
 SIGMAS = [0.02, 0.1, 1.0]
 N = 300

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from molscore.audit import PARTS, Audit, CheckResult, Options, Part, Plot, Series, Table, run, share_of
+from molscore.audit import PARTS, Audit, CheckResult, Options, Part, Plot, Series, Table, run
 from molscore.audit.density import choose
 from molscore.audit.report import draw
 from molscore.datasets.molecule_set import MoleculeSet
@@ -22,6 +22,8 @@ def test_check_results() -> None:
         (CheckResult.at_least("x", 0.94, 0.95), False),
         (CheckResult.at_least("x", math.nan, 0.95), None),
         (CheckResult.at_most("x", None, 0.5), None),
+        (CheckResult.at_most("x", 0.1, 0.5).if_told(False, "too few"), None),
+        (CheckResult.at_most("x", 0.6, 0.5).if_told(False, "too few"), False),
     ):
         assert check.passed is passed
         assert check.to_text().startswith({True: "passed", False: "FAILED", None: "inconclusive"}[passed])
@@ -66,22 +68,15 @@ def test_what_cannot_be_audited_is_refused(data: Path, tmp_path: Path) -> None:
         run(tiny.model(), Options(only=("nonsense",), data=data))
     with pytest.raises(InputError, match="data/tiny.parquet is not there"):
         run(tiny.model(), Options())
+    for fields in (
+        {"molecules": 1}, {"paths": 3}, {"paths": 2}, {"share": "3/2"}, {"resolution": 60.0},
+    ):  # fmt: skip
+        with pytest.raises(InputError):
+            Options(**fields)
     large = MoleculeSet.from_molecules([m for m in tiny.geometries() if m.n_atoms == 14] * 2)
     large.select([0]).save(tmp_path / "one.parquet")
     with pytest.raises(InputError, match="can judge 1 of the held-out molecules"):
         run(tiny.model(), Options(data=tmp_path / "one.parquet"))
-
-
-def test_bad_options_are_refused() -> None:
-    for fields in (
-        {"molecules": 1}, {"paths": 3}, {"paths": 2}, {"share": (3, 2)}, {"share": (0, 2)}, {"resolution": 60.0},
-    ):  # fmt: skip
-        with pytest.raises(InputError):
-            Options(**fields)
-    assert share_of("2/3") == (2, 3)
-    for text in ("1", "1/2/3", "a/b", "-1/2"):
-        with pytest.raises(InputError):
-            share_of(text)
 
 
 def test_chosen_molecules_do_not_repeat() -> None:

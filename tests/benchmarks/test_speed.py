@@ -6,7 +6,7 @@ import torch
 from benchmarks.pages import table
 from benchmarks.speed import EGNN, INPUTS, Round, result_of
 from molscore.diffusion.gaussian import centre
-from molscore.diffusion.rotations import random_rotations
+from tests.mixtures import random_rotations
 
 WORDS = {"n": 2, "evaluations": 1, "weights": "0123456789ab", "command": "command"}
 MASK = torch.arange(6) < torch.tensor([4, 6])[:, None]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from molscore.cli import main as program
-from molscore.screening import Model
+from molscore.screening.model import Model
 from tests import tiny
 from tests.house.sources import ROOT
 

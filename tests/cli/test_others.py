@@ -8,7 +8,7 @@ import numpy as np
 
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.molecules.files import write
-from molscore.screening import load
+from molscore.screening.model import load
 from tests import tiny
 
 

@@ -46,6 +46,7 @@ def test_components_are_the_molecules_they_were(smiles) -> None:
         ("CCO", {"positions": np.zeros((9, 3))}, "bad_positions"),
         ("C[Se]C", {}, "unknown_element"),
         ("C" * 25, {}, "too_large"),
+        ("C[O]", {}, "radical"),
     ],
 )
 def test_others_say_why_not(smiles, changes, status) -> None:
@@ -54,19 +55,13 @@ def test_others_say_why_not(smiles, changes, status) -> None:
     assert error.value.status == status
 
 
-def test_a_component_without_its_hydrogens_is_a_radical() -> None:
-    whole = component("CO")
-    bare = Component("ABC", whole.symbols[:2], whole.positions[:2], whole.charges[:2], whole.pairs[:1], np.array([1]))
-    with pytest.raises(MolscoreError, match="unpaired electrons"):
-        entry_of(0, bare)
-
-
 def test_the_package_is_named_where_it_is_missing(tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "biotite.structure.info", None)
     with pytest.raises(InputError, match=r'pip install "molscore-discoformer\[ligands\]"'):
         ligands.build(tmp_path / "ligands.parquet")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("biotite") is None, reason="biotite is not installed")
 def test_the_dictionary_itself_is_read() -> None:
     names = {"ALA": "C[C@H](N)C(=O)O", "BNZ": "c1ccccc1"}

@@ -8,13 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from molscore.molecules.files.reading import read
 
 from molscore.datasets.molecule_set import MoleculeSet, load
 from molscore.errors import ElementError, InputError, OutputError, PositionError, SizeError
 from molscore.molecules import Molecule, collate
-from molscore.molecules.files.reading import read
 
 ELEMENTS = ("H", "C", "N", "O", "F")
+NO_BONDS = ([0, 2, 1], [1, 1, 1], [0, 1, 0], [0, 1, 5], [-1, 1, 1])
 ARRAYS = ("numbers", "positions", "sizes", "bonds", "n_bonds")
 
 
@@ -44,17 +45,6 @@ def chain(n_atoms: int, row: int) -> np.ndarray | None:
     return None if row % 5 == 4 else np.column_stack([first, first + 1, 1 + first % 4])
 
 
-def test_it_is_a_sequence_of_its_molecules(molecules, whole) -> None:
-    assert len(whole) == len(molecules)
-    for molecule, ours in zip(molecules, whole, strict=True):
-        assert np.array_equal(ours.numbers, molecule.numbers)
-        assert np.allclose(ours.positions, molecule.positions, atol=1e-6)
-        assert ours.name == molecule.name
-    assert whole[-1].name == "m59" and whole[7].properties["index"] == 7
-    with pytest.raises(IndexError):
-        whole[60]
-
-
 def test_batches_equal_collate(molecules, whole, rng) -> None:
     rounded = [Molecule(m.numbers, m.positions.astype(np.float32)) for m in molecules]
     for indices in (rng.permutation(60)[:17], [3], [5, 5, 5], np.arange(60)):
@@ -67,9 +57,6 @@ def test_batches_equal_collate(molecules, whole, rng) -> None:
     width = narrow.mask.shape[1]
     assert wide.positions.shape == (2, 40, 3) and not wide.mask[:, width:].any()
     assert torch.equal(wide.positions[:, :width], narrow.positions)
-
-
-def test_batches_refuse_what_the_model_lacks(whole) -> None:
     row = next(i for i, molecule in enumerate(whole) if 9 in molecule.numbers)
     with pytest.raises(ElementError, match=rf"'m{row}'.*element F"):
         whole.batch([row], ("H", "C", "N", "O"))
@@ -92,22 +79,16 @@ def test_bonds_come_beside_the_batch(molecules, whole, rng) -> None:
     assert (without.bond_orders(rows) == -1).all() and (orders > -1).any()
 
 
-def test_sets_are_joined(whole) -> None:
+def test_it_is_a_sequence_that_is_cut_and_joined(molecules, whole, rng) -> None:
+    assert len(whole) == len(molecules)
+    for molecule, ours in zip(molecules, whole, strict=True):
+        assert np.array_equal(ours.numbers, molecule.numbers) and ours.name == molecule.name
+        assert np.allclose(ours.positions, molecule.positions, atol=1e-6)
+    assert whole[-1].name == "m59" and whole[7].properties["index"] == 7
+    with pytest.raises(IndexError):
+        whole[60]
     assert same(MoleculeSet.concatenate([whole.select(range(17)), whole.select(range(17, 60))]), whole)
     assert not same(MoleculeSet.concatenate([whole.select(range(17, 60)), whole.select(range(17))]), whole)
-
-
-@pytest.mark.parametrize("bad", [[0, 2, 1], [1, 1, 1], [0, 1, 0], [0, 1, 5], [-1, 1, 1]])
-def test_what_is_no_bond_is_refused(bad) -> None:
-    water = ([8, 1], np.eye(3)[:2], [2])
-    assert len(MoleculeSet(*water, bonds=[[0, 1, 1]], n_bonds=[1]).bonds) == 1
-    with pytest.raises(InputError, match="molecule 0: .* is no bond"):
-        MoleculeSet(*water, bonds=[bad], n_bonds=[1])
-    with pytest.raises(InputError, match="n_bonds"):
-        MoleculeSet(*water, bonds=[[0, 1, 1]], n_bonds=[2])
-
-
-def test_selections_are_lists_of_indices(whole, rng) -> None:
     order = rng.permutation(60)[:23]
     for indices in (order, np.array([], dtype=int), [-1, 0], whole.columns["split"] == "test"):
         chosen = whole.select(indices)
@@ -166,15 +147,10 @@ def test_unusable_files_are_refused(tmp_path) -> None:
             MoleculeSet.load(tmp_path / "bad.parquet")
 
 
-def test_lists_of_points_are_read_as_well(whole, tmp_path) -> None:
-    nested = pa.table(
-        {"numbers": [m.numbers.tolist() for m in whole], "positions": [m.positions.tolist() for m in whole]}
-    )
-    pq.write_table(nested, tmp_path / "nested.parquet")
+def test_a_library_of_molecules_is_such_a_file_and_the_other_way_round(whole, tmp_path) -> None:
+    nested = {"numbers": [m.numbers.tolist() for m in whole], "positions": [m.positions.tolist() for m in whole]}
+    pq.write_table(pa.table(nested), tmp_path / "nested.parquet")
     assert np.array_equal(MoleculeSet.load(tmp_path / "nested.parquet").positions, whole.positions)
-
-
-def test_the_file_is_a_library_of_molecules(whole, tmp_path) -> None:
     whole.save(tmp_path / "set.parquet")
     records = list(read(str(tmp_path / "set.parquet")))
     assert [record.status for record in records] == ["ok"] * 60
@@ -198,6 +174,14 @@ def test_the_file_is_a_library_of_molecules(whole, tmp_path) -> None:
 def test_contradictions_are_refused(numbers, positions, sizes, columns, error) -> None:
     with pytest.raises(error):
         MoleculeSet(np.array(numbers), positions, np.array(sizes), columns)
+
+
+@pytest.mark.parametrize(("bond", "n_bonds"), [*(([i, j, o], 1) for i, j, o in NO_BONDS), ([0, 1, 1], 2)])
+def test_what_is_no_bond_is_refused(bond, n_bonds) -> None:
+    hydroxyl = ([8, 1], np.eye(3)[:2], [2])
+    assert len(MoleculeSet(*hydroxyl, bonds=[[0, 1, 1]], n_bonds=[1]).bonds) == 1
+    with pytest.raises(InputError, match="molecule 0: .* is no bond|n_bonds"):
+        MoleculeSet(*hydroxyl, bonds=[bond], n_bonds=[n_bonds])
 
 
 def test_splits_are_chosen_by_name(random_molecules, tmp_path) -> None:

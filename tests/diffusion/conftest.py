@@ -3,16 +3,13 @@
 import pytest
 import torch
 
-from tests.mixtures import GaussianMixture, SymmetrisedMixture
+from tests.mixtures import GaussianMixture, SymmetrisedMixture, shapes
 
 
 @pytest.fixture
 def plain(generator: torch.Generator) -> GaussianMixture:
     """Three modes of four atoms, with the mean of all at zero."""
-    weights = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
-    means = 0.7 * torch.randn(3, 4, 3, generator=generator, dtype=torch.float64)
-    means = means - torch.einsum("k,kni->ni", weights, means)
-    return GaussianMixture(weights, means, torch.tensor([0.04, 0.02, 0.09]))
+    return shapes(generator)
 
 
 @pytest.fixture

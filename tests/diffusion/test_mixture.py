@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from molscore.diffusion.gaussian import centre
-from molscore.diffusion.rotations import random_rotations
-from tests.mixtures import GaussianMixture, SymmetrisedMixture, like_atom_permutations
+from tests.mixtures import GaussianMixture, SymmetrisedMixture, random_rotations
 
 SIGMA = 1.0  # Å: wide enough for one Gaussian to reach every mode
 
@@ -72,22 +71,3 @@ def test_rotations_reflections_and_like_atoms_change_nothing(
     torch.testing.assert_close(symmetrised.score(moved["swapped"], 0.2), score[:, swap], rtol=0, atol=1e-8)
     assert (symmetrised.log_density(y[:, wrong_swap], 0.2) - before).abs().max() > 1
     assert (plain.log_density(moved["rotated"], 0.2) - plain.log_density(y, 0.2)).abs().max() > 1
-
-
-def test_it_is_the_plain_mixture_averaged_over_many_rotations(generator: torch.Generator) -> None:
-    means = torch.randn(1, 3, 3, generator=generator, dtype=torch.float64)
-    one = torch.ones(1)
-    whole = SymmetrisedMixture(one, means, 0.3 * one, (0, 1, 2))
-    turned = means @ random_rotations(40_000, generator).transpose(1, 2)
-    many = GaussianMixture(torch.ones(40_000), turned, 0.3 * torch.ones(40_000))
-    y, _ = whole.sample(10, generator, SIGMA)
-    assert (many.log_density(y, SIGMA) - whole.log_density(y, SIGMA)).abs().max() < 0.05
-
-
-@pytest.mark.parametrize(("elements", "count"), [((0, 1, 2), 1), ((0, 0, 0), 6), ((5, 1, 5, 1, 1), 12)])
-def test_permutations_of_like_atoms(elements: tuple[int, ...], count: int) -> None:
-    rows = like_atom_permutations(elements)
-    assert len({tuple(row) for row in rows.tolist()}) == len(rows) == count
-    labels = torch.tensor(elements)
-    assert (labels[rows] == labels).all()
-    assert (rows.sort(dim=1).values == torch.arange(len(elements))).all()

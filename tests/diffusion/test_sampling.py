@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from molscore.diffusion.gaussian import centred_noise
-from molscore.diffusion.sampling import ScoreFn, dpm_solver, langevin, noise_levels, normal_noise
+from molscore.diffusion.sampling import ScoreFn, dpm_solver, langevin, noise_levels
 from tests.mixtures import GaussianMixture
 
 SAMPLERS: dict[str, Callable[..., Tensor]] = {
@@ -74,10 +74,8 @@ def test_a_gaussian_is_recovered_and_a_wrong_score_shows(
     assert error < 0.005
     wrong, error = spread(draw(sampler, lambda y, sigma: 1.3 * gaussian.score(y, sigma), 0.5, generator))
     assert abs(wrong - 0.25) > 3 * error + 0.01
-
-
-def test_a_temperature_narrows(gaussian: GaussianMixture, generator: torch.Generator) -> None:
-    assert spread(draw("sde", gaussian.score, 0.5, generator, temperature=0.6))[0] < 0.6 * 0.25
+    if sampler == "sde":
+        assert spread(draw(sampler, gaussian.score, 0.5, generator, temperature=0.6))[0] < 0.6 * 0.25
 
 
 def test_the_solver_is_of_second_order(gaussian: GaussianMixture) -> None:
@@ -100,9 +98,7 @@ def nearest(mixture: GaussianMixture, y: Tensor) -> tuple[Tensor, Tensor]:
     return torch.bincount(k, minlength=2) / len(y), (y - mixture.means[k]).square().sum((1, 2)).mean() / 6
 
 
-def test_modes_keep_their_weights_and_widths(
-    sampler: str, modes: GaussianMixture, generator: torch.Generator
-) -> None:
+def test_modes_keep_their_weights_and_widths(sampler: str, modes: GaussianMixture, generator: torch.Generator) -> None:
     y = draw(sampler, modes.score, modes.deviation, generator)
     shares, within = nearest(modes, y)
     assert float(shares[0]) == pytest.approx(0.3, abs=4 * (0.21 / N_SAMPLES) ** 0.5)
@@ -115,7 +111,7 @@ def test_modes_keep_their_weights_and_widths(
 def test_plain_vectors_use_the_same_sampler(sampler: str, generator: torch.Generator) -> None:
     """A Gaussian in the plane with mean (1, -2) and variances 0.25 and 0.04."""
     mean, variance = torch.tensor([1.0, -2.0]), torch.tensor([0.25, 0.04])
-    sigmas, noise = falling(LEVELS), normal_noise(generator)
+    sigmas, noise = falling(LEVELS), lambda y: torch.randn(y.shape, generator=generator)
     y = SAMPLERS[sampler](
         lambda y, sigma: (mean - y) / (variance + sigma[:, None].square()),
         float(sigmas[0]) * noise(torch.zeros(4_000, 2)),
@@ -152,28 +148,19 @@ def test_evaluations_are_counted(sampler: str, gaussian: GaussianMixture, genera
     assert min(calls) == pytest.approx(0.02)
 
 
-@pytest.mark.parametrize("width", [0.3, 0.7, 3.0])
-def test_levels_fall_from_end_to_end(width: float) -> None:
-    levels = noise_levels(30, 0.004, 12.0, 0.6, width)
-    assert levels.dtype == torch.float64
-    assert levels[[0, -1]].tolist() == pytest.approx([12.0, 0.004], rel=1e-12)
-    assert (levels.diff() < 0).all()
-    steps = torch.asinh(torch.log(levels / 0.6) / width).diff()
-    torch.testing.assert_close(steps, steps.mean().expand(29), rtol=1e-9, atol=0)
-    assert noise_levels(1, 0.1, 3.0).tolist() == pytest.approx([3.0])
-
-
-def test_a_lesser_width_crowds_the_middle_and_a_great_one_is_even_in_ln_sigma() -> None:
+def test_levels_fall_from_end_to_end_crowded_in_the_middle() -> None:
+    for width in (0.3, 0.7, 3.0):
+        levels = noise_levels(30, 0.004, 12.0, 0.6, width)
+        assert levels.dtype == torch.float64
+        assert levels[[0, -1]].tolist() == pytest.approx([12.0, 0.004], rel=1e-12)
+        assert (levels.diff() < 0).all()
+        steps = torch.asinh(torch.log(levels / 0.6) / width).diff()
+        torch.testing.assert_close(steps, steps.mean().expand(29), rtol=1e-9, atol=0)
     even, *crowded = (noise_levels(40, 0.01, 10.0, 0.6, width) for width in (100.0, 1.0, 0.3))
     shares = [int(((levels > 0.3) & (levels < 1.2)).sum()) for levels in (even, *crowded)]
     assert shares == sorted(set(shares))
     torch.testing.assert_close(even.log().diff(), even.log().diff().mean().expand(39), rtol=1e-3, atol=0)
-
-
-@pytest.mark.parametrize(
-    ("n", "low", "high", "width"),
-    [(0, 0.1, 1.0, 1.0), (5, 0.0, 1.0, 1.0), (5, 2.0, 1.0, 1.0), (5, 0.1, 1.0, 0.0)],
-)
-def test_impossible_levels_are_refused(n: int, low: float, high: float, width: float) -> None:
-    with pytest.raises(ValueError, match="sigma_min < sigma_max"):
-        noise_levels(n, low, high, width=width)
+    assert noise_levels(1, 0.1, 3.0).tolist() == pytest.approx([3.0])
+    for n, low, high, width in ((0, 0.1, 1.0, 1.0), (5, 0.0, 1.0, 1.0), (5, 2.0, 1.0, 1.0), (5, 0.1, 1.0, 0.0)):
+        with pytest.raises(ValueError, match="sigma_min < sigma_max"):
+            noise_levels(n, low, high, width=width)

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from molscore.integrations.server.app import create_app
 from molscore.integrations.server.service import Limits, Service
 from molscore.molecules import Molecule
-from molscore.screening import Model
+from molscore.screening.model import Model
 from tests import tiny
 
 LIMITS = Limits(body_bytes=20_000, rows=12, smiles_characters=60, generated=3, steps=4, seconds=20.0)

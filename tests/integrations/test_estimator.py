@@ -12,9 +12,9 @@ from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from molscore import DensityEstimator, InputError
-from molscore.screening import Scorer
 from molscore.screening.generate import draw
 from molscore.screening.sample import Sampling
+from molscore.screening.scorer import Scorer
 
 SMILES = ["CCO", "C1CC", "C", "ClC", "c1ccccc1"]
 #: Those of scikit-learn's own checks that need no table of numbers for X.

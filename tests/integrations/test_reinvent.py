@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from molscore.cli import main
 from molscore.errors import InputError
 from molscore.integrations.reinvent import VALUES, answer_process, answer_rest, judge_lines, read_lines
-from molscore.screening import Scorer
+from molscore.screening.scorer import Scorer
 from tests import tiny
 from tests.house.sources import ROOT
 

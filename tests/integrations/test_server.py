@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from molscore.screening import Scorer
 from molscore.screening.generate import Request, generate
 from molscore.screening.sample import Sampling
+from molscore.screening.scorer import Scorer
 from tests import tiny
 from tests.integrations.conftest import LIMITS
 

@@ -10,7 +10,7 @@ from torch_geometric.loader import DataLoader
 
 from molscore import AddLogLikelihood, InputError
 from molscore.molecules.pyg import to_pyg
-from molscore.screening import Scorer
+from molscore.screening.scorer import Scorer
 
 
 @pytest.fixture

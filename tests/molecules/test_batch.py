@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from molscore.errors import ElementError, InputError
 from molscore.molecules import Molecule, collate
-from molscore.molecules.batch import element_index, size_groups
+from molscore.molecules.batch import size_groups
 
 ELEMENTS = ("H", "C", "N", "O", "F")
 NUMBERS = [1, 6, 7, 8, 9]
@@ -51,16 +51,6 @@ def test_company_and_order_do_not_matter(given_molecules, random) -> None:
     assert torch.equal(alone.positions[0], whole.positions[0, :size])
 
 
-@given(molecules(), st.randoms(use_true_random=False))
-def test_permuting_atoms_permutes_the_batch(molecule, random) -> None:
-    order = list(range(molecule.n_atoms))
-    random.shuffle(order)
-    batch = collate([molecule], ELEMENTS, torch.float64)
-    other = collate([Molecule(molecule.numbers[order], molecule.positions[order])], ELEMENTS, torch.float64)
-    assert torch.equal(other.elements[0], batch.elements[0][order])
-    torch.testing.assert_close(other.positions[0], batch.positions[0][order], atol=1e-12, rtol=0)
-
-
 def test_centring_happens_in_float64() -> None:
     """Far from the origin float32 alone would lose the geometry: the control does."""
     near = np.array([[0.0, 0.0, 0.0], [1.1, 0.0, 0.0]])
@@ -71,33 +61,17 @@ def test_centring_happens_in_float64() -> None:
     assert np.abs(centred - expected).max() < 1e-6 < np.abs(naive - expected).max()
 
 
-def test_an_unknown_element_names_molecule_and_element(water) -> None:
+def test_unknown_elements_and_nothing_at_all_are_refused(water) -> None:
     salt = Molecule([17, 11], np.eye(3)[:2], name="salt")
     with pytest.raises(ElementError, match=r"'salt' \(number 1\): element Cl is not one of H, C"):
         collate([water, salt, water], ELEMENTS)
     assert collate([salt], ("Na", "Cl")).elements.tolist() == [[1, 0]]
-
-
-def test_nothing_makes_no_batch() -> None:
+    with pytest.raises(ElementError):
+        collate([water], ["Q"])
     with pytest.raises(InputError):
         collate([], ELEMENTS)
     with pytest.raises(InputError):
         size_groups([1, 2], 0)
-
-
-def test_element_index_inverts_the_table() -> None:
-    table = element_index(ELEMENTS)
-    assert [table[number] for number in NUMBERS] == [0, 1, 2, 3, 4]
-    assert (np.delete(table, NUMBERS) == -1).all()
-    with pytest.raises(ElementError):
-        element_index(["Q"])
-
-
-def test_to_moves_the_type(water) -> None:
-    batch = collate([water], ELEMENTS).to("cpu", torch.float64)
-    assert batch.positions.dtype == torch.float64
-    assert batch.elements.dtype == torch.int64
-    assert batch.mask.dtype == torch.bool
 
 
 @given(st.lists(st.integers(1, 40), max_size=60), st.integers(1, 7))

@@ -29,7 +29,7 @@ def endless() -> Molecule:
 def fresh(monkeypatch) -> workers.Workers:
     """A worker of this test alone."""
     found = workers.Workers("bonds", 1)
-    monkeypatch.setattr(bonds, "_WORKERS", found)
+    monkeypatch.setattr(bonds, "shared", lambda _: found)
     yield found
     found.close()
 
@@ -41,24 +41,14 @@ def test_bonds_of_water(water) -> None:
     assert found.charges.tolist() == [0, 0, 0]
 
 
-def test_the_number_of_iterations_is_bounded(endless) -> None:
+def test_iterations_and_time_are_bounded_and_a_killed_worker_is_replaced(endless, water, fresh) -> None:
     began = time.monotonic()
     with pytest.raises(ParseError, match="'endless'.*Iterations"):
         perceive_bonds(endless, max_iterations=200)
-    assert time.monotonic() - began < 20
-
-
-def test_the_time_is_bounded_and_life_goes_on(endless, water, fresh) -> None:
-    perceive_bonds(water)
-    began = time.monotonic()
     with pytest.raises(ParseError, match="'endless': no bonds found within 0.2 s"):
         perceive_bonds(endless, max_iterations=2**31, time_limit=0.2)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 30
     assert len(perceive_bonds(water).orders) == 2
-
-
-def test_a_killed_worker_is_replaced(water, fresh) -> None:
-    perceive_bonds(water)
     first = fresh.processes[-1]
     first.kill()
     first.wait()
@@ -89,20 +79,14 @@ def test_a_forked_child_has_a_worker_of_its_own(water, fresh) -> None:
     assert fresh.processes[-1].pid == pid
 
 
-def test_atoms_that_are_no_molecule_are_refused(scattered) -> None:
+def test_atoms_that_are_no_closed_shell_molecule_are_refused(scattered) -> None:
     with pytest.raises(ParseError, match="'scattered'.*no neutral closed-shell"):
         perceive_bonds(scattered)
-    heap = Molecule(np.full(29, 6), np.random.default_rng(0).normal(scale=0.3, size=(29, 3)))
-    with pytest.raises(ParseError):
-        perceive_bonds(heap)
-
-
-@pytest.mark.parametrize("formula", [[6, 1, 1, 1], [6, 1, 1]])
-def test_radicals_and_carbenes_are_refused(formula, library) -> None:
-    positions = np.array([[0.0, 0.0, 0.0], [1.09, 0.0, 0.0], [-0.5, 0.95, 0.0], [-0.5, -0.95, 0.0]])[: len(formula)]
-    with pytest.raises(ParseError, match="closed-shell"):
-        perceive_bonds(Molecule(formula, positions))
-    assert perceive_bonds(library["C#N"]).orders.max() == 3
+    methyl = np.array([[0.0, 0.0, 0.0], [1.09, 0.0, 0.0], [-0.5, 0.95, 0.0], [-0.5, -0.95, 0.0]])
+    heap = np.random.default_rng(0).normal(scale=0.3, size=(29, 3))
+    for numbers, positions in (([6, 1, 1, 1], methyl), ([6, 1, 1], methyl[:3]), ([6] * 29, heap)):
+        with pytest.raises(ParseError, match="closed-shell"):
+            perceive_bonds(Molecule(numbers, positions))
 
 
 def test_a_stretched_bond_is_found_where_a_tight_rule_would_lose_it(library) -> None:
@@ -119,12 +103,7 @@ def test_a_stretched_bond_is_found_where_a_tight_rule_would_lose_it(library) -> 
         smiles_of(Molecule(ethanol.numbers, positions))
 
 
-def test_two_molecules_far_apart_are_two_pieces(water) -> None:
-    pair = Molecule([8, 1, 1] * 2, np.concatenate([water.positions, water.positions + 6.0]))
-    assert smiles_of(pair) == "O.O"
-
-
-def test_a_molecule_of_hundreds_of_atoms_is_read(library) -> None:
+def test_pieces_of_hundreds_of_atoms_are_read(library) -> None:
     benzene = library["c1ccccc1"]
     shifts = 8.0 * np.array([[i, j, 0] for i in range(5) for j in range(5)])
     many = Molecule(np.tile(benzene.numbers, 25), np.concatenate([benzene.positions + shift for shift in shifts]))

@@ -1,6 +1,7 @@
 """Symbols, atomic numbers and formulas."""
 
 import pytest
+from ase.data import chemical_symbols
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +10,6 @@ from molscore.molecules.elements import (
     SYMBOLS,
     atomic_number,
     check_formula,
-    hill_formula,
     hill_string,
     parse_formula,
     symbol_of,
@@ -18,31 +18,15 @@ from molscore.molecules.elements import (
 COUNTS = st.dictionaries(st.sampled_from(SYMBOLS[1:]), st.integers(1, 99), min_size=1)
 
 
-def test_the_table_holds_118_elements_in_order() -> None:
-    assert len(SYMBOLS) == len(set(SYMBOLS)) == 119
-    assert [atomic_number(symbol) for symbol in ("H", "C", "N", "O", "F", "Fe", "I", "Og")] == [
-        1,
-        6,
-        7,
-        8,
-        9,
-        26,
-        53,
-        118,
-    ]
+def test_symbols_and_atomic_numbers_are_the_periodic_tables() -> None:
+    assert SYMBOLS[1:] == tuple(chemical_symbols[1:])
     assert all(symbol_of(atomic_number(symbol)) == symbol for symbol in SYMBOLS[1:])
-
-
-@pytest.mark.parametrize("symbol", ["X", "c", "CL", "", " C", None, 6])
-def test_what_is_no_symbol_is_refused(symbol) -> None:
-    with pytest.raises(ElementError):
-        atomic_number(symbol)
-
-
-@pytest.mark.parametrize("number", [0, -1, 119])
-def test_what_is_no_atomic_number_is_refused(number) -> None:
-    with pytest.raises(ElementError):
-        symbol_of(number)
+    for symbol in ("X", "c", "CL", "", " C", None, 6):
+        with pytest.raises(ElementError):
+            atomic_number(symbol)
+    for number in (0, -1, 119):
+        with pytest.raises(ElementError):
+            symbol_of(number)
 
 
 @given(COUNTS)
@@ -56,11 +40,6 @@ def test_a_hill_string_parses_back(counts) -> None:
 )
 def test_hill_order(formula, hill) -> None:
     assert hill_string(parse_formula(formula)) == hill
-
-
-def test_a_formula_does_not_depend_on_the_order_of_atoms(rng) -> None:
-    numbers = rng.integers(1, 119, size=50)
-    assert hill_formula(numbers) == hill_formula(rng.permutation(numbers))
 
 
 @pytest.mark.parametrize(
@@ -89,17 +68,14 @@ def test_real_molecules_pass(formula) -> None:
         ("CHCl9", "valences"),
         ("CH3", "odd number of electrons"),
         ("NO", "odd number of electrons"),
+        ({}, "at least one atom"),
+        ({"C": 1, "H": -4}, "at least one atom"),
+        ({"Q": 2}, "not a chemical element"),
     ],
 )
 def test_impossible_formulas_are_refused_with_the_reason(formula, reason) -> None:
     with pytest.raises(FormulaError, match=reason):
-        check_formula(parse_formula(formula))
-
-
-@pytest.mark.parametrize("counts", [{}, {"C": 0}, {"C": 1, "H": -4}, {"Q": 2}])
-def test_counts_that_are_no_formula_are_refused(counts) -> None:
-    with pytest.raises(FormulaError):
-        check_formula(counts)
+        check_formula(parse_formula(formula) if isinstance(formula, str) else formula)
 
 
 @given(st.integers(1, 30), st.integers(0, 8), st.integers(0, 8))

@@ -55,14 +55,10 @@ def known() -> TrainingIndex:
     return TrainingIndex.make(SMILES)
 
 
-def test_members_are_known_and_others_are_not(known) -> None:
-    assert all(known.contains(smiles) for smiles in SMILES)
-    assert not any(known.contains(smiles) for smiles in ("CC", "CCN", "c1ccncc1", "N#N"))
-
-
-def test_spelling_stereo_labels_and_hydrogens_do_not_matter(known) -> None:
+def test_members_are_known_however_written_and_others_are_not(known) -> None:
     same = ["OCC", "C1=CC=CC=C1", "[H]C([H])([H])[H]", "C[C@@H](N)C(O)=O", "FC=CCO", "[CH3:2]CO", "[2H]C"]
-    assert all(known.contains(smiles) for smiles in same)
+    assert all(known.contains(smiles) for smiles in [*SMILES, *same])
+    assert not any(known.contains(smiles) for smiles in ("CC", "CCN", "c1ccncc1", "N#N"))
     assert len(TrainingIndex.make([*SMILES, *same])) == len(known) == len(SMILES)
 
 
@@ -70,18 +66,8 @@ def test_hashes_are_sorted_and_portable(known) -> None:
     assert (np.diff(known.hashes) > 0).all() and known.hashes.dtype == np.int64
     digest = blake2b(canonical_smiles("CCO").encode(), digest_size=8).digest()
     assert smiles_hash("CCO") == sum(byte << 8 * place for place, byte in enumerate(digest[:5]))
-    old = np.sort([int.from_bytes(blake2b(canonical_smiles(s).encode(), digest_size=8).digest(), "little", signed=True)
-                   for s in SMILES])  # fmt: skip
-    for packed in (known.pack(), old):
-        assert np.array_equal(TrainingIndex.unpack(packed).hashes, known.hashes)
+    assert np.array_equal(TrainingIndex.unpack(known.pack()).hashes, known.hashes)
     assert known.pack().shape == (len(SMILES), 5) and known.pack().dtype == np.uint8
-
-
-def test_hashes_spread_over_all_40_bits() -> None:
-    hashes = np.array([smiles_hash(str(k)) for k in range(20_000)])
-    assert len(np.unique(hashes)) == len(hashes)
-    bits = (hashes[:, None] >> np.arange(40)) & 1
-    assert np.abs(bits.mean(axis=0) - 0.5).max() < 0.02
 
 
 def test_bad_input_is_named(known) -> None:

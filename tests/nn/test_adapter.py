@@ -1,5 +1,8 @@
 """Low-rank adapters and their folder: what they change, what they leave, and what they refuse."""
 
+from dataclasses import replace
+from hashlib import sha256
+
 import pytest
 import torch
 
@@ -34,35 +37,22 @@ def perturbed(base):
     return network
 
 
-def test_adapter_starts_as_the_base_and_then_differs():
-    base = tiny.checkpoint()
-    start = adaptable(started_from(base, base.distributions), rank=2)
-    assert torch.equal(density(start), density(base.network))
-    assert not torch.allclose(density(perturbed(base)), density(base.network), atol=1e-3)
-
-
-def test_merged_network_is_the_adaptable_one_and_the_base_stays():
+def test_an_adapter_starts_as_the_base_and_merged_it_is_the_same_network_beside_it():
     base = tiny.checkpoint()
     before = density(base.network)
+    assert torch.equal(density(adaptable(started_from(base, base.distributions), rank=2)), before)
     network = perturbed(base)
-    merged = merge(started_from(base, base.distributions), learnt(network))
-    assert torch.equal(density(merged), density(network))
+    assert not torch.allclose(density(network), before, atol=1e-3)
+    tensors = learnt(network)
+    assert torch.equal(density(merge(started_from(base, base.distributions), tensors)), density(network))
     assert torch.equal(density(base.network), before)
-    learning = sum(value.numel() for value in learnt(network).values())
-    assert learning < 0.5 * sum(p.numel() for p in base.network.parameters())
-
-
-def test_tensors_of_another_network_are_refused():
-    base = tiny.checkpoint()
-    tensors = learnt(perturbed(base))
+    assert sum(value.numel() for value in tensors.values()) < 0.5 * sum(p.numel() for p in base.network.parameters())
     tensors.pop(next(name for name in tensors if name.endswith(".up")))
     with pytest.raises(KeyError):
         merge(started_from(base, base.distributions), tensors)
 
 
 def test_folder_names_its_base_by_hash(tmp_path):
-    from hashlib import sha256
-
     folder = save_pretrained(tmp_path / "base", tiny.checkpoint())
     digest = sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     base = from_pretrained(folder)
@@ -85,8 +75,6 @@ def test_folder_names_its_base_by_hash(tmp_path):
 
 
 def test_elements_of_a_base_are_kept_where_a_distribution_has_fewer(tmp_path):
-    from dataclasses import replace
-
     base = tiny.checkpoint()
     d = base.distributions[0]
     fewer = replace(d, elements=("H", "C"), formula_counts={(4, 1): 3}, sigma_N=dict.fromkeys(range(2, 6), 0.5))

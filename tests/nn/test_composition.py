@@ -10,8 +10,8 @@ import pytest
 from molscore.errors import DistributionError, FormulaError, InputError, SizeError
 from molscore.molecules import Distribution
 from molscore.molecules.elements import check_formula
-from molscore.nn import composition
-from molscore.nn.composition import FormulaPmf, smoothed_sizes
+from molscore.nn.composition import FormulaPmf, FormulasGiven, smoothed_sizes
+from tests import tiny
 
 ORGANIC = {
     ("H", "C", "N", "O", "F"): {
@@ -67,21 +67,17 @@ def test_sizes_and_the_formulas_of_every_size_sum_to_one(pmf: FormulaPmf) -> Non
     np.testing.assert_allclose(list(totals(pmf)), 1, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("elements", [elements for elements in ORGANIC if len(elements) > 1])
-def test_a_factor_without_its_denominator_does_not_sum_to_one(
-    elements: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pmf, factor = FormulaPmf(distribution(elements, ORGANIC[elements])), FormulaPmf._factor
-    monkeypatch.setattr(FormulaPmf, "_factor", lambda self, k, state: factor(self, k, state) * 1.001)
+def test_a_factor_without_its_denominator_does_not_sum_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    elements, factor = ("O", "H", "C"), FormulaPmf._factor
+    pmf = FormulaPmf(distribution(elements, ORGANIC[elements]))
+    monkeypatch.setattr(FormulaPmf, "_factor", lambda self, before, sizes: factor(self, before, sizes) * 1.001)
     assert all(abs(total - 1) > 1e-4 for total in totals(pmf))
 
 
-@pytest.mark.parametrize(("elements", "counts"), ORGANIC.items())
-def test_the_support_is_what_check_formula_passes(elements: tuple[str, ...], counts: dict) -> None:
-    pmf = FormulaPmf(distribution(elements, counts))
+def test_the_support_is_what_check_formula_passes(pmf: FormulaPmf) -> None:
     for size in range(1, pmf.max_atoms + 1):
-        every = formulas(len(elements), size)
-        expected = [possible(elements, row) for row in every]
+        every = formulas(len(pmf.elements), size)
+        expected = [possible(pmf.elements, row) for row in every]
         np.testing.assert_array_equal(np.isfinite(pmf.log_prob_formula(every)), expected)
         assert np.isfinite(pmf.log_prob_size(size)) == any(expected)
 
@@ -120,9 +116,8 @@ def test_what_cannot_be_is_refused(pmf: FormulaPmf, rng: np.random.Generator) ->
         FormulaPmf(Distribution("empty", ("H",), {}, {}))
 
 
-@pytest.fixture
-def skewed(rng: np.random.Generator) -> tuple[FormulaPmf, np.ndarray]:
-    """A pmf of 20,000 formulas of alkanes, alcohols and amines, and as many others of the same kind."""
+def test_smoothing_costs_little_and_covers_what_was_not_seen(rng: np.random.Generator) -> None:
+    """Of 20,000 alkanes, alcohols and amines, judged by as many others of the same kind."""
 
     def draw(n: int) -> np.ndarray:
         C, N, O = rng.poisson(6, n) + 1, rng.binomial(2, 0.3, n), rng.binomial(3, 0.3, n)
@@ -130,16 +125,10 @@ def skewed(rng: np.random.Generator) -> tuple[FormulaPmf, np.ndarray]:
         return np.stack([H, C, N, O], axis=1)
 
     seen, n = np.unique(draw(20_000), axis=0, return_counts=True)
-    counts = dict(zip(map(tuple, seen.tolist()), n.tolist(), strict=True))
+    pmf = FormulaPmf(distribution(("H", "C", "N", "O"), dict(zip(map(tuple, seen.tolist()), n.tolist(), strict=True))))
     held_out = draw(20_000)
-    pmf = FormulaPmf(distribution(("H", "C", "N", "O"), counts))
-    return pmf, held_out[held_out.sum(1) <= pmf.max_atoms]
-
-
-def test_smoothing_costs_little_and_covers_what_was_not_seen(skewed: tuple[FormulaPmf, np.ndarray]) -> None:
-    pmf, held_out = skewed
-    drawn = pmf.sample(20_000, np.random.default_rng(0))
-    entropy = -pmf.log_prob(drawn).mean()
+    held_out = held_out[held_out.sum(1) <= pmf.max_atoms]
+    entropy = -pmf.log_prob(pmf.sample(20_000, np.random.default_rng(0))).mean()
     assert np.isfinite(pmf.log_prob(held_out)).all()
     assert -pmf.log_prob(held_out).mean() == pytest.approx(entropy, abs=0.06)
     uniform = np.mean([math.log(math.comb(int(size) + 3, 3)) for size in held_out.sum(1)])
@@ -158,9 +147,49 @@ def test_smoothed_sizes_keep_a_large_histogram_and_fill_its_gaps() -> None:
     assert 0 <= cross - entropy < 0.001
 
 
-def test_large_batches_are_cut_into_chunks(skewed: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
-    pmf, held_out = skewed
-    whole = pmf.log_prob(held_out)
-    monkeypatch.setattr(composition, "_CHUNK", 100)
-    np.testing.assert_array_equal(pmf.log_prob(held_out), whole)
-    assert len(pmf.sample(250, np.random.default_rng(0))) == 250
+@pytest.fixture(scope="module")
+def plain() -> FormulaPmf:
+    return FormulaPmf(tiny.distribution())
+
+
+ETHANOL, BENZENE = (6, 2, 0, 1, 0), (6, 6, 0, 0, 0)
+UNSEEN = (8, 3, 2, 0, 0)  # C3H8N2, in no formula of the library
+
+
+def every_formula(max_atoms: int) -> np.ndarray:
+    grid = np.indices((max_atoms + 1,) * 5).reshape(5, -1).T
+    return grid[(grid.sum(1) > 0) & (grid.sum(1) <= max_atoms)]
+
+
+@pytest.mark.parametrize("references", [[ETHANOL], [ETHANOL, BENZENE, UNSEEN]])
+def test_given_references_it_sums_to_one_too(plain: FormulaPmf, references: list) -> None:
+    given = FormulasGiven(plain, references)
+    counts = every_formula(plain.max_atoms)
+    assert np.exp(given.log_prob(counts)).sum() == pytest.approx(1.0, abs=1e-9)
+    assert np.exp(given.log_prob_size(np.arange(plain.max_atoms + 1))).sum() == pytest.approx(1.0, abs=1e-9)
+    nine = counts[counts.sum(1) == 9]
+    assert np.exp(given.log_prob_formula(nine)).sum() == pytest.approx(1.0, abs=1e-9)
+
+
+def test_it_leans_to_the_references_whatever_their_order(plain: FormulaPmf) -> None:
+    references = [ETHANOL, UNSEEN, BENZENE, ETHANOL]
+    given, shuffled = FormulasGiven(plain, references), FormulasGiven(plain, references[::-1])
+    assert np.array_equal(given.log_prob(references), shuffled.log_prob(references))
+    assert (given.log_prob([ETHANOL, UNSEEN]) > plain.log_prob([ETHANOL, UNSEEN])).all()
+    far = [(4, 1, 0, 0, 0)]  # methane
+    assert FormulasGiven(plain, [BENZENE] * 16).log_prob(far) < plain.log_prob(far)
+
+
+def test_given_references_it_draws_what_it_says(plain: FormulaPmf) -> None:
+    given = FormulasGiven(plain, [ETHANOL, UNSEEN])
+    drawn = given.sample(20_000, np.random.default_rng(0))
+    found, n = np.unique(drawn, axis=0, return_counts=True)
+    common = n > 50
+    expected = np.exp(given.log_prob(found))[common]
+    assert np.abs(n[common] / 20_000 - expected).max() < 5 * np.sqrt(expected.max() / 20_000)
+    assert (drawn.sum(1) == 13).any() and set(given.sample(500, np.random.default_rng(0), 9).sum(1)) == {9}
+    at_nine = given.sample(20_000, np.random.default_rng(1), 9)
+    share = (at_nine == ETHANOL).all(1).mean()
+    assert share == pytest.approx(float(np.exp(given.log_prob_formula([ETHANOL])[0])), abs=0.015)
+    with pytest.raises(SizeError):
+        given.sample(1, np.random.default_rng(0), 99)

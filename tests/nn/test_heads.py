@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from molscore.nn.heads import DensityHead, Preconditioning, VectorReadout
+from molscore.nn.heads import DensityHead, Preconditioning
 from molscore.nn.noise import NOISE_WAVES, noise_waves
 from tests.nn.conftest import TINY, Inputs, centred
 
@@ -48,16 +48,6 @@ def test_preconditioning_gives_inputs_and_targets_unit_variance(float64: torch.d
     assert (target * y).mean(0).abs().max() < 0.02 * 40  # nothing of y is left to predict for a Gaussian
 
 
-def test_a_vector_readout_starts_at_zero_and_is_centred(features: Features) -> None:
-    x, _, scalars, vectors, _ = features
-    readout = VectorReadout(TINY)
-    assert (readout(scalars, vectors, x.mask) == 0).all()
-    F = randomise(readout)(scalars, vectors, x.mask)
-    assert F.sum(1).abs().max() < 1e-12
-    assert (F[~x.mask] == 0).all()
-    assert F.abs().max() > 0.1
-
-
 def test_the_energy_is_its_formula(features: Features) -> None:
     """Q in the code is |y - D_U|^2/2 sigma^2 - |y - c_skip y|^2/2 sigma^2, written without dividing by sigma."""
     x, F, scalars, vectors, cls = features
@@ -77,12 +67,3 @@ def test_the_energy_is_its_formula(features: Features) -> None:
     Q = ((x.y - D_U).square().sum((1, 2)) - skipped) / (2 * x.sigma.square())
     torch.testing.assert_close(U.sum(1), gaussian + sigma_N.square() / variance * (d * R + Q), rtol=1e-10, atol=1e-8)
     assert (U[~x.mask] == 0).all()
-
-
-def test_the_energy_starts_at_the_gaussian(features: Features) -> None:
-    x, F, scalars, vectors, cls = features
-    c = Preconditioning.at(x.sigma, torch.full((6,), 1.3))
-    U = DensityHead(TINY)(x.y, 0 * F, scalars, vectors, cls, x.mask, c, torch.zeros(6, NOISE_WAVES)).sum(1)
-    d = 3 * (x.mask.sum(1) - 1)
-    expected = x.y.square().sum((1, 2)) / (2 * c.variance) + d / 2 * torch.log(2 * math.pi * c.variance)
-    torch.testing.assert_close(U, expected)

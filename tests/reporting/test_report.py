@@ -4,6 +4,8 @@ import base64
 import gzip
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from molscore.molecules.files import write
 from molscore.reporting.outputs import write_all
 from molscore.reporting.report import report
 from tests import tiny
+from tests.house.sources import ROOT
 
 SMILES = ("CCO", "CC=O", "c1cnc[nH]1", "CC(=O)O", "C1CC1", "CCCO")
 
@@ -101,6 +104,8 @@ def test_the_same_report_has_the_same_bytes(molecules) -> None:
 def test_a_notebook_shows_it(molecules) -> None:
     assert report(molecules[:1], None)._repr_html_().startswith("<iframe srcdoc=")
     assert molecules[0]._repr_svg_().startswith("<svg")
+    notebook = "import sys; sys.modules['IPython'] = sys; import molscore; molscore.Molecule._repr_svg_"
+    subprocess.run([sys.executable, "-c", notebook], cwd=ROOT, check=True)
 
 
 def test_a_browser_sorts_filters_and_draws_without_a_network(molecules, opened, tmp_path) -> None:

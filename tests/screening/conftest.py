@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from molscore.molecules import Molecule
-from molscore.screening import Model
+from molscore.screening.model import Model
 from tests import tiny
 
 

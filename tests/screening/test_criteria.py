@@ -6,7 +6,7 @@ import pytest
 from molscore import cli, rank
 from molscore.errors import InputError
 from molscore.molecules import Molecule
-from molscore.screening import Scorer, criteria
+from molscore.screening import criteria
 from molscore.screening.checks import density_filter, inspect
 from molscore.screening.criteria import (
     DEFAULT,
@@ -21,6 +21,7 @@ from molscore.screening.criteria import (
 from molscore.screening.generate import Request, generate, judge
 from molscore.screening.likelihood import degrees_of_freedom
 from molscore.screening.sample import Sampling
+from molscore.screening.scorer import Scorer
 
 
 def test_the_command_line_has_the_orders_there_are() -> None:

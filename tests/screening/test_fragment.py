@@ -62,6 +62,20 @@ def test_its_atoms_are_where_they_were(model, steps) -> None:
         assert np.abs(molecule.positions[:2] - fragment.positions).max() < 1e-4
 
 
+def test_the_rest_begins_where_a_bond_is_missing(generator: torch.Generator) -> None:
+    phenyl = Fragment.of("*c1ccccc1")
+    mask = torch.arange(18) < torch.tensor([15, 18])[:, None]
+    y = torch.stack([phenyl.surrounded(mask, 0.5, generator) for _ in range(200)])
+    assert (y[:, 0, 15:] == 0).all() and y.sum(2).abs().max() < 1e-3
+    where = y.mean(0)
+    rest = where[1, 11:].mean(0) - where[1, :11].mean(0)
+    to_open = torch.from_numpy(phenyl.positions - phenyl.positions.mean(0)).float()
+    carbons = [i for i in range(11) if phenyl.numbers[i] == 6]
+    bare = min(carbons, key=lambda i: -(to_open[i] @ rest))  # the carbon that the rest is next to
+    hydrogens = to_open[phenyl.numbers == 1]
+    assert (hydrogens - to_open[bare]).norm(dim=1).min() > 1.5 and rest.norm() > 2.0
+
+
 def test_the_rest_follows_the_fragment(generator: torch.Generator) -> None:
     """Two shapes of four atoms: three of them, held as in one shape, leave the fourth where that shape has it."""
     shapes = 1.5 * torch.randn(2, 4, 3, generator=generator, dtype=torch.float64)

@@ -20,7 +20,7 @@ from molscore.molecules import Molecule, collate
 from molscore.molecules.chem import from_smiles, mol_from_molecule
 from molscore.molecules.conformers import embed
 from molscore.molecules.pyg import to_pyg
-from molscore.screening import Model, load
+from molscore.screening.model import Model, load
 from tests import tiny
 
 

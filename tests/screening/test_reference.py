@@ -13,10 +13,18 @@ from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
 from molscore.molecules.files import Record
 from molscore.molecules.neighbours import topology
-from molscore.screening import References, Scorer, make_references
 from molscore.screening.rank.parts import Summary
-from molscore.screening.reference import LEAST_OF_FORMULA, MMFF, PRIOR, AtomShares, FormulaPercentiles, Percentiles
-from molscore.screening.tables import with_tables
+from molscore.screening.reference import (
+    LEAST_OF_FORMULA,
+    MMFF,
+    PRIOR,
+    AtomShares,
+    FormulaPercentiles,
+    Percentiles,
+    References,
+)
+from molscore.screening.scorer import Scorer
+from molscore.screening.tables import make_references, with_tables
 from tests import tiny
 
 SIZES = np.arange(2, 13)

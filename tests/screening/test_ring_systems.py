@@ -11,8 +11,10 @@ from molscore.cli import main
 from molscore.errors import InputError
 from molscore.molecules.chem import from_smiles
 from molscore.screening.explain import explain_like
+from molscore.screening.like import draw_like
 from molscore.screening.model import load
 from molscore.screening.ring_systems import ALPHA, RingSystems, RingSystemsGiven, signature, signature_of_bonds
+from molscore.screening.sample import Sampling, draw_formulas, draw_positions
 
 ELEMENTS = ("H", "C", "N", "O")
 BENZENE, CYCLOPROPANE, UNSEEN, NONE = (
@@ -56,6 +58,24 @@ def test_a_ring_system_that_no_data_have_gains_the_most(plain: RingSystems) -> N
     assert found > RingSystemsGiven(plain, [BENZENE]).log_ratio([BENZENE], [C7H8])[0]
 
 
+def test_draws_follow_the_probabilities_within_a_formula(plain: RingSystems) -> None:
+    given = RingSystemsGiven(plain, [BENZENE, BENZENE, CYCLOPROPANE, UNSEEN])
+    rng, n = np.random.default_rng(0), 4000
+    drawn = given.draw([C7H8] * n, rng)
+    fits = (given.needs <= plain.offers([C7H8])).all(1)
+    q = np.exp(given.log_q) / (np.exp(given.log_q[fits]).sum() + given.rest)
+    for name in (BENZENE, CYCLOPROPANE):
+        p = q[given.names[name]] * np.exp(given.log_ratio([name], [C7H8]))[0]
+        assert drawn.count(name) / n == pytest.approx(p, abs=4 * (p * (1 - p) / n) ** 0.5)
+    assert not {BENZENE, UNSEEN} & set(given.draw([C3H6] * 200, rng))  # neither fits three carbons
+
+
+def test_references_of_one_series_say_more_than_as_many_that_are_unlike(plain: RingSystems) -> None:
+    one, unlike = (RingSystemsGiven(plain, given) for given in ([BENZENE] * 4, [BENZENE, CYCLOPROPANE, NONE, UNSEEN]))
+    assert (one.eta, unlike.eta) == (5 / 6, 1 / 6)
+    assert one.log_ratio([BENZENE], [C7H8])[0] > unlike.log_ratio([BENZENE], [C7H8])[0]
+
+
 def test_what_does_not_fit_a_formula_has_no_share_of_it(plain: RingSystems) -> None:
     needs, offers = plain.needs([BENZENE, CYCLOPROPANE, NONE]), plain.offers([C3H6, (8, 3, 0, 0)])
     assert [bool((need <= offers[0]).all()) for need in needs] == [False, True, True]
@@ -95,6 +115,27 @@ def test_what_speaks_for_a_molecule_adds_up_to_log_ratio(tmp_path: Path) -> None
     assert (tmp_path / "a.svg").read_text().startswith("<?xml")
     with pytest.raises(InputError, match="no references"):
         explain_like(model, "CCO")
+
+
+def test_a_reference_is_not_copied() -> None:
+    series = ["Cc1ccc[nH]1", "OCc1ccc[nH]1", "CCc1ccc[nH]1", "N#Cc1ccc[nH]1"]
+    model = load("qm9")
+    gain, without = (
+        model.given(references).log_likelihood(series[0])[0] - model.log_likelihood(series[0])[0]
+        for references in (series, series[1:])
+    )
+    assert gain > 3 and abs(gain - without) < gain / 2
+
+
+@pytest.mark.slow
+def test_draws_in_the_manner_of_references_have_their_ring_systems() -> None:
+    pyrrole = signature(from_smiles("Cc1ccc[nH]1"))
+    model = load("qm9")
+    given = model.given(["Cc1ccc[nH]1", "OCc1ccc[nH]1", "CCc1ccc[nH]1", "N#Cc1ccc[nH]1"])
+    counts = draw_formulas(given, 16, 0, None, None)
+    like = given.signatures(draw_like(given, counts, 0, Sampling()))
+    plain = model.signatures(draw_positions(model, counts, 0, Sampling()))
+    assert like.count(pyrrole) >= 6 > plain.count(pyrrole)
 
 
 def test_the_command_explains_by_references(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ import pytest
 import torch
 from rdkit import Chem
 
-from molscore.diffusion.rotations import random_rotations
 from molscore.errors import MolscoreError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import bond_array
 from molscore.molecules.conformers import embed
-from molscore.screening import Model, load
+from molscore.screening.model import Model, load
+from tests.mixtures import random_rotations
 
 SYMMETRIC = ("C=C=C", "FC(F)(F)F", "O=C=O", "C", "C1CC12CC2", "C#C", "c1ccccc1", "C12C3C4C1C5C2C3C45")
 

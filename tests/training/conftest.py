@@ -44,6 +44,7 @@ def config(data: Path, tmp_path: Path) -> Callable[..., TrainConfig]:
             "references_start": 0.3,
             "references_every": 3,
             "references": 3,
+            "references_pool": 8,
             "save_minutes": 0.0,
             "evaluate_every": 100,
         }

@@ -1,16 +1,13 @@
 """Batches depend on seed and step alone, cost alike, and references come from the molecule's own cluster."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from molscore.datasets.clusters import cluster_keys
 from molscore.datasets.molecule_set import MoleculeSet
-from molscore.errors import InputError
 from molscore.molecules import Molecule
-from molscore.training.data import Batches, Clusters, DeviceSet, cost
+from molscore.training.data import Batches, Clusters, cost
 
 CPU = torch.device("cpu")
 
@@ -23,16 +20,16 @@ def sizes(rng: np.random.Generator) -> list[np.ndarray]:
 def test_they_depend_on_seed_and_step_alone(sizes: list[np.ndarray]) -> None:
     first, again, other = (Batches(sizes, [2, 1], 64, seed) for seed in (3, 3, 4))
     for step in (700, 3, 0):  # in any order
-        assert torch.equal(first.at(step).rows, again.at(step).rows)
+        assert np.array_equal(first.at(step).rows, again.at(step).rows)
         assert first.at(step).width == again.at(step).width
-    assert any(not torch.equal(first.at(step).rows, other.at(step).rows) for step in range(3))
+    assert any(not np.array_equal(first.at(step).rows, other.at(step).rows) for step in range(3))
 
 
 def test_processes_have_like_batches_of_other_molecules(sizes: list[np.ndarray]) -> None:
     batches = Batches(sizes, [2, 1], 64, 0)
     one, other = batches.at(5, 0), batches.at(5, 1)
     assert (one.dataset, one.width, len(one.rows)) == (other.dataset, other.width, len(other.rows))
-    assert not torch.equal(one.rows, other.rows)
+    assert not np.array_equal(one.rows, other.rows)
 
 
 def test_work_is_shared_by_weight_and_every_molecule_is_as_likely(sizes: list[np.ndarray]) -> None:
@@ -40,33 +37,10 @@ def test_work_is_shared_by_weight_and_every_molecule_is_as_likely(sizes: list[np
     chosen = [batches.at(step) for step in range(3_000)]
     assert np.mean([c.dataset == 0 for c in chosen]) == pytest.approx(0.75, abs=0.03)
     for c in chosen:
-        assert sizes[c.dataset][c.rows.numpy()].max() <= c.width
+        assert sizes[c.dataset][c.rows].max() <= c.width
         assert len(c.rows) == max(1, round(64 / cost(c.width)))
-    seen = np.concatenate([sizes[0][c.rows.numpy()] for c in chosen if c.dataset == 0])
+    seen = np.concatenate([sizes[0][c.rows] for c in chosen if c.dataset == 0])
     assert seen.mean() == pytest.approx(sizes[0].mean(), rel=0.02)
-
-
-def chain(n: int, element: int) -> Molecule:
-    return Molecule(np.full(n, element), np.arange(3 * n).reshape(n, 3) * [1.4, 0.1, 0.0])
-
-
-@pytest.fixture
-def bonded() -> MoleculeSet:
-    chains = [chain(3, 6), chain(4, 8), chain(2, 6)]
-    bonds = [np.array([[0, 1, 1], [1, 2, 4]]), np.zeros((0, 3)), np.array([[0, 1, 3]])]
-    return MoleculeSet.from_molecules(chains, bonds=bonds)
-
-
-def test_a_batch_on_the_device_is_that_of_the_set(bonded: MoleculeSet) -> None:
-    held, rows = DeviceSet(bonded, ("C", "O"), CPU), torch.tensor([2, 0, 1])
-    batch, expected = held.batch(rows, 5), bonded.batch(rows.numpy(), ("C", "O"), pad_to=5)
-    torch.testing.assert_close(tuple(batch), tuple(expected))
-    orders = held.bond_orders(rows, 5)
-    assert orders[0, 0, 1] == orders[0, 1, 0] == 3
-    assert (orders[1, 0, 1], orders[1, 1, 2], orders[1, 0, 2]) == (1, 4, 0)
-    assert (orders[2] == -1).all()  # not known
-    with pytest.raises(InputError, match="does not know"):
-        DeviceSet(bonded, ("C",), CPU)
 
 
 def test_references_are_of_the_cluster_and_never_the_molecule_itself() -> None:
@@ -85,19 +59,12 @@ def test_references_are_of_the_cluster_and_never_the_molecule_itself() -> None:
     assert (clusters.draw(rows, 4, 0.0, torch.Generator().manual_seed(0))[1] == 0).all()
 
 
-def test_clusters_go_by_size_formula_and_what_the_file_says(bonded: MoleculeSet) -> None:
-    named = bonded.with_columns(ring_systems=["c1ccccc1", "", "c1ccccc1"])
+def test_clusters_go_by_size_formula_and_what_the_file_says() -> None:
+    chains = [Molecule(np.full(n, element), np.eye(4)[:n, :3]) for n, element in ((3, 6), (4, 8), (2, 6))]
+    named = MoleculeSet.from_molecules(chains, {"ring_systems": ["c1ccccc1", "", "c1ccccc1"]})
     keys, weights = cluster_keys(named)
     assert keys.shape == (3, 4)
     assert weights[3] > weights[2] == weights[0]
     assert keys[0, 3] == keys[2, 3] != keys[1, 3]
     assert len(set(keys[:, 1])) == 3
     assert (keys[:, 0] == 0).all()
-
-
-def test_a_set_survives_its_file(bonded: MoleculeSet, tmp_path: Path) -> None:
-    bonded.save(tmp_path / "set.parquet")
-    again = DeviceSet(MoleculeSet.load(tmp_path / "set.parquet"), ("C", "O"), CPU)
-    torch.testing.assert_close(
-        again.bond_orders(torch.tensor([0]), 3), DeviceSet(bonded, ("C", "O"), CPU).bond_orders(torch.tensor([0]), 3)
-    )

@@ -1,6 +1,6 @@
 """The targets are right on average and have less noise; on Gaussian data the closed form is the least of every term."""
 
-from collections.abc import Callable, Iterator
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from molscore.diffusion.gaussian import centre, centred_noise
-from molscore.diffusion.rotations import random_rotations
 from molscore.molecules import Batch, Distribution
 from molscore.nn.checkpoint import build
 from molscore.nn.context import Context
@@ -16,9 +15,10 @@ from molscore.nn.discoformer import DiScoFormer
 from molscore.training import losses
 from molscore.training.config import DataConfig, TrainConfig
 from molscore.training.losses import Noised, denoising_loss, dual_loss, noise_levels, noised, time_variance
+from tests.mixtures import random_rotations
 from tests.training.conftest import TINY
 
-N, SIGMA_N, MANY = 4, 0.8, 2_500
+N, SIGMA_N, MANY = 4, 0.8, 1_000
 D = 3 * (N - 1)
 GAUSSIAN = Distribution("gaussian", ("H", "C"), {(2, 2): 1}, dict.fromkeys(range(2, N + 1), SIGMA_N))
 TERMS = ("density", "time", "consistency", "slope", "distance", "bonds")
@@ -68,7 +68,7 @@ def z_score(values: Tensor) -> float:
     return float(values.mean().abs() / values.std() * len(values) ** 0.5)
 
 
-@pytest.mark.parametrize("sigma", [0.1, 0.4, 1.0])
+@pytest.mark.parametrize("sigma", [0.1, 0.4])
 def test_means_over_rotations_have_the_same_mean_and_less_noise(sigma: float, generator: torch.Generator) -> None:
     """Against functions of y: what a network can learn. The control turns x onto y, as Kabsch does."""
     shape = torch.tensor([[0.0, 0, 0], [1.1, 0, 0], [1.4, 1.0, 0], [2.2, 1.2, 0.9]])
@@ -86,26 +86,25 @@ def test_means_over_rotations_have_the_same_mean_and_less_noise(sigma: float, ge
     assert z_mean.square().sum((1, 2)).mean() < z.square().sum((1, 2)).mean() - 1
 
 
-@pytest.mark.parametrize(
-    ("parameter", "raised"),
-    [
-        ("density_head.from_cls.2.bias", {"time"}),
-        ("density_head.vector_readout.mix.weight", {"space", "consistency", "slope"}),
-        ("score_head.mix.weight", {"denoising", "space"}),
-    ],
-)
-@pytest.mark.parametrize("sign", [1, -1])
-def test_the_closed_form_is_the_least(
-    network: DiScoFormer, noisy: Noised, parameter: str, raised: set[str], sign: int
-) -> None:
+#: What moves away from the closed form, and the terms that rise.
+WRONG = {
+    "density_head.from_cls.2.bias": {"time"},
+    "density_head.vector_readout.mix.weight": {"space", "consistency", "slope"},
+    "score_head.mix.weight": {"denoising", "space"},
+}
+
+
+def test_the_closed_form_is_the_least(network: DiScoFormer, noisy: Noised) -> None:
     before = parts(network, noisy)
-    with torch.no_grad():
-        network.get_parameter(parameter).add_(sign * 1.0)
-    after = parts(network, noisy)
-    for name in raised:
-        assert after[name] > before[name] + 1e-4, name
-    for name in {"denoising", "space"} - raised:  # these are blind to the other's head, and to a constant in U
-        assert after[name] == pytest.approx(before[name], abs=1e-4), name
+    for (parameter, raised), step in itertools.product(WRONG.items(), (1.0, -1.0)):
+        weight = network.get_parameter(parameter).data
+        weight.add_(step)
+        after = parts(network, noisy)
+        weight.sub_(step)
+        for name in raised:
+            assert after[name] > before[name] + 1e-4, (parameter, name)
+        for name in {"denoising", "space"} - raised:  # these are blind to the other's head, and to a constant in U
+            assert after[name] == pytest.approx(before[name], abs=1e-4), (parameter, name)
 
 
 def test_3n_dimensions_are_above_the_closed_form(
@@ -151,45 +150,28 @@ def test_a_pull_teaches_what_its_weight_says(network: DiScoFormer, noisy: Noised
     assert float(terms["slope"]) > 1e-4
 
 
-@pytest.fixture
-def both_losses(network: DiScoFormer, generator: torch.Generator) -> Callable[[], DiScoFormer]:
-    """Random weights, then the gradients of both losses on a few molecules, references given."""
-
-    def run() -> DiScoFormer:
-        with torch.no_grad():
-            for p in network.parameters():
-                p += 0.1 * torch.randn_like(p)
-        mask = torch.arange(N) < torch.tensor([2, 3, 4, 4, 4, 3])[:, None]
-        elements = torch.randint(2, (6, N), generator=generator) * mask
-        x = Batch(SIGMA_N * centred_noise(mask, generator), elements, mask)
-        noisy = noised(x, torch.linspace(-2, 1, 6), generator)
-        states = torch.randn(6, 3, 2 * TINY.dim, generator=generator)
-        for terms in (
-            lambda given: dual_loss(network, noisy, given, WEIGHTS),
-            lambda given: denoising_loss(network.denoise, noisy, given, BONDS.expand(6, N, N), WEIGHTS),
-        ):
-            given = network.context(torch.zeros(6, dtype=torch.long), x.sizes)
-            terms(network.given(given, states, torch.ones(6, 3, dtype=torch.bool)))[0].backward()
-        return network
-
-    return run
-
-
-def without_gradient(network: DiScoFormer) -> Iterator[str]:
-    for name, p in network.named_parameters():
-        if p.grad is None or not p.grad.abs().max() > 0:
-            yield name
-
-
-def test_every_parameter_gets_a_gradient(both_losses: Callable[[], DiScoFormer]) -> None:
-    network = both_losses()
-    assert list(without_gradient(network)) == []
-    assert all(p.grad.isfinite().all() for p in network.parameters())
-
-
-def test_a_parameter_without_use_is_found(network: DiScoFormer, both_losses: Callable[[], DiScoFormer]) -> None:
+def test_every_parameter_gets_a_gradient_and_one_without_use_is_found(
+    network: DiScoFormer, generator: torch.Generator
+) -> None:
+    """Random weights, both losses on a few molecules with references."""
     network.idle = torch.nn.Parameter(torch.ones(2))
-    assert list(without_gradient(both_losses())) == ["idle"]
+    with torch.no_grad():
+        for p in network.parameters():
+            p += 0.1 * torch.randn_like(p)
+    mask = torch.arange(N) < torch.tensor([2, 3, 4, 4, 4, 3])[:, None]
+    elements = torch.randint(2, (6, N), generator=generator) * mask
+    x = Batch(SIGMA_N * centred_noise(mask, generator), elements, mask)
+    noisy = noised(x, torch.linspace(-2, 1, 6), generator)
+    states, present = torch.randn(6, 3, 2 * TINY.dim, generator=generator), torch.ones(6, 3, dtype=torch.bool)
+    for terms in (
+        lambda given: dual_loss(network, noisy, given, WEIGHTS),
+        lambda given: denoising_loss(network.denoise, noisy, given, BONDS.expand(6, N, N), WEIGHTS),
+    ):
+        given = network.context(torch.zeros(6, dtype=torch.long), x.sizes)
+        terms(network.given(given, states, present))[0].backward()
+    gradients = {name: p.grad for name, p in network.named_parameters()}
+    assert [name for name, g in gradients.items() if g is None or not g.abs().max() > 0] == ["idle"]
+    assert all(g.isfinite().all() for name, g in gradients.items() if name != "idle")
 
 
 def test_noise_levels_are_stratified_within_their_range() -> None:
@@ -209,6 +191,4 @@ def test_noise_levels_are_stratified_within_their_range() -> None:
     normal = levels(0.0, B=4_000)
     assert float(normal.mean()) == pytest.approx(-1.0, abs=0.01)
     assert float(normal.std()) == pytest.approx(0.5, abs=0.01)
-    assert (
-        float((levels(0.5, B=4_000) > 0.5).float().mean()) > 0.1
-    )  # the uniform half reaches where the normal does not
+    assert float((levels(0.5, B=4_000) > 0.5).float().mean()) > 0.1  # where the normal half does not reach

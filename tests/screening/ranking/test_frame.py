@@ -9,9 +9,10 @@ import pytest
 from molscore import explain, rank
 from molscore.errors import InputError
 from molscore.molecules.chem import from_smiles
-from molscore.screening import Scorer, load
 from molscore.screening.criteria import DEFAULT, choose_order
+from molscore.screening.model import load
 from molscore.screening.records import records_of
+from molscore.screening.scorer import Scorer
 from tests import tiny
 
 MIXED = ["CCO", "C1CC", "ClC", "C=C", "", "CC.O", "c1ccccc1", "[CH3]", "CCO"]
