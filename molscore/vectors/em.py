@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["GaussianMixtures", "expectation_maximisation"]
+__all__ = ["GaussianMixtures", "common_axes", "expectation_maximisation"]
 
 COMPONENTS = (1, 2, 3, 4, 6, 8, 11, 16)  # of which BIC chooses; no more than a quarter of the samples
 ALIGNED = 20  # with common axes, pruned to the number that BIC chooses
@@ -100,7 +100,7 @@ def expectation_maximisation(x: Tensor, d: Tensor, gathered: Tensor, weight: Ten
     products = (x[..., :, None] * x[..., None, :]).flatten(2)
     centres = _far_apart(gathered, weight, min(most, max(1, n // 4)))
     best, lowest = None, torch.full_like(d, math.inf)
-    for K in (K for K in COMPONENTS if K <= centres.shape[1]):
+    for K in (K for K in COMPONENTS if centres.shape[1] >= K):
         mixtures = _free(x, products, _assigned(gathered, centres[:, :K]), d, live)
         for _ in range(STEPS if K > 1 else 0):
             mixtures = _free(x, products, mixtures.log_parts(x, d)[0].softmax(1), d, live)
@@ -108,7 +108,7 @@ def expectation_maximisation(x: Tensor, d: Tensor, gathered: Tensor, weight: Ten
         best, lowest = _better(bic < lowest, mixtures.padded(most), best), torch.minimum(bic, lowest)
     for _ in range(2):  # the axes of the best with free covariances, then of the best with common ones
         N, _, C = _moments(x, products, best.log_parts(x, d)[0].softmax(1), d, live)
-        B = _common_axes(N, C)
+        B = common_axes(N, C)
         z, log_volume = x @ B.transpose(1, 2), torch.linalg.slogdet(B).logabsdet
         r = _assigned(gathered, centres)
         for K in range(r.shape[1], 0, -1):
@@ -154,9 +154,7 @@ def _free(x: Tensor, products: Tensor, r: Tensor, d: Tensor, live: Tensor) -> Ga
     N, means, C = _moments(x, products, r, d, live)
     root, one = torch.linalg.cholesky_ex(C).L, torch.eye(x.shape[2], dtype=x.dtype, device=x.device)
     roots = torch.linalg.solve_triangular(root, one, upper=False)
-    return GaussianMixtures(
-        (N / x.shape[1]).log(), means, roots, roots.diagonal(dim1=-2, dim2=-1).log().sum(-1), N
-    )
+    return GaussianMixtures((N / x.shape[1]).log(), means, roots, roots.diagonal(dim1=-2, dim2=-1).log().sum(-1), N)
 
 
 def _aligned(z: Tensor, r: Tensor, live: Tensor) -> Aligned:
@@ -169,7 +167,7 @@ def _aligned(z: Tensor, r: Tensor, live: Tensor) -> Aligned:
     return Aligned((N[..., 0] / z.shape[1]).log(), means, variances, N[..., 0])
 
 
-def _common_axes(N: Tensor, C: Tensor) -> Tensor:
+def common_axes(N: Tensor, C: Tensor) -> Tensor:
     """B (sets, D, D) that makes all B C_k B^T as diagonal as can be, of C (sets, K, D, D) by weights N (sets, K)."""
     w, C = (N / N.sum(1, keepdim=True)).double(), C.double()
     # Begin where it turns with the data: at the axes of the mean of all relative to one that weighs them unlike.
