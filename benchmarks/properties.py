@@ -34,7 +34,7 @@ from molscore.screening.likelihood import element_counts
 from molscore.screening.model import Model, load
 from molscore.screening.sample import Sampling, Wanted, draw_positions
 
-__all__ = ["Readout", "States", "occurrences", "within"]
+__all__ = ["Readout", "States", "within"]
 
 RESULT = Path(__file__).parent / "results" / "generation" / "steering_properties.json"
 NAMES = ["α, Bohr³", "gap, meV", "μ, D"]
@@ -155,20 +155,8 @@ def within(formulas: list[str], a: NDArray[np.float64], b: NDArray[np.float64]) 
     rows = defaultdict(list)
     for row, formula in enumerate(formulas):
         rows[formula].append(row)
-    pairs = [np.stack([a[r], b[r]]) for r in rows.values() if len(r) > 1]
-    if not pairs:
-        return float("nan")
+    pairs = [np.stack([a[r], b[r]]) for r in rows.values() if len(r) > 1] or [np.full((2, 2), np.nan)]
     return float(np.corrcoef(np.concatenate([p - p.mean(1, keepdims=True) for p in pairs], axis=1))[0, 1])
-
-
-def occurrences(formulas: list[str]) -> NDArray[np.int64]:
-    """How often each formula has occurred before, (M,): those of one number are different formulas."""
-    seen: dict[str, int] = defaultdict(int)
-    found = []
-    for formula in formulas:
-        found.append(seen[formula])
-        seen[formula] += 1
-    return np.array(found)
 
 
 def drawn(
@@ -177,8 +165,8 @@ def drawn(
     """A draw of each target's formula, near its goal (M,) where there is a readout."""
     formulas, counts = [m.formula for m in targets], element_counts(list(targets), model.distribution.elements)
     found: list[Molecule] = [None] * len(formulas)
-    turns = occurrences(formulas)
-    for turn in range(int(turns.max()) + 1):
+    turns = np.array([formulas[:row].count(formula) for row, formula in enumerate(formulas)])
+    for turn in range(int(turns.max()) + 1):  # each of different formulas, by which a guide knows the goal
         rows = np.flatnonzero(turns == turn)
         goal_of = {formulas[row]: goals[row] for row in rows}
 
@@ -186,10 +174,9 @@ def drawn(
             off = predicted(readout, states(model, [candidate]))[0, which] - goal_of[candidate.formula]
             return -STRENGTH * abs(off) / float(readout.scales[which])
 
-        wanted = None if readout is None else Wanted(guide=guide)
-        for row, molecule in zip(
-            rows, draw_positions(model, counts[rows], turn, Sampling(), wanted=wanted), strict=True
-        ):
+        wanted = Wanted(guide=None if readout is None else guide)
+        molecules = draw_positions(model, counts[rows], turn, Sampling(), wanted=wanted)
+        for row, molecule in zip(rows, molecules, strict=True):
             found[row] = molecule
     return found
 

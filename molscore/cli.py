@@ -16,15 +16,11 @@ import click
 from molscore import __version__
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.atomic import reason_of
+from molscore.screening.columns import ORDERS
 from molscore.startup import import_to_judge, refuse_namesake, start
 
 __all__ = ["main"]
 
-_ORDERS = (  # those of `molscore.screening.criteria`, which is not loaded for a list of names
-    "log_ratio", "log_likelihood_given", "percentile",
-    "formula_percentile", "difference", "difference_percentile", "codimension", "codimension_excess",
-    "log_likelihood", "log_density", "per_degree",
-)  # fmt: skip
 # options that leave the rows of a result as they are
 _WITHOUT_EFFECT = ("outputs", "workers", "as_json", "resume", "engine", "shard")
 
@@ -143,10 +139,11 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option(
     "--guide",
     metavar="NAME[=GOAL]",
-    help="qed, logp, tpsa or gyration (Å): as much as can be, or near a goal; likelihood_cost says what it costs.",
+    help="qed, logp, tpsa or gyration (Å): as much as can be, or near a goal; shape=REFERENCE (file or SMILES): in its "
+    "shape. The column likelihood_cost says what it costs.",
 )
 @click.option("--guide-strength", type=float, default=3.0, help="nats that a common deviation of it is worth.")
-@click.option("--steps", type=int, default=50, help="Network evaluations a molecule; steering takes three times more.")
+@click.option("--steps", type=int, default=50, help="Network evaluations a molecule; a guide takes four times as many.")
 @click.option(
     "--sampler", type=click.Choice(["sde", "ode"]), default="sde", help="ode: the probability flow, without new noise."
 )
@@ -162,7 +159,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option("--keep", type=float, default=1.0, help="Share, best first, of those that pass the checks.")
 @click.option(
     "--by",
-    type=click.Choice(_ORDERS),
+    type=click.Choice(ORDERS),
     default=None,
     help="What best means; unless given, the order is by percentile and what is kept is chosen by codimension_excess.",
 )
@@ -236,7 +233,7 @@ def generate(
 @_smiles_column
 @click.option(
     "--by",
-    type=click.Choice(_ORDERS),
+    type=click.Choice(ORDERS),
     default=None,
     help="What the order is by; unless given, the best that the model has tables for.",
 )
@@ -408,7 +405,7 @@ def train(config: str, resume: bool) -> None:
     """Train a model as CONFIG (TOML) says, and give it reference percentiles and the list of its data set."""
     from molscore.datasets.molecule_set import load as load_data
     from molscore.screening.model import Model
-    from molscore.screening.tables import with_tables
+    from molscore.screening.tables import with_tables_of
     from molscore.training.config import TrainConfig
     from molscore.training.loop import train as run
     from molscore.training.offset import with_noise_offset
@@ -422,11 +419,7 @@ def train(config: str, resume: bool) -> None:
         checkpoint = with_noise_offset(checkpoint, trained, (settings.sigma_min, settings.sigma_max))
     model = Model(checkpoint)
     for part in settings.data:
-        held_out = load_data(part.path, "valid")
-        held_out = held_out.select(range(0, len(held_out), max(1, len(held_out) // 4096)))
-        known = load_data(part.path).columns["smiles"]
-        own = Model(model.checkpoint, distribution=part.name)
-        model = with_tables(own, held_out, held_out.columns["smiles"], known)
+        model = with_tables_of(Model(model.checkpoint, distribution=part.name), load_data(part.path))
     _say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
 
 
@@ -650,7 +643,7 @@ def serve(
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name} is missing: pip install 'molscore-discoformer[serve]'") from None
     from molscore.integrations.server.service import Limits, Service
-    from molscore.screening.inference import cores
+    from molscore.molecules.workers import cores
     from molscore.screening.records import existing
 
     service = Service(load(), Limits(**limits), resolution, seed, workers or cores(), conformers, existing(like))

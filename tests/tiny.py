@@ -50,7 +50,8 @@ def checkpoint(*names: str) -> Checkpoint:
 @cache
 def model() -> Model:
     """The model with reference percentiles and the first half of `LIBRARY` as its training molecules."""
-    return with_tables(Model(checkpoint(), "tiny"), geometries(), known_smiles=LIBRARY[::2])
+    trained = LIBRARY[::2]
+    return with_tables(Model(checkpoint(), "tiny"), geometries(), known_smiles=trained, trained_smiles=trained)
 
 
 def saved(folder: Path) -> Path:

@@ -6,18 +6,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from molscore.errors import ElementError, InputError, PositionError, SizeError
 from molscore.molecules.atomic import make_folder, replacing
-from molscore.molecules.batch import Batch, element_index
 from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from molscore.molecules.batch import Batch
 
 __all__ = ["MoleculeSet", "load"]
 
@@ -195,11 +198,15 @@ class MoleculeSet:
         """The same molecules with these columns added, or in place of those of the same name."""
         return replace(self, columns={**self.columns, **columns})
 
-    def batch(self, indices: np.ndarray | Sequence[int], elements: Sequence[str], pad_to: int = 0) -> Batch:
+    def batch(self, indices: np.ndarray | Sequence[int], elements: Sequence[str], pad_to: int = 0) -> "Batch":
         """Centred, padded tensors as `molscore.molecules.collate` makes them, without a loop.
 
         Raises `ElementError` naming the molecule and the element that `elements` lacks, `InputError` for no indices.
         """
+        import torch  # who only reads or writes molecules waits for no network
+
+        from molscore.molecules.batch import Batch, element_index
+
         rows = self._rows(indices)
         if not len(rows):
             raise InputError("there are no molecules to put in a batch")
@@ -219,11 +226,13 @@ class MoleculeSet:
             raise ElementError(f"{self.label(rows[molecule])}: element {symbol} is not one of {', '.join(elements)}")
         return Batch(torch.from_numpy(positions), torch.from_numpy(index), torch.from_numpy(mask))
 
-    def bond_orders(self, indices: np.ndarray | Sequence[int], pad_to: int = 0) -> torch.Tensor:
+    def bond_orders(self, indices: np.ndarray | Sequence[int], pad_to: int = 0) -> "Tensor":
         """``(B, N, N)`` int8 beside `batch`, atom for atom: the order of every pair's bond as in `bonds`, else 0.
 
         -1 where there is nothing to say: padding, an atom with itself, and molecules whose bonds are not known.
         """
+        import torch
+
         rows = self._rows(indices)
         sizes, n_bonds = self.sizes[rows], self.n_bonds[rows]
         slots = np.arange(max(pad_to, int(sizes.max(initial=0))))

@@ -37,10 +37,8 @@ STEPS = 24  # of the path, at least
 CHUNK = 18  # directions of a trace at a time
 
 
-def divergence(
-    score_fn: ScoreFn, y: Tensor, sigma: Tensor, mask: Tensor, directions: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """score (B, N, 3) and the trace of d score/d y on the centred subspace, (B,), `CHUNK` directions at a time.
+def divergence(score_fn: ScoreFn, y: Tensor, sigma: Tensor, mask: Tensor, directions: Tensor | None = None) -> Tensor:
+    """The trace of d score/d y on the centred subspace, (B,), `CHUNK` directions at a time.
 
     Exact without `directions`: a score that is centred and blind to translation has the same trace over all 3N
     coordinates. With directions e (P, B, N, 3), the sum of e . (d score/d y) e; unbiased where the mean of the sum of
@@ -49,13 +47,13 @@ def divergence(
     B, N, _ = y.shape
     if directions is None:
         directions = torch.eye(3 * N, dtype=y.dtype, device=y.device).view(3 * N, 1, N, 3).expand(-1, B, -1, -1)
-    score, pull_back = vjp(lambda q: score_fn(q, sigma), y)
+    _, pull_back = vjp(lambda q: score_fn(q, sigma), y)
 
     def along(e: Tensor) -> Tensor:
         e = centre(e, mask)
         return (pull_back(e)[0] * e).sum((1, 2))
 
-    return score, vmap(along, chunk_size=CHUNK)(directions).sum(0)
+    return vmap(along, chunk_size=CHUNK)(directions).sum(0)
 
 
 def flow_log_density(
@@ -102,7 +100,7 @@ def flow_log_density(
     for i, (node, weight) in enumerate(zip(ts, weights.tolist(), strict=True)):
         w, t = _runge_kutta(f, w, t, node, substeps), node
         s, e = s_of(t), directions(i) if directions else None
-        trace = divergence(score_fn, w * width(s), y.new_full((len(y),), s), mask, e)[1]
+        trace = divergence(score_fn, w * width(s), y.new_full((len(y),), s), mask, e)
         log_p += weight * (last - first) / 2 * WIDTH * math.cosh(t) * -s * s * trace.double()
     y = _runge_kutta(f, w, t, last, substeps) * width(sigma_max)
     return log_p + gaussian_log_density(y, mask, sigma_max**2 + prior.square()).double()

@@ -30,9 +30,9 @@ class Batch(NamedTuple):
         """``(B,)`` number of atoms of each molecule."""
         return self.mask.sum(dim=1)
 
-    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "Batch":
-        """The same batch elsewhere, or with positions of another floating type."""
-        return Batch(self.positions.to(device, dtype), self.elements.to(device), self.mask.to(device))
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch elsewhere."""
+        return Batch(*(part.to(device) for part in self))
 
 
 def element_index(elements: Sequence[str]) -> NDArray[np.int64]:

@@ -206,10 +206,6 @@ class FormulasGiven:
         near = np.where((sizes >= 0) & (sizes <= self.max_atoms), self._sizes[np.clip(sizes, 0, self.max_atoms)], 0.0)
         return self._mixed(self.plain.log_prob_size(sizes), near)
 
-    def log_prob_formula(self, counts: ArrayLike) -> Floats:
-        """log p(formula | N, R), (B,)."""
-        return self.log_prob(counts) - self.log_prob_size(np.asarray(counts).sum(-1))
-
     def _mixed(self, log_q: Floats, near: Floats) -> Floats:
         with np.errstate(divide="ignore"):
             return np.logaddexp(np.log(self.share) + log_q, np.log((1 - self.share) * near))

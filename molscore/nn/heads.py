@@ -49,19 +49,18 @@ class Estimate(NamedTuple):
 class Preconditioning(NamedTuple):
     """Karras's coefficients for a molecule whose data deviate by `sigma_N` Å per degree of freedom, each (B,)."""
 
-    c_skip: Tensor
+    c_skip: Tensor  # sigma_N^2 / (sigma^2 + sigma_N^2), the signal's share
     c_out: Tensor
     c_in: Tensor
     sigma: Tensor
     variance: Tensor  # sigma^2 + sigma_N^2
-    signal: Tensor  # sigma_N^2 / (sigma^2 + sigma_N^2)
 
     @classmethod
     def at(cls, sigma: Tensor, sigma_N: Tensor) -> "Preconditioning":
         """sigma, sigma_N (B,) Å."""
         variance = sigma.square() + sigma_N.square()
-        signal = sigma_N.square() / variance
-        return cls(signal, sigma * sigma_N * variance.rsqrt(), variance.rsqrt(), sigma, variance, signal)
+        c_skip, c_out = sigma_N.square() / variance, sigma * sigma_N * variance.rsqrt()
+        return cls(c_skip, c_out, variance.rsqrt(), sigma, variance)
 
 
 class VectorReadout(nn.Module):
@@ -117,9 +116,9 @@ class DensityHead(nn.Module):
         F_U = F + self.vector_readout(scalars, vectors, mask)
         # a = (y - c_skip y)/sigma and b = c_out F_U/sigma, without dividing by sigma: Q = |a - b|^2/2 - |a|^2/2.
         a = y * (c.sigma / c.variance)[:, None, None]
-        b = F_U * c.signal.sqrt()[:, None, None]
+        b = F_U * c.c_skip.sqrt()[:, None, None]
         Q = (b.square() / 2 - a * b).sum(-1)
-        return (gaussian + c.signal[:, None] * (d / N * R + Q)) * atoms
+        return (gaussian + c.c_skip[:, None] * (d / N * R + Q)) * atoms
 
 
 class BondHead(nn.Module):

@@ -15,8 +15,8 @@ from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.descriptors import descriptors, pattern_of
 from molscore.molecules.files.record import Record, as_row, is_smiles_name, smiles_among
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.workers import cores
 from molscore.screening.explain import explain_all
-from molscore.screening.inference import cores
 from molscore.screening.predictor import Predictor
 from molscore.screening.records import records_of
 from molscore.screening.scorer import Scorer

@@ -15,7 +15,7 @@ from molscore.molecules.descriptors import descriptors, pattern_of
 from molscore.molecules.drawing import svg_of
 from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
-from molscore.screening.criteria import DIGITS
+from molscore.screening.columns import DIGITS
 
 __all__ = [
     "PASSED", "Candidate", "CheckResult", "candidate_rows", "candidate_summary", "density_filter", "filtered",
@@ -70,7 +70,7 @@ class Candidate(Molecule):
     resolution: float = float("nan")
     """Å."""
     by: str = "percentile"
-    """The criterion that candidates are ordered by, one of `molscore.screening.criteria.ORDERS`."""
+    """The criterion that candidates are ordered by, one of `molscore.screening.columns.ORDERS`."""
     measure: float = float("nan")
     """Its value, where it is none of the above."""
     guide: float | None = None

@@ -25,20 +25,16 @@ from molscore.molecules.chem import mol_from_molecule
 from molscore.molecules.descriptors import graph_counts
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
+from molscore.screening.columns import DEFAULT, DRAWN, LIKE, ORDERS, WITH_REFERENCES
 from molscore.screening.inference import check_resolution
 from molscore.screening.likelihood import Terms, degrees_of_freedom, element_counts
 from molscore.screening.predictor import Predictor
 from molscore.screening.reference import COARSER, Tables
 
 __all__ = [
-    "DEFAULT", "DIGITS", "DRAWN", "LIKE", "ORDERS", "WITH_REFERENCES", "Case", "check_order",
-    "choose_order", "criterion", "has_tables",
+    "DRAWN", "ORDERS", "Case", "check_order", "choose_order", "criterion", "has_tables",
 ]  # fmt: skip
 
-DEFAULT = "percentile"  # of `rank`, for a model that has the tables
-LIKE = "log_ratio"  # of `rank` with references: how much likelier, in nats, a molecule is among these than in general
-WITH_REFERENCES = (LIKE, "log_likelihood_given")
-DRAWN = "codimension_excess"  # of `generate`, where it keeps a share
 BONDS = (0.4, 0.5)  # Å: where molecules take shape, and draws that will be stable part from others
 
 
@@ -163,10 +159,6 @@ _CRITERIA: dict[str, Callable[[Case], NDArray[np.float64]]] = {
     "log_density": lambda case: case.terms.log_density,
     "per_degree": lambda case: case.terms.log_density / degrees_of_freedom(case.molecules),
 }
-ORDERS = tuple(_CRITERIA)
-DIGITS = {"log_likelihood": 4, "log_density": 4}  # others: two
-DIGITS |= dict.fromkeys(("codimension", "codimension_excess", "difference", "per_degree"), 5)
-DIGITS |= dict.fromkeys(WITH_REFERENCES, 4)
 _FROM_TABLES = ("percentile", "formula_percentile", "difference_percentile", "codimension_excess")
 
 

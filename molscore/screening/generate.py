@@ -20,7 +20,8 @@ from molscore.screening.checks import (
     share_of,
     surplus_turned_down,
 )
-from molscore.screening.criteria import DRAWN, Case, check_order, choose_order, has_tables
+from molscore.screening.columns import DRAWN
+from molscore.screening.criteria import Case, check_order, choose_order, has_tables
 from molscore.screening.guidance import Guide, log_weights
 from molscore.screening.inference import check_resolution
 from molscore.screening.like import draw_like
@@ -48,7 +49,7 @@ class Request:
     wanted: Wanted = Wanted()  # atoms that stay, numbers that are wanted
     min_percentile: float = 1.0  # of the density filter: real molecules pass it 99 times in 100; 0 lets all pass
     keep: float = 1.0  # share, best first, of the candidates that pass the checks
-    by: str | None = None  # what best means, one of `criteria.ORDERS`; None: percentile, and `DRAWN` of what is kept
+    by: str | None = None  # what best means, one of `columns.ORDERS`; None: percentile, and `DRAWN` of what is kept
     novel: bool = False  # turn down molecules of the training data
     resolution: float = RESOLUTION  # Å, at which densities are read
     smarts: str | None = None  # turn down molecules without this pattern

@@ -11,15 +11,21 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from rdkit import Chem
-from rdkit.Chem import QED, Crippen, Descriptors3D, rdMolDescriptors
+from rdkit.Chem import QED, Crippen, Descriptors3D, rdMolDescriptors, rdShapeAlign
 from torch import Tensor
 
 from molscore.diffusion.sampling import ScoreFn
 from molscore.errors import InputError
+from molscore.molecules.bonds import bare_mol
+from molscore.molecules.convert import as_molecules
 from molscore.molecules.molecule import Molecule
 from molscore.screening.checks import Candidate, inspect
+from molscore.screening.records import first_of
 
-__all__ = ["GUIDES", "Guide", "PairFn", "autoguidance", "denoised", "guide_of", "log_weights", "metropolis", "score_of"]
+__all__ = [
+    "GUIDES", "Guide", "PairFn", "autoguidance", "denoised", "guide_of", "log_weights", "metropolis", "property_of",
+    "score_of",
+]  # fmt: skip
 
 #: y (B, ...) and sigma (B,) -> a good score and a worse one, of one pass.
 PairFn = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -102,16 +108,34 @@ GUIDES = {
 }
 
 
-def guide_of(text: str, strength: float = 3.0) -> Guide:
-    """From a text such as ``qed``, as much as can be, or ``logp=1.5``, as near as can be; `InputError` for another."""
+def property_of(text: str) -> tuple[Property, float | None]:
+    """The property that a text names and its goal: ``qed``, ``logp=1.5``, or ``shape=REFERENCE``, a file or a SMILES.
+
+    Raises `InputError` for another.
+    """
     name, _, target = text.partition("=")
+    if name == "shape" and target:
+        return Property(_likeness_in_shape(as_molecules(first_of(target))[0]), 0.1), None
     if name not in GUIDES:
-        raise InputError(f"guide {name!r} is none of {', '.join(GUIDES)}")
+        raise InputError(f"guide {name!r} is none of {', '.join(GUIDES)}, shape=REFERENCE")
     try:
-        goal = float(target) if target else None
+        return GUIDES[name], float(target) if target else None
     except ValueError:
         raise InputError(f"guide {text!r}: {target!r} is no number") from None
-    value, scale = GUIDES[name]
+
+
+def _likeness_in_shape(reference: Molecule) -> Callable[[Chem.Mol], float]:
+    """Overlap of heavy atoms as Gaussians after the best alignment, shared volume by joint volume, 0 to 1.
+
+    Source: Grant, Gallardo and Pickup 1996, doi 10.1002/(SICI)1096-987X(19961115)17:14<1653::AID-JCC7>3.0.CO;2-K.
+    """
+    wanted = bare_mol(reference)
+    return lambda mol: rdShapeAlign.AlignMol(wanted, Chem.Mol(mol), useColors=False)[0]
+
+
+def guide_of(text: str, strength: float = 3.0) -> Guide:
+    """Of a property as `property_of` reads it: as much as can be, or as near its goal as can be."""
+    (value, scale), goal = property_of(text)
 
     def guide(candidate: Candidate) -> float:
         found = value(candidate.mol)

@@ -22,10 +22,10 @@ from molscore.molecules.distribution import Distribution
 from molscore.molecules.elements import SYMBOLS, atomic_number
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import Topology, neighbour_counts, topology
+from molscore.screening.columns import MMFF
 
 __all__ = [
     "COARSER",
-    "MMFF",
     "AtomShares",
     "FormulaPercentiles",
     "Percentiles",
@@ -36,7 +36,6 @@ __all__ = [
 
 Floats, Ints = NDArray[np.float64], NDArray[np.int64]
 
-MMFF = "mmff"  # ETKDGv3 and MMFF94s, as geometries are made here
 COARSER = 4.0  # the difference between two resolutions is between one and another that is this much coarser
 LEVELS = np.linspace(0.0, 100.0, 201)
 LEAST_MOLECULES = 200  # a size with fewer borrows from its neighbours

@@ -196,8 +196,8 @@ class Wanted(NamedTuple):
     guide: Guide | None = None
     """Draws are from p times its exponential."""
     moves: int = 8
-    """By which such draws are found, each at a third of a draw; with a fragment, as often what does not fit it is drawn
-    again."""
+    """By which such draws are found, each at two fifths of a draw; with a fragment, as often at most what does not fit
+    is drawn again."""
 
     def log_weights(self, molecules: Sequence[Molecule]) -> Tensor:
         """f of each molecule, (B,) nats; minus infinity for what does not fit, as every guide has it without bonds."""
@@ -215,6 +215,7 @@ def sample(field: Field, sampling: Sampling, generator: torch.Generator, wanted:
     levels, branch, _ = Plan.of(sampling)
     fragment = wanted.fragment
     fixed = None if fragment is None else torch.from_numpy(fragment.positions).float()
+    begin = 0 if fragment is None else int((levels > sampling.branch[1]).sum())
 
     def given(score_fn: ScoreFn) -> ScoreFn:
         return score_fn if fixed is None else fixed_atoms(score_fn, fixed, wanted.released)
@@ -244,29 +245,23 @@ def sample(field: Field, sampling: Sampling, generator: torch.Generator, wanted:
         precise = torch.float32 if y.device.type == "mps" else torch.float64  # all that it has
         return wanted.log_weights(field.molecules(guess(field, y))).to(y.device, precise)
 
+    def begun(field: Field) -> Tensor:
+        sigma = float(levels[begin])
+        return field.start(sigma, generator) if fragment is None else fragment.surrounded(field.mask, sigma, generator)
+
+    if not branch.stop or not (sampling.redone or wanted.guide or fragment):
+        return solve(field, begun(field), levels[begin:])
+    y = solve(field, begun(field), levels[begin : branch.stop])
     if fragment is not None:
-        begin = int((levels > sampling.branch[1]).sum())
-        downward = levels[branch] if branch.stop else levels[begin:]
-
-        def grown(field: Field) -> Tensor:
-            return solve(field, fragment.surrounded(field.mask, float(levels[begin]), generator), downward)
-
-        y = grown(field)
-        for _ in range(wanted.moves if branch.stop else 0):
+        for _ in range(wanted.moves):
             misfits = torch.isneginf(log_weight(y)).nonzero()[:, 0]
             if not len(misfits):
                 break
-            y = y.index_copy(0, misfits, grown(field.subset(misfits)))
-    elif branch.stop and (sampling.redone or wanted.guide):
-        y = solve(field, field.start(float(levels[0]), generator), levels[: branch.stop])
-        n_redone = math.floor(sampling.redone * len(y) + 0.5)
-        if n_redone:
-            worst = _codimension(field, guess(field, y)).argsort()[:n_redone]
-            y = y.index_copy(0, worst, again(field.subset(worst), y[worst]))
-    else:
-        return solve(field, field.start(float(levels[0]), generator), levels)
-    if not branch.stop:
-        return y
+            part = field.subset(misfits)
+            y = y.index_copy(0, misfits, solve(part, begun(part), levels[branch]))
+    elif n_redone := math.floor(sampling.redone * len(y) + 0.5):
+        worst = _codimension(field, guess(field, y)).argsort()[:n_redone]
+        y = y.index_copy(0, worst, again(field.subset(worst), y[worst]))
     if wanted.guide is not None:
         y = metropolis(y, log_weight, lambda y: again(field, y), wanted.moves, generator)
     return solve(field, y, levels[branch.stop - 1 :])

@@ -18,35 +18,22 @@ from molscore.molecules.convert import as_list
 from molscore.molecules.descriptors import pattern_of
 from molscore.molecules.files.record import Record
 from molscore.molecules.molecule import Molecule
-from molscore.screening.criteria import DIGITS, ORDERS, WITH_REFERENCES, Case, check_order
-from molscore.screening.inference import check_resolution, cores
+from molscore.molecules.workers import cores
+from molscore.screening.columns import ALWAYS, DIGITS, ETKDG, GIVEN, MMFF, OUTSIDE, WITH_REFERENCES
+from molscore.screening.criteria import Case, check_order
+from molscore.screening.inference import check_resolution
 from molscore.screening.likelihood import Terms
 from molscore.screening.predictor import RESOLUTION, Predictor
 from molscore.screening.records import is_frame, records_of
-from molscore.screening.reference import COARSER, MMFF
+from molscore.screening.reference import COARSER
 from molscore.screening.validation import Validation, validated
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "DUPLICATE", "ETKDG", "GIVEN", "OUTSIDE", "Embed", "Result", "Results", "Scorer"]
+__all__ = ["Embed", "Result", "Results", "Scorer"]
 
-GIVEN, ETKDG = "given", "etkdg"  # where a geometry comes from
-OUTSIDE = "outside"  # status of a molecule beyond what the model has learnt: numbers without a percentile
-DUPLICATE = "duplicate"  # status of a row of a library whose molecule an earlier row has
 AUTO = "auto"
-
-ALWAYS = ("log_likelihood", "log_density", "percentile")
-COLUMNS = (
-    "status",
-    *ALWAYS,
-    "n_atoms",
-    "resolution",
-    "geometry",
-    "reference",
-    "error",
-    *(by for by in ORDERS if by not in ALWAYS),
-)
 
 Embed = Callable[[Sequence[str]], Sequence[Sequence[Molecule] | MolscoreError]]
 """Geometries of SMILES strings, or why there are none."""
@@ -163,14 +150,14 @@ class Scorer:
             pattern_of(self.smarts)
 
     def __call__(self, records: Sequence[Record], embed_all: Embed | None = None) -> list[Result]:
-        """One result a record, in order; `embed_all` makes the geometries, `embed_here` unless given."""
+        """One result a record, in order; `embed_all` makes the geometries, one process for all scorers unless given."""
         distribution = self.model.distribution
         known = [validated(record, distribution, self.smarts) if record.ok else Validation() for record in records]
         found: dict[int, Sequence[Molecule] | MolscoreError] = {
             row: [record.molecule] for row, record in enumerate(records) if record.ok and known[row].error is None
         }
         flat = [row for row in found if records[row].molecule is None]
-        geometries = (embed_all or self.embed_here)([records[row].smiles for row in flat])
+        geometries = (embed_all or self.pool().embed)([records[row].smiles for row in flat])
         found |= dict(zip(flat, geometries, strict=True))
         late = {row: held for row, held in found.items() if isinstance(held, MolscoreError)}
         judged = self._judged(records, {row: held for row, held in found.items() if row not in late})
@@ -188,12 +175,8 @@ class Scorer:
         source = molecules if is_frame(molecules) else as_list(molecules)
         return Results.of([result.columns for result in self(list(records_of(source)), embed_all)])
 
-    def embed_here(self, smiles: Sequence[str]) -> list[list[Molecule] | MolscoreError]:
-        """Geometries made one after another, in a process that can be killed where RDKit hangs."""
-        return self.pool().embed(smiles)
-
     def pool(self, workers: int | None = None) -> ConformerPool:
-        """Processes that make the geometries which `embed_here` makes; their ``embed`` is for `judge` and the rest."""
+        """Processes that make geometries, `workers` or the one for all; their ``embed`` is for `judge` and the rest."""
         return ConformerPool(workers, self.seed, self.time_limit, self.conformers)
 
     @contextmanager
@@ -203,7 +186,7 @@ class Scorer:
         if workers < 1:
             raise InputError(f"workers must be at least 1, not {workers}")
         with self.pool(workers) as pool:
-            yield lambda smiles: pool.embed(smiles) if len(smiles) >= _FEW else self.embed_here(smiles)
+            yield lambda smiles: pool.embed(smiles) if len(smiles) >= _FEW else self.pool().embed(smiles)
 
     def _judged(
         self, records: Sequence[Record], molecules: dict[int, Sequence[Molecule]]

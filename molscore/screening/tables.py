@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import InputError, ParseError
 from molscore.molecules.chem import mol_from_molecule
 from molscore.molecules.conformers import ConformerPool
@@ -14,13 +15,13 @@ from molscore.molecules.descriptors import graph_counts
 from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
+from molscore.molecules.workers import cores
+from molscore.screening.columns import MMFF
 from molscore.screening.criteria import Case, criterion
-from molscore.screening.inference import cores
 from molscore.screening.likelihood import degrees_of_freedom, element_counts, log_permutations
 from molscore.screening.predictor import Predictor
 from molscore.screening.reference import (
     COARSER,
-    MMFF,
     AtomShares,
     ExpectedCodimension,
     FormulaPercentiles,
@@ -32,9 +33,23 @@ from molscore.screening.reference import (
 from molscore.screening.ring_systems import RingSystems
 from molscore.screening.validation import is_valid
 
-__all__ = ["RESOLUTIONS", "make_references", "with_tables"]
+__all__ = ["RESOLUTIONS", "make_references", "with_tables", "with_tables_of"]
 
 RESOLUTIONS = (0.02, 0.05, 0.1, 0.2)  # Å
+HELD_OUT = 4096  # molecules, about, that tables are made of where there are more
+
+
+def with_tables_of(model: Predictor, data: MoleculeSet, kind: str = "dft") -> Predictor:
+    """The model with every table of the data set that its distribution was learnt from; unsaved.
+
+    What `molscore train` ends with, and how the tables of a trained model are made anew. Percentiles and what is
+    expected are those of the split ``valid``, ring systems are counted over ``train`` alone, and all of the data set
+    is known. `kind` is that of its geometries.
+    """
+    held_out = data.split("valid")
+    held_out = held_out.select(range(0, len(held_out), max(1, len(held_out) // HELD_OUT)))
+    known, trained, to_place = (each.columns["smiles"] for each in (data, data.split("train"), held_out))
+    return with_tables(model, held_out, () if kind == MMFF else to_place, known, trained, kind=kind)
 
 
 def with_tables(
@@ -42,16 +57,18 @@ def with_tables(
     held_out: Iterable[Molecule],
     held_out_smiles: Iterable[str] = (),
     known_smiles: Iterable[str] = (),
+    trained_smiles: Iterable[str] = (),
     resolutions: Sequence[float] = RESOLUTIONS,
     kind: str = "dft",
 ) -> Predictor:
-    """The model with tables of molecules like those held out, and the list of those that are not novel; unsaved.
+    """The model with tables of molecules like those held out and trained on, and the list of known ones; unsaved.
 
     Args:
         model: of the distribution that the tables are of.
         held_out: in geometries of the data set's own `kind`; a few thousand, none of them trained on.
         held_out_smiles: to make geometries of, as for SMILES that are judged, unless the data set's are of that kind.
         known_smiles: all of the data set; what is not among them is novel.
+        trained_smiles: those trained on, whose ring systems are counted.
     """
     geometries = {kind: held_out}
     if smiles := list(held_out_smiles):
@@ -60,7 +77,8 @@ def with_tables(
     extras = make_references(model, geometries, resolutions).to_extras()
     if known := list(known_smiles):
         extras[f"known.{model.distribution.name}"] = torch.from_numpy(TrainingIndex.make(known).pack())
-        extras[f"rings.{model.distribution.name}"] = RingSystems.of(known, model.distribution.elements).pack()
+    if trained := list(trained_smiles):
+        extras[f"rings.{model.distribution.name}"] = RingSystems.of(trained, model.distribution.elements).pack()
     return model.with_extras(extras)
 
 

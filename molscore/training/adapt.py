@@ -95,8 +95,8 @@ def adapt(
     made = "geometry" in judged.columns and (judged.columns["geometry"] != "input").all()
     smiles = () if made else judged.columns["smiles"]
     kind = MMFF if made else "given"
-    known = [text for text in library.columns["smiles"] if text]
-    return with_tables(Model(checkpoint, distribution), judged, smiles, known, kind=kind)
+    known, trained = ([text for text in each.columns["smiles"] if text] for each in (library, train))
+    return with_tables(Model(checkpoint, distribution), judged, smiles, known, trained, kind=kind)
 
 
 def as_set(molecules: Any) -> MoleculeSet:

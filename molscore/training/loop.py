@@ -202,7 +202,7 @@ class Trainer:
             "seconds": self.seconds,
             "molecules": self.molecules,
             "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
+            "average": self.average.weights,
             "optimiser": self.optimiser.state_dict(),
             "teacher": self.teacher,
         }
@@ -211,7 +211,8 @@ class Trainer:
         """Inverse of `state_dict`."""
         self.step, self.seconds, self.molecules = state["step"], state["seconds"], state["molecules"]
         self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
+        for name, value in self.average.weights.items():
+            value.copy_(state["average"][name])
         self.optimiser.load_state_dict(state["optimiser"])
         self.teacher, self.states = {n: w.to(self.processes.device) for n, w in state["teacher"].items()}, []
 

@@ -73,7 +73,7 @@ class Residuals(NamedTuple):
 
         def share(ln_sigma: Tensor) -> Tensor:
             sigma = ln_sigma.exp()
-            return Preconditioning.at(sigma, sigma_N).signal[:, None] * noise_waves(sigma)
+            return Preconditioning.at(sigma, sigma_N).c_skip[:, None] * noise_waves(sigma)
 
         slope = torch.func.jvp(share, (ln_sigma.detach(),), (torch.ones_like(sigma),))[1]
         target = noisy.time

@@ -118,12 +118,3 @@ class Average:
         beta = min(self.decay, (1 + step) / (10 + step))
         params = dict(network.named_parameters())
         torch._foreach_lerp_([self.weights[n] for n in params], [p.detach() for p in params.values()], 1 - beta)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """The averaged weights."""
-        return self.weights
-
-    def load_state_dict(self, weights: dict[str, Tensor]) -> None:
-        """Inverse of `state_dict`."""
-        for name, value in self.weights.items():
-            value.copy_(weights[name])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from molscore.screening.criteria import DEFAULT
+from molscore.screening.columns import DEFAULT
 from tests import tiny
 
 COLUMNS = [

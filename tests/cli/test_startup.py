@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests import tiny
 from tests.house.sources import ROOT
 
@@ -27,6 +29,12 @@ PREPARED = """if True:
 def test_what_was_left_out_comes_when_it_is_wanted() -> None:
     done = subprocess.run([sys.executable, "-c", PREPARED], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("module", ["screening.rank.merge", "screening.info", "evaluation.run"])
+def test_who_computes_nothing_waits_for_no_network(module) -> None:
+    program = f"import sys, molscore.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
 
 
 def test_a_command_gives_the_same_bytes_with_everything_imported(run, folder, tmp_path) -> None:

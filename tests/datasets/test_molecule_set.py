@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from molscore.molecules.files.reading import read
 
 from molscore.datasets.molecule_set import MoleculeSet, load
 from molscore.errors import ElementError, InputError, OutputError, PositionError, SizeError
 from molscore.molecules import Molecule, collate
+from molscore.molecules.files import read
 
 ELEMENTS = ("H", "C", "N", "O", "F")
 NO_BONDS = ([0, 2, 1], [1, 1, 1], [0, 1, 0], [0, 1, 5], [-1, 1, 1])

@@ -32,8 +32,7 @@ def test_the_trace_is_that_of_the_jacobian_whatever_the_padding(
     def score_fn(q: Tensor, sigma: Tensor) -> Tensor:
         return torch.cat([plain.score(q[:, :4], sigma), 0 * q[:, 4:]], dim=1)
 
-    score, trace = divergence(score_fn, padded, sigma, mask)
-    torch.testing.assert_close(score[:, :4], plain.score(y, SIGMA))
+    trace = divergence(score_fn, padded, sigma, mask)
     projection = torch.kron(torch.eye(4) - 1 / 4, torch.eye(3)).double()
     for i in range(3):
         J = torch.autograd.functional.jacobian(lambda q: plain.score(q, SIGMA), y[i : i + 1]).reshape(12, 12)

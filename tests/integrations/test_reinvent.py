@@ -124,7 +124,7 @@ line = st.one_of(
 @given(st.lists(line, min_size=1, max_size=6).filter(lambda lines: lines[-1] != ""))
 def test_order_and_length_are_kept_whatever_comes(lines) -> None:
     assert read_lines("\n".join(lines)) == lines
-    judged = SCORER.judge(lines, lambda smiles: SCORER.embed_here(smiles))
+    judged = SCORER.judge(lines, SCORER.pool().embed)
     scores, metadata = as_reinvent(lines, answer_process(judged, "log_likelihood"))
     assert np.isnan(scores).tolist() == [status != "ok" for status in metadata["status"]]
     for text, value in zip(lines, scores, strict=True):

@@ -3,30 +3,21 @@
 import numpy as np
 import pytest
 
-from molscore import cli, rank
+from molscore import rank
 from molscore.errors import InputError
 from molscore.molecules import Molecule
 from molscore.screening import criteria
 from molscore.screening.checks import density_filter, inspect
-from molscore.screening.criteria import (
-    DEFAULT,
-    DRAWN,
-    ORDERS,
-    WITH_REFERENCES,
-    Case,
-    choose_order,
-    criterion,
-    has_tables,
-)
+from molscore.screening.columns import DEFAULT, DRAWN, ORDERS, WITH_REFERENCES
+from molscore.screening.criteria import Case, choose_order, criterion, has_tables
 from molscore.screening.generate import Request, generate, judge
 from molscore.screening.likelihood import degrees_of_freedom
 from molscore.screening.sample import Sampling
 from molscore.screening.scorer import Scorer
 
 
-def test_the_command_line_has_the_orders_there_are() -> None:
-    assert sorted(cli._ORDERS) == sorted(ORDERS)
-    assert {DEFAULT, DRAWN} <= set(ORDERS)
+def test_every_order_has_a_criterion() -> None:
+    assert tuple(criteria._CRITERIA) == ORDERS and {DEFAULT, DRAWN} <= set(ORDERS)
 
 
 @pytest.mark.parametrize("by", ORDERS)

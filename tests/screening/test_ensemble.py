@@ -57,14 +57,9 @@ def test_a_scorer_judges_several_conformers(model) -> None:
     assert np.isfinite(found.percentile[:4]).all()
 
 
-def test_worker_processes_give_the_same_ensembles(model) -> None:
-    scorer = Scorer(model, conformers=2, seed=4)
-    here = scorer.judge(SMILES)
-    with scorer.pool(1) as pool:
-        there = scorer.judge(SMILES, pool.embed)
-    for one, other in zip(here, there, strict=True):
-        assert np.array_equal(one, other)
-    assert not np.array_equal(Scorer(model, conformers=2, seed=5).judge(SMILES).log_density, here.log_density)
+def test_the_seed_decides_which_geometries(model) -> None:
+    four, again, five = (Scorer(model, conformers=2, seed=seed).judge(SMILES).log_density for seed in (4, 4, 5))
+    assert np.array_equal(four, again, equal_nan=True) and not np.array_equal(four, five, equal_nan=True)
 
 
 def test_the_geometry_reported_is_the_likeliest(model) -> None:

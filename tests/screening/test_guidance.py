@@ -65,8 +65,10 @@ def test_guides_by_name() -> None:
     assert guide_of("gyration")(heptane) > guide_of("gyration")(phenol)
     assert set(log_weights(guide_of("qed"), [phenol, heptane]).isfinite().tolist()) == {True}
     assert log_weights(lambda c: float("nan"), [phenol])[0] == -torch.inf
-    for wrong in ("beauty", "logp=much"):
-        with pytest.raises(InputError, match=r"beauty|much"):
+    own, other = (guide_of("shape=CCCCCCC", 1.0)(candidate) for candidate in (heptane, phenol))
+    assert own == pytest.approx(10.0, abs=0.1) and other < 8.0
+    for wrong in ("beauty", "logp=much", "shape"):
+        with pytest.raises(InputError, match=r"beauty|much|shape"):
             guide_of(wrong)
     assert GUIDES
 

@@ -1,6 +1,7 @@
 """A small data set in a file and a training run small enough to repeat."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,26 +29,27 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def settings_of(path: Path, out: Path | str, **changes: object) -> TrainConfig:
+    """The configuration of a run of 12 steps whose last 6 train the density."""
+    values = {
+        "data": (DataConfig(str(path), "tiny"),),
+        "out": str(out),
+        "model": TINY,
+        "steps": 12,
+        "batch": 2,
+        "warmup": 2,
+        "density_start": 0.5,
+        "references_start": 0.3,
+        "references_every": 3,
+        "references": 3,
+        "references_pool": 8,
+        "save_minutes": 0.0,
+        "evaluate_every": 100,
+    }
+    return TrainConfig(**(values | changes))
+
+
 @pytest.fixture
 def config(data: Path, tmp_path: Path) -> Callable[..., TrainConfig]:
-    """Make the configuration of a run of 12 steps whose last 6 train the density."""
-
-    def make(**changes: object) -> TrainConfig:
-        values = {
-            "data": (DataConfig(str(data), "tiny"),),
-            "out": str(tmp_path / "run"),
-            "model": TINY,
-            "steps": 12,
-            "batch": 2,
-            "warmup": 2,
-            "density_start": 0.5,
-            "references_start": 0.3,
-            "references_every": 3,
-            "references": 3,
-            "references_pool": 8,
-            "save_minutes": 0.0,
-            "evaluate_every": 100,
-        }
-        return TrainConfig(**(values | changes))
-
-    return make
+    """Make a configuration with some of `settings_of` changed."""
+    return partial(settings_of, data, out=tmp_path / "run")

@@ -27,7 +27,7 @@ def library():
 def test_adapted_model_is_saved_beside_a_base_that_stays(base, library, tmp_path):
     molecules = list(tiny.geometries())
     before = base.log_likelihood(molecules)
-    adapted = adapt(base, library, "own", steps=24)
+    adapted = adapt(base, library, "own", steps=12)
     folder = adapted.save_pretrained(tmp_path / "own")
     found, again = molscore.load(folder), molscore.load(base.source)
     assert found.distribution.name == "own" and adapted.checkpoint.info["steps"] > 0
@@ -36,16 +36,18 @@ def test_adapted_model_is_saved_beside_a_base_that_stays(base, library, tmp_path
     assert np.array_equal(again.log_likelihood(molecules), before)
     assert np.array_equal(base.log_likelihood(molecules), before)
     assert found.percentile(inside).shape == (5,) and found.training_index.contains("CCO")
+    rings = found.ring_systems
+    assert sum(rings.counts.values()) + rings.once == adapted.checkpoint.info["training_molecules"] < len(library)
     loss = adapted.checkpoint.info["held_out_loss"]
     assert loss["after"] < loss["before"]
 
 
 def test_a_run_cut_short_is_carried_on(base, library, tmp_path):
     state = tmp_path / "state.pt"
-    adapt(base, library, steps=12, state=state)
+    adapt(base, library, steps=4, state=state)
     first = torch.load(state, weights_only=True)
-    found = adapt(base, library, steps=16, state=state).checkpoint.info
-    assert found["steps"] == 16 and first["step"] == 12
+    found = adapt(base, library, steps=6, state=state).checkpoint.info
+    assert found["steps"] == 6 and first["step"] == 4
     assert found["held_out_loss"]["before"] == round(first["before"], 4)
 
 

@@ -20,17 +20,10 @@ from molscore.training.config import DataConfig, TrainConfig
 from molscore.training.loop import Log, Processes, Trainer, train
 from molscore.training.losses import denoising_loss, noised
 from molscore.training.state import load_state
+from tests.training.conftest import settings_of
 
 ROOT = Path(__file__).resolve().parents[2]
 ALONE = Processes(0, 1, torch.device("cpu"))
-
-
-def run(*command: str) -> str:
-    """Run a command from the root of the repository; its output."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
 
 
 def same(a: object, b: object) -> bool:
@@ -82,18 +75,35 @@ def test_a_run_leaves_a_model_a_state_and_a_log(
     assert train(settings, resume=True).info["step"] == 12
 
 
-def test_killed_at_random_moments_it_ends_in_the_same_weights(
-    config: Callable[..., TrainConfig], tmp_path: Path
-) -> None:
-    settings, path, broken = config(out=str(tmp_path / "unbroken")), tmp_path / "config.json", tmp_path / "broken"
-    path.write_text(json.dumps(settings.to_dict()))
-    told = run(sys.executable, "-m", "tests.training.runs", "killed", str(path), str(broken), "2")
-    first, second = (int(line.split()[-1]) for line in told.splitlines())
+@pytest.fixture(scope="module")
+def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int], Checkpoint]:
+    """One run unbroken, killed twice, and of two processes: the folder, where the kills came, the unbroken's model."""
+    folder = tmp_path_factory.mktemp("runs")
+    unbroken = settings_of(data, folder / "unbroken")
+    (folder / "config.json").write_text(json.dumps(unbroken.to_dict()))
+    command = (sys.executable, "-m", "tests.training.runs", str(folder / "config.json"), str(folder))
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder, list(map(int, done.stdout.split())), train(unbroken)
+
+
+def test_killed_at_random_moments_it_ends_in_the_same_weights(runs: tuple) -> None:
+    folder, (first, second), unbroken = runs
     assert 0 < first <= second and first < 12, "the first kill came in the middle of the run"
-    train(settings)
-    assert same(kept(broken), kept(settings.out))
-    weights = [dict(from_pretrained(Path(out) / "model").network.state_dict()) for out in (broken, settings.out)]
-    assert same(*weights)
+    assert same(kept(folder / "broken"), kept(folder / "unbroken"))
+    broken = from_pretrained(folder / "broken" / "model").network.state_dict()
+    assert same(dict(broken), dict(unbroken.network.state_dict()))
+
+
+def test_two_processes_of_torchrun_agree(runs: tuple) -> None:
+    folder, _, unbroken = runs
+    first, second = (torch.load(folder / "pair" / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert same(first, second)
+    info, alone = from_pretrained(folder / "pair" / "model").info, dict(unbroken.network.state_dict())
+    assert (info["processes"], info["step"]) == (2, 12)
+    assert not same(first, alone)  # the pair draws other noise
+    assert all((first[name] - alone[name]).abs().max() < 0.5 for name in alone)
 
 
 def test_a_state_holds_all_that_the_next_step_needs(config: Callable[..., TrainConfig]) -> None:
@@ -201,16 +211,3 @@ def test_a_log_forgets_what_came_after_the_state_and_what_was_cut(tmp_path: Path
     Log(path, 2).write(step=5)
     with path.open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "5"]
-
-
-def test_two_processes_of_torchrun_agree(config: Callable[..., TrainConfig], tmp_path: Path) -> None:
-    settings, out, path = config(steps=4, density_start=0.5), tmp_path / "pair", tmp_path / "config.json"
-    path.write_text(json.dumps(settings.to_dict()))
-    run(sys.executable, "-m", "tests.training.runs", "pair", str(path), str(out))
-    first, second = (torch.load(out / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
-    assert same(first, second)
-    info = from_pretrained(out / "model").info
-    assert (info["processes"], info["step"]) == (2, 4)
-    alone = dict(train(settings).network.state_dict())
-    assert not same(first, alone)  # the pair draws other noise
-    assert all((first[name] - alone[name]).abs().max() < 0.5 for name in alone)

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.files import Scan
 from molscore.molecules.files.record import Make
-from molscore.screening.inference import cores
+from molscore.molecules.workers import cores
 from molscore.screening.rank.job import Job, Shard
 from molscore.screening.rank.parts import PartFolder, table_of
 from molscore.screening.scorer import Embed

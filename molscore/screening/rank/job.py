@@ -5,12 +5,12 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from molscore import __version__
 from molscore.errors import InputError
@@ -19,7 +19,10 @@ from molscore.molecules.chem import RDKIT_VERSION
 from molscore.molecules.files import Scan, scan
 from molscore.molecules.files.source import format_of
 from molscore.molecules.molecule import Molecule
-from molscore.screening.scorer import COLUMNS, Scorer
+from molscore.screening.columns import COLUMNS
+
+if TYPE_CHECKING:  # parts are merged without the network
+    from molscore.screening.scorer import Scorer
 
 __all__ = ["CHUNK_ROWS", "WHOLE", "Job", "Shard", "differences", "given_name", "output_name"]
 
@@ -63,7 +66,7 @@ WHOLE = Shard(1, 1)
 class Job:
     """A file to judge and how."""
 
-    scorer: Scorer
+    scorer: "Scorer"
     path: str
     """The file, ``-`` for standard input."""
     smiles_column: str | None = None
@@ -100,7 +103,7 @@ class Job:
         and a copy or a touch changes nothing. Reading it once more costs little beside judging it.
         """
         model = self.scorer.model
-        options = {field.name.replace("_", " "): getattr(self.scorer, field.name) for field in fields(Scorer)}
+        options = {field.name.replace("_", " "): getattr(self.scorer, field.name) for field in fields(self.scorer)}
         return {
             **options,
             "model": model.weights,
@@ -113,7 +116,7 @@ class Job:
             "rows a part": self.part_rows,
             "molscore": __version__,
             "rdkit": RDKIT_VERSION,
-            "torch": torch.__version__,
+            "torch": version("torch"),
         }
 
 

@@ -18,10 +18,10 @@ from molscore.errors import InputError, OutputError
 from molscore.molecules.files import write
 from molscore.molecules.files.parquet import common_schema
 from molscore.molecules.files.source import format_of
-from molscore.screening.inference import cores
+from molscore.molecules.workers import cores
+from molscore.screening.columns import DUPLICATE
 from molscore.screening.rank.job import differences
 from molscore.screening.rank.parts import KEY, ROW, Summary, complete_parts, read_manifest, read_part, rows_of
-from molscore.screening.scorer import DUPLICATE
 
 __all__ = ["Merge", "merged", "passing", "shows_shapes"]
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,9 +26,11 @@ from molscore.molecules.atomic import reason_of, replacing, write_text
 from molscore.molecules.files import is_smiles_name
 from molscore.molecules.files.parquet import array_of, geometry_arrays
 from molscore.molecules.molecule import Molecule
+from molscore.screening.columns import COLUMNS, DUPLICATE, ETKDG, GIVEN, MMFF, OUTSIDE
 from molscore.screening.rank.job import WHOLE, Job, Shard, differences, given_name, output_name
-from molscore.screening.reference import MMFF
-from molscore.screening.scorer import COLUMNS, DUPLICATE, ETKDG, GIVEN, OUTSIDE, Result
+
+if TYPE_CHECKING:
+    from molscore.screening.scorer import Result
 
 __all__ = [
     "HIDDEN", "KEY", "ROW", "PartFolder", "Summary", "complete_parts", "input_columns", "is_whole", "numbers_of",
@@ -45,7 +47,7 @@ _PART = re.compile(r"part-(\d{8,})\.parquet")
 _SHARD = re.compile(r"shard-(\d+)-of-(\d+)\.json")
 
 
-def numbers_of(results: Sequence[Result], start: int) -> pa.Table:
+def numbers_of(results: Sequence["Result"], start: int) -> pa.Table:
     """What is said of rows `start`, `start` + 1 … of a library: their number from 0, the key of the molecule, our
     columns."""
     arrays = {
@@ -58,7 +60,7 @@ def numbers_of(results: Sequence[Result], start: int) -> pa.Table:
 
 
 def table_of(
-    results: Sequence[Result], start: int, types: Mapping[str, pa.DataType] | None = None, shapes: bool = False
+    results: Sequence["Result"], start: int, types: Mapping[str, pa.DataType] | None = None, shapes: bool = False
 ) -> pa.Table:
     """`numbers_of` some rows after the columns of the input, and geometries.
 
@@ -76,7 +78,7 @@ def table_of(
     return table
 
 
-def input_columns(result: Result) -> dict[str, Any]:
+def input_columns(result: "Result") -> dict[str, Any]:
     """The input's columns, renamed where they clash with ours, and the SMILES of a record that has bonds."""
     record = result.record
     given = {output_name(name): value for name, value in record.columns.items()}

@@ -65,7 +65,7 @@ def rank(
         source: a file, ``-`` for standard input, a DataFrame, or an iterable of molecules of any kind.
         smiles_column: of a table; found by its name unless given.
         resolution: Å, at which densities are read.
-        by: one of `molscore.screening.criteria.ORDERS`; None is the default there where the model has its tables.
+        by: one of `molscore.screening.columns.ORDERS`; None is the default there where the model has its tables.
         sort: best first, then duplicates, then rows that cannot be judged.
         seed: of geometries for rows that have none (ETKDGv3 and MMFF94s).
         workers: processes for those; None is one a core.
@@ -74,7 +74,7 @@ def rank(
         like: references, a file or molecules of any kind: adds log_likelihood_given and log_ratio, the default order.
 
     The columns of the input are kept, and the index of a DataFrame or Series: each row has its own label. Those of
-    `molscore.screening.scorer.COLUMNS` are added; ``attrs["by"]`` says which order was used. A bad row has a status and
+    `molscore.screening.columns.COLUMNS` are added; ``attrs["by"]`` says which order was used. A bad row has a status,
     an error; one with a molecule seen before has the status ``duplicate`` and its numbers. Raises `InputError` for a
     source, resolution or order that cannot be used.
     """

@@ -1,6 +1,5 @@
 """`rank`: a row for a row, from any source; the scorer is whole, picklable and blind to company."""
 
-import pickle  # what a pool of processes does with a scorer; nothing is read from a file
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,8 @@ import pytest
 from molscore import explain, rank
 from molscore.errors import InputError
 from molscore.molecules.chem import from_smiles
-from molscore.screening.criteria import DEFAULT, choose_order
+from molscore.screening.columns import DEFAULT
+from molscore.screening.criteria import choose_order
 from molscore.screening.model import load
 from molscore.screening.records import records_of
 from molscore.screening.scorer import Scorer
@@ -118,13 +118,6 @@ def test_the_difference_of_two_resolutions(model, library) -> None:
     expected = (model.log_density(library, 0.05) - model.log_density(library, 0.2)) / degrees
     assert np.allclose(frame["difference"], expected, atol=1e-3)
     assert "difference" not in rank(model, library)
-
-
-def test_a_scorer_survives_the_journey_to_a_worker(model, library) -> None:
-    scorer = Scorer(model, resolution=0.1)
-    there = pickle.loads(pickle.dumps(scorer))
-    records = list(records_of(["CCO", "C1CC", library[3]]))
-    assert [result.columns for result in there(records)] == [result.columns for result in scorer(records)]
 
 
 def test_the_order_is_percentile_where_there_are_percentiles(model) -> None:
