@@ -5,7 +5,7 @@ With weights k_j = exp(-|y - x_j|^2/2h^2) of the samples, their mean m and covar
     kernel density          ln p_h(y) = ln mean_j N(y; x_j, h^2),                       score u / h^2
     local Gaussian          ln p(y) = ln p_h + ln det(h^2 C^-1) / 2 - u.C^-1 u / 2,     score C^-1 u
     Gaussian of a cluster   ln p(y) = ln(mean_j k_j) + ln N(y; m, C),                   score C^-1 u
-    Gaussian mixture        by expectation maximisation, its number of components by BIC: `molscore.vectors.em`
+    Gaussian mixture        by expectation maximisation, components and covariances by BIC: `molscore.vectors.em`
 
 The second takes the kernel's blur off, exactly where p is a Gaussian as far as the kernel sees (local likelihood: Hjort
 and Jones 1996, doi 10.1214/aos/1032298288). The third weighs samples by how near their m is to the query's own, in
@@ -35,6 +35,7 @@ class Fitted(NamedTuple):
 
     means: Tensor  # (K, B, n, D) mean of the samples near each sample, for each bandwidth
     mixture: GaussianMixtures
+    levels: Tensor | None = None  # (B, E) mean of f over the samples: by how much each estimate explains them
 
 
 class Estimates(NamedTuple):
@@ -113,6 +114,8 @@ def simple_estimates(
     log_p, scores, samples, h = zip(*of_kernels, *of_places, *of_clusters, of_mixture, strict=True)
     f = (torch.stack(log_p, dim=-1) - log_base[..., None]) / d[..., None]
     f = torch.where(f < -FAR, -FAR * (1 + torch.log(f.clamp_max(-FAR) / -FAR)), f)
+    if fitted.levels is None:
+        fitted = fitted._replace(levels=f[:, :n].mean(1).detach())
     slopes = torch.stack(scores, dim=-1)
     steepness = slopes.square().sum(2, keepdim=True).clamp_min(1e-12).sqrt() / d.sqrt()[..., None, None]
     slopes = slopes * (STEEP / steepness).clamp_max(1)

@@ -117,7 +117,7 @@ class VectorNetwork(nn.Module):
         self.config = config
         dim, V = config.dim, config.vectors
         E = len(config.bandwidths) + config.local + config.clusters + 1
-        self.tokenizer = nn.Sequential(nn.Linear(2 * E + 3, dim), nn.GELU(), nn.Linear(dim, dim))
+        self.tokenizer = nn.Sequential(nn.Linear(3 * E + 3, dim), nn.GELU(), nn.Linear(dim, dim))
         self.channels = nn.Linear(E + 1, V, bias=False)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.density_head = nn.Linear(dim, E + 1)
@@ -136,7 +136,9 @@ class VectorNetwork(nn.Module):
         """Whitened y (B, m, D) among n samples -> scalars (B*m, dim), vectors (B*m, D, V)."""
         B, m, D = y.shape
         log_n = math.log(min(n, self.config.max_rows)) / 4 - 1.5
-        of_set = torch.stack([torch.full_like(d, log_n), d.log() / 2], dim=-1)[:, None].expand(B, m, 2)
+        levels = torch.asinh(estimates.fitted.levels)
+        of_set = torch.cat([torch.full_like(d, log_n)[:, None], d.log()[:, None] / 2, levels], dim=-1)
+        of_set = of_set[:, None].expand(B, m, -1)
         radius = y.square().sum(-1, keepdim=True) / d[:, None, None]
         s = self.tokenizer(
             torch.cat([torch.asinh(estimates.f), estimates.samples / 4 - 1, torch.asinh(radius), of_set], -1)

@@ -31,10 +31,10 @@ class Proposal:
 
     def __init__(self, mixture: GaussianMixtures) -> None:
         """Of the first of some mixtures."""
-        weights, self.means, inverses = (
-            part[0].double().cpu().numpy() for part in (mixture.log_weights.exp(), mixture.means, mixture.inverses)
+        weights, self.means, inverse_roots = (
+            part[0].double().cpu().numpy() for part in (mixture.log_weights.exp(), mixture.means, mixture.roots)
         )
-        self.weights, self.roots = weights / weights.sum(), np.linalg.inv(inverses)
+        self.weights, self.roots = weights / weights.sum(), np.linalg.inv(inverse_roots)
 
     def sample(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """(n, d) draws."""
@@ -51,7 +51,7 @@ class Proposal:
             squares = np.square(np.linalg.solve(root, (y - mean).T)).sum(0)
             if not weight:
                 continue
-            constant = np.log(weight) - np.log(np.diag(root)).sum() - d / 2 * np.log(2 * np.pi)
+            constant = np.log(weight) - np.linalg.slogdet(root)[1] - d / 2 * np.log(2 * np.pi)
             for factor, share in TAILS:
                 parts.append(constant + np.log(share) - d / 2 * np.log(factor) - squares / (2 * factor))
         return np.logaddexp.reduce(parts, axis=0)

@@ -5,7 +5,8 @@ fresh draws and, a quarter of the queries, at fresh draws moved away (so that ta
 
     loss = 3 mean h(e_T^2/d) + mean |e_S|^2 / mean |s|^2        per set, in whitened coordinates, e the errors
 
-with h(u) = 2 sqrt(1 + u) - 2, which bounds what an outlier pulls, and less weight for a query far out in the tail.
+with h(u) = 2 sqrt(1 + u) - 2, which bounds what an outlier pulls, and less weight for a query far out in the tail. The
+simple estimates cost more than the network, so that each set is learnt from three times, some steps apart.
 Muon for the matrices, AdamW for the rest, the rate falling to zero linearly in wall-clock time, weights averaged.
 """
 
@@ -27,12 +28,14 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from molscore.vectors.checkpoint import load_network, save_network
+from molscore.vectors.estimates import Estimates
 from molscore.vectors.mixtures import Mixtures, broad, published
 from molscore.vectors.network import Block, VectorConfig, VectorNetwork
 from molscore.vectors.whitening import Whitening
 
-__all__ = ["Batch", "Losses", "draw", "losses", "main"]
+__all__ = ["Batch", "Losses", "draw", "estimates_of", "losses", "main"]
 
+RECENT = 60  # steps whose sets are kept, to be learnt from again
 OUTSIDE = 0.25  # share of the queries that are moved away from the distribution
 SIZES = ("dim", "vectors", "heads", "layers", "ratio", "local", "clusters")
 KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
@@ -85,15 +88,18 @@ def _samples_and_truth(mixtures: Mixtures, n: int, m: int) -> tuple[Tensor, Tens
     return white[:, :n], white[:, n:], log_density + whitening.log_det[:, None], whitening.whitened_score(score)
 
 
-def losses(network: VectorNetwork, batch: Batch) -> Losses:
-    """One pass over a batch."""
+@torch.no_grad()
+def estimates_of(network: VectorNetwork, batch: Batch) -> Estimates:
+    """What simple estimates say at the samples and queries of a batch."""
     B, n, _ = batch.x.shape
     m = batch.y.shape[1]
     own = torch.arange(n + m, device=batch.x.device)
     own = torch.where(own < n, own, -1).expand(B, n + m)
-    with torch.no_grad():
-        xy = torch.cat([batch.x, batch.y], dim=1)
-        estimates = network.estimates(xy, batch.x, own, batch.d)
+    return network.estimates(torch.cat([batch.x, batch.y], dim=1), batch.x, own, batch.d)
+
+
+def losses(network: VectorNetwork, batch: Batch, estimates: Estimates) -> Losses:
+    """One pass over a batch with its `estimates_of`."""
     with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=batch.x.is_cuda):
         T, S = network.train_forward(batch.x, batch.y, estimates, batch.d)
     e_T, w = (T.float() - batch.log_density).square(), batch.weight
@@ -178,16 +184,24 @@ def main(argv: list[str] | None = None) -> None:
     parts = optimisers(network, options.rate)
     rates = [[group["lr"] for group in part.param_groups] for part in parts]
     sums: dict[str, list[Tensor]] = {}
+    recent: list[tuple[Batch, Estimates]] = []
 
     def step(index: int, n: int) -> None:
-        m = n // 2
-        B = max(1, options.tokens // (n + m))
-        # of one shape for the compiler, padded; else each step of one number of dimensions
-        dims = options.dims if options.compile else [random.choice(options.dims)]
-        with torch.no_grad():
-            batch = draw(dims, n, m, B, max(dims), device)
+        if index % 3 and len(recent) > RECENT // 2:
+            batch, estimates = random.choice(recent)
+        else:
+            m = n // 2
+            B = max(1, options.tokens // (n + m))
+            # of one shape for the compiler, padded; else each step of one number of dimensions
+            dims = options.dims if options.compile else [random.choice(options.dims)]
+            with torch.no_grad():
+                batch = draw(dims, n, m, B, max(dims), device)
+            estimates = estimates_of(network, batch)
+            recent.append((batch, estimates))
+            del recent[:-RECENT]
+        B = len(batch.d)
         with sdpa_kernel(KERNELS):
-            loss = losses(network, batch)
+            loss = losses(network, batch, estimates)
             (3 * loss.density + loss.score).mean().backward()
         for p in network.parameters():
             p.grad.nan_to_num_(0.0, 0.0, 0.0)
