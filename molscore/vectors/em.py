@@ -5,7 +5,7 @@
 
 with a = 2 + d/8 samples' weight of V, isotropic, of the variance within components. No random start, unlike
 scikit-learn's: it begins where samples gather and far apart, so that the fit turns with the data. Covariances are free,
-or share their axes, C_k = A D_k A^T with D_k diagonal and any invertible A (Flury, Common Principal Components, 1984,
+or share their axes, C_k = A D_k A^T with D_k diagonal and any invertible A (Flury, doi 10.1080/01621459.1984.10477108,
 without its orthogonality, so that an affine map of the data maps the fit): 2d in place of d(d + 3)/2 numbers to learn
 of each component. A maximises the likelihood of given C_k (Pham, doi 10.1137/S089547980035689X): it minimises
 
