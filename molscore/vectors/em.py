@@ -108,7 +108,7 @@ def expectation_maximisation(x: Tensor, d: Tensor, gathered: Tensor, weight: Ten
         best, lowest = _better(bic < lowest, mixtures.padded(most), best), torch.minimum(bic, lowest)
     for _ in range(2):  # the axes of the best with free covariances, then of the best with common ones
         N, _, C = _moments(x, products, best.log_parts(x, d)[0].softmax(1), d, live)
-        B = common_axes(N, C)
+        B = common_axes(N, C, live)
         z, log_volume = x @ B.transpose(1, 2), torch.linalg.slogdet(B).logabsdet
         r = _assigned(gathered, centres)
         for K in range(r.shape[1], 0, -1):
@@ -167,13 +167,18 @@ def _aligned(z: Tensor, r: Tensor, live: Tensor) -> Aligned:
     return Aligned((N[..., 0] / z.shape[1]).log(), means, variances, N[..., 0])
 
 
-def common_axes(N: Tensor, C: Tensor) -> Tensor:
-    """B (sets, D, D) that makes all B C_k B^T as diagonal as can be, of C (sets, K, D, D) by weights N (sets, K)."""
+def common_axes(N: Tensor, C: Tensor, live: Tensor) -> Tensor:
+    """B (sets, D, D) that makes all B C_k B^T as diagonal as can be, of C (sets, K, D, D) by weights N (sets, K).
+
+    Its last rows are padding: the coordinates that are not `live` (sets, D).
+    """
     w, C = (N / N.sum(1, keepdim=True)).double(), C.double()
     # Begin where it turns with the data: at the axes of the mean of all relative to one that weighs them unlike.
     whiten = torch.linalg.inv(torch.linalg.cholesky((w[..., None, None] * C).sum(1)))
     unlike = w * torch.linspace(1, 2, w.shape[1], dtype=w.dtype, device=w.device)
-    turn = torch.linalg.eigh(whiten @ (unlike[..., None, None] * C).sum(1) @ whiten.transpose(-1, -2)).eigenvectors
+    mean = whiten @ (unlike[..., None, None] * C).sum(1) @ whiten.transpose(-1, -2)
+    last = torch.diag_embed(1e3 * (~live).to(C.dtype))  # eigenvalues are in order
+    turn = torch.linalg.eigh(mean + last).eigenvectors
     B = turn.transpose(-1, -2) @ whiten
     C = B[:, None] @ C @ B.transpose(-1, -2)[:, None]
     pairs = [[i, j] for i in range(C.shape[-1]) for j in range(i)]

@@ -127,7 +127,7 @@ def test_common_axes_make_all_covariances_diagonal_where_they_have_some(float64)
     C = A[:, None] @ torch.diag_embed(D) @ A.transpose(1, 2)[:, None]
 
     def off_diagonal(C: torch.Tensor) -> float:
-        B = common_axes(torch.ones(1, 4), C)
+        B = common_axes(torch.ones(1, 4), C, torch.ones(1, 5, dtype=torch.bool))
         found = B[:, None] @ C @ B.transpose(1, 2)[:, None]
         return float((found - torch.diag_embed(found.diagonal(dim1=2, dim2=3))).abs().max())
 
