@@ -32,7 +32,7 @@ REFERENCES = 10
 def _share(of: list[bool]) -> str:
     share = float(np.mean(of))
     low, high = wilson_interval(share, len(of))
-    return f"{100 * share:.0f} [{100 * low:.0f}, {100 * high:.0f}]"
+    return f"{100 * share:.0f} [{low:.0f}, {high:.0f}]"
 
 
 def passed(candidates: list[Candidate]) -> list[Candidate]:
