@@ -40,7 +40,7 @@ FEWEST = 20  # molecules
 HELD_OUT = 0.1  # of the library, unless it has a split
 JUDGED, TABLED = 64, 400  # held-out molecules: by whose loss one stops, and of whom percentiles are
 CHECKS, PATIENCE = 12, 3  # looks at the held-out loss in the time given; so many without a gain end it
-LR_TOKEN, LR_FACTORS, LR_OFFSET = 5e-3, 1e-3, 2e-4  # of AdamW; they fall to zero over the time given
+LR_TOKEN, LR_FACTORS, LR_OFFSET = 5e-3, 4e-3, 2e-4  # of AdamW; they fall to zero over the time given
 _OBJECTIVE = TrainConfig((DataConfig("library"),), "", batch=32, density_share=0.5)
 
 
