@@ -330,7 +330,7 @@ def evaluate(
     from molscore.evaluation.run import evaluate_file
     from molscore.reporting.outputs import check_outputs, write_all
 
-    check_outputs(outputs)
+    check_outputs(outputs, molecules)
     found = evaluate_file(molecules, reference, workers, **checks)
     for status, count in sorted(found.left_out.items()):
         _say(f"left out: {status} {count}")
@@ -360,7 +360,7 @@ def report(file: str, outputs: tuple[str, ...], load: Callable[[], Any], **optio
     from molscore.reporting.outputs import check_outputs, write_report
     from molscore.reporting.report import report as make
 
-    check_outputs(outputs)
+    check_outputs(outputs, file)
     found = make(file, load(), **options)
     write_report(outputs, found)
     _say(f"{len(found)} molecules in {', '.join(outputs)}")

@@ -25,9 +25,11 @@ def is_picture(path: str) -> bool:
     return Path(path).suffix.lower() in (".html", ".png", ".svg")
 
 
-def check_outputs(paths: Sequence[str]) -> None:
-    """Raise `OutputError` for an output that cannot be written, before any work is done."""
+def check_outputs(paths: Sequence[str], source: str = "-") -> None:
+    """Raise `OutputError` for an output that cannot be written, or is the input, before any work is done."""
     for path in paths:
+        if source != "-" and Path(path).resolve() == Path(source).resolve():
+            raise OutputError(f"{path}: it is the input, which would be lost; give another name")
         if len(set(paths)) < len(paths):
             raise OutputError("two outputs have the same name")
         if path != "-" and not is_picture(path):

@@ -140,16 +140,20 @@ def inspect(molecule: Molecule, index: int, known: TrainingIndex | None = None) 
 
 
 def separated_charges(mol: Chem.Mol) -> list[str]:
-    """Charged atoms without a neighbour of opposite charge, such as ``N+``, in atom order.
+    """Charged atoms without a neighbour of opposite charge, such as ``N+``, and oxonium, in atom order.
 
     Nitro groups, N-oxides, isocyanides and azides have none: their charges are how the bonds are written. What is left
     are zwitterions (3 in 1,000 of QM9) and readings of a geometry that has a hydrogen too many or too few.
     """
+
+    def oxonium(atom: Chem.Atom) -> bool:
+        return atom.GetAtomicNum() == 8 and atom.GetFormalCharge() > 0 and atom.GetDegree() > 1
+
     charges = [atom.GetFormalCharge() for atom in mol.GetAtoms()]
     return [
         f"{atom.GetSymbol()}{'+' if charge > 0 else '-'}"
         for atom, charge in zip(mol.GetAtoms(), charges, strict=True)
-        if charge and not any(charge * charges[other.GetIdx()] < 0 for other in atom.GetNeighbors())
+        if charge and (oxonium(atom) or not any(charge * charges[b.GetIdx()] < 0 for b in atom.GetNeighbors()))
     ]
 
 

@@ -80,6 +80,8 @@ class DiScoFormerDensity(BaseEstimator):
         n, d = X.shape
         if n <= d:
             raise InputError(f"{n} rows of {d} columns: whitening needs more rows than columns; reduce them, as by PCA")
+        if self.adapt_steps < 0:
+            raise InputError(f"adapt_steps must be at least 0, not {self.adapt_steps}")
         device = torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
         network = _network(_file(self.model, d), str(device))
         random = check_random_state(self.random_state)

@@ -97,6 +97,16 @@ def test_a_missing_library_is_named(run, folder) -> None:
     assert_one_line(run("rank", "gone.csv", "--model", folder), "gone.csv")
 
 
+@pytest.mark.parametrize("command", [["rank"], ["report"], ["evaluate"]])
+def test_an_input_is_never_written_over(run, folder, tmp_path, command) -> None:
+    path = tmp_path / "library.xyz"
+    text = "3\nwater\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n"
+    path.write_text(text)
+    done = run(*command, str(path), "-o", str(path), *([] if command == ["evaluate"] else ["--model", str(folder)]))
+    assert done.exit_code == 2 and "it is the input" in done.stderr
+    assert path.read_text() == text
+
+
 def test_a_read_only_output_is_named_before_any_work(run, folder, tmp_path, monkeypatch) -> None:
     from molscore.screening import generate
 

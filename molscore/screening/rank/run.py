@@ -179,6 +179,8 @@ def run(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Summary:
     """
     if not job.repeatable and (plan.resume or plan.shard != WHOLE):
         raise InputError("standard input cannot be read twice: resume and share out a file")
+    if job.repeatable and Path(plan.output).resolve() == Path(job.path).resolve():
+        raise OutputError(f"{plan.output}: it is the input, which would be lost; give another name")
     with _folder(job, plan, provenance) as folder:
         extent = ENGINES[plan.engine](job, folder, plan.workers, plan.progress)
         folder.finish(*extent)
