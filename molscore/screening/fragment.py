@@ -25,10 +25,10 @@ from molscore.diffusion.sampling import ScoreFn
 from molscore.errors import FormulaError, InputError
 from molscore.molecules.chem import from_smiles
 from molscore.molecules.conformers import embed
-from molscore.molecules.elements import SYMBOLS
+from molscore.molecules.elements import SYMBOLS, atomic_number
 from molscore.molecules.files import read
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.neighbours import open_valences
+from molscore.molecules.neighbours import VALENCES, open_valences
 from molscore.screening.guidance import denoised, score_of
 from molscore.screening.predictor import Predictor
 
@@ -46,6 +46,8 @@ class Fragment(NamedTuple):
     """(k,) atomic numbers."""
     positions: NDArray[np.float64]
     """(k, 3) Å."""
+    released: float = 0.0
+    """Å of noise below which they are free; 0 for never."""
 
     @classmethod
     def of(cls, given: Any) -> "Fragment":
@@ -77,12 +79,17 @@ class Fragment(NamedTuple):
         return rest
 
     def draw_formulas(self, model: Predictor, n: int, seed: int, n_atoms: int | None) -> NDArray[np.int64]:
-        """Element counts (n, E) from p(formula | it has the atoms of the fragment and more), by rejection."""
+        """Element counts (n, E) from p(formula | it has the atoms of the fragment and more), by rejection.
+
+        And at least as many rings and double bonds: hydrogens would be added to an aromatic ring otherwise.
+        """
+        free = np.array([VALENCES[atomic_number(symbol)] - 2 for symbol in model.distribution.elements])
         rng, found, n_found = np.random.default_rng(seed), [], 0
         for _ in range(MOST_TRIES // 2**14):
             counts = np.asarray(model.composition.sample(2**14, rng, n_atoms))
             mine = self.rest_of(model, np.full((1, counts.shape[1]), 2 * model.max_atoms))[0] - 2 * model.max_atoms
             fits = ((counts + mine) >= 0).all(1) & ((counts + mine).sum(1) > 0)
+            fits &= 1 + counts @ free / 2 >= self.unsaturation
             found.append(counts[fits])
             n_found += int(fits.sum())
             if n_found >= n:
@@ -91,6 +98,13 @@ class Fragment(NamedTuple):
             f"of {MOST_TRIES:,} formulas of {model.distribution.name} {n_found} have the atoms of the fragment; "
             "give --formula or --n-atoms, or a smaller fragment"
         )
+
+    @property
+    def unsaturation(self) -> int:
+        """Rings and double bonds that a molecule with these atoms has at least, by the bonds that they lack."""
+        missing = open_valences(Molecule(self.numbers, self.positions))[0].round().sum()
+        free = sum(VALENCES[int(z)] - 2 for z in self.numbers)
+        return int(1 + np.floor((free - missing) / 2))
 
     def surrounded(self, mask: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
         """Centred positions (B, N, 3) at noise level `sigma`: the fragment first, the rest about its open valences.
@@ -115,6 +129,8 @@ class Fragment(NamedTuple):
 
     def put_back(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Positions (N, 3), of which the first k are the fragment's, moved to where it was given."""
+        if self.released:
+            return positions
         k = len(self.numbers)
         moved = positions + (self.positions - positions[:k]).mean(0)
         moved[:k] = self.positions

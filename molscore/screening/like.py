@@ -24,6 +24,8 @@ from molscore.screening.sample import Sampling, Wanted, draw_positions
 
 __all__ = ["draw_like"]
 
+RELEASED = 0.25  # Å, where branches of a sampler are judged
+
 
 def draw_like(
     model: Predictor,
@@ -45,7 +47,7 @@ def draw_like(
         wanted = None
         if chosen is not None:
             name, k = chosen
-            wanted = Wanted(fragments[name][k], sampling.branch[0], fits=partial(_of_series, name))
+            wanted = Wanted(fragments[name][k], fits=partial(_of_series, name))
         drawn = draw_positions(model, counts[rows], int(rng.integers(2**32)), sampling, progress, tick, wanted)
         for row, molecule in zip(rows, drawn, strict=True):
             found[row] = molecule
@@ -66,7 +68,7 @@ def _ring_fragments(model: Predictor) -> dict[str, list[Fragment]]:
         atoms |= {b for a, b in ends if a in atoms and molecule.numbers[b] == 1}
         if rows := sorted(atoms):
             name = " ".join(sorted(systems))
-            found.setdefault(name, []).append(Fragment(molecule.numbers[rows], molecule.positions[rows]))
+            found.setdefault(name, []).append(Fragment(molecule.numbers[rows], molecule.positions[rows], RELEASED))
     return found
 
 

@@ -189,8 +189,6 @@ class Wanted(NamedTuple):
 
     fragment: Fragment | None = None
     """Atoms that stay where they are."""
-    released: float = 0.0
-    """Å of noise below which they do not."""
     fits: Callable[[Candidate], bool] | None = None
     """What a draw around a fragment must be, beyond one whose bonds fit."""
     guide: Guide | None = None
@@ -218,7 +216,7 @@ def sample(field: Field, sampling: Sampling, generator: torch.Generator, wanted:
     begin = 0 if fragment is None else int((levels > sampling.branch[1]).sum())
 
     def given(score_fn: ScoreFn) -> ScoreFn:
-        return score_fn if fixed is None else fixed_atoms(score_fn, fixed, wanted.released)
+        return score_fn if fixed is None else fixed_atoms(score_fn, fixed, fragment.released)
 
     def solve(field: Field, y: Tensor, levels: Tensor) -> Tensor:
         return SAMPLERS[sampling.sampler](
@@ -348,7 +346,7 @@ def draw_positions(
 
         for i, found in side_by_side(draw, range(len(groups)), device, ended):
             for row, molecule in zip(groups[i], found, strict=True):
-                x = molecule.positions if fragment is None or wanted.released else fragment.put_back(molecule.positions)
+                x = molecule.positions if fragment is None else fragment.put_back(molecule.positions)
                 molecules[row] = Molecule(molecule.numbers, x, f"{model.name}-{seed}-{row}")
             done += len(groups[i])
             bar.set_postfix(molecules=f"{done}/{len(counts)}")

@@ -54,12 +54,27 @@ def test_formulas_contain_the_fragment(model) -> None:
 
 @pytest.mark.parametrize("steps", [10, 30])
 def test_its_atoms_are_where_they_were(model, steps) -> None:
-    fragment = Fragment.of("CO")
+    fragment = Fragment.of(Molecule([6, 8], [[0, 0, 0], [0, 0, 1.43]]))
     counts = draw_formulas(model, 5, 0, "C2H6O", None, fragment)
     for molecule in draw_positions(model, counts, 0, Sampling(steps=steps), wanted=Wanted(fragment)):
         assert molecule.formula == "C2H6O"
         assert molecule.numbers[:2].tolist() == fragment.numbers.tolist()
         assert np.abs(molecule.positions[:2] - fragment.positions).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("smiles", "least"), [("*c1ccccc1", 4), ("*C#C", 2), ("*C(=O)O", 1), ("*CC", 0), ("*C1CC1", 1), ("*c1ccc[nH]1", 3)]
+)
+def test_formulas_have_its_rings_and_double_bonds(model, smiles, least) -> None:
+    fragment = Fragment.of(smiles)
+    assert fragment.unsaturation == least
+
+
+def test_no_hydrogens_are_added_to_what_is_unsaturated(model) -> None:
+    fragment = Fragment.of("*C=O")
+    counts = draw_formulas(model, 300, 0, None, None, fragment)
+    H, C, N, O, F = counts.T
+    assert (1 + (2 * C + N - H - F) / 2 >= 1).all()
 
 
 def test_the_rest_begins_where_a_bond_is_missing(generator: torch.Generator) -> None:

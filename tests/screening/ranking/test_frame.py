@@ -1,6 +1,5 @@
 """`rank`: a row for a row, from any source; the scorer is whole, picklable and blind to company."""
 
-
 import numpy as np
 import pandas as pd
 import pytest
