@@ -31,7 +31,7 @@ def likely(monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np
 
     from molscore.molecules import Molecule
-    from molscore.screening import generate
+    from molscore.screening import generate, like
 
     def draw(model: object, counts: np.ndarray, seed: int, *rest: object) -> list[Molecule]:
         rng = np.random.default_rng(seed)
@@ -40,4 +40,5 @@ def likely(monkeypatch: pytest.MonkeyPatch) -> None:
         noisy = [m.positions + 0.01 * rng.standard_normal(m.positions.shape) for m in chosen]
         return [Molecule(m.numbers, x, f"tiny-{i}") for i, (m, x) in enumerate(zip(chosen, noisy, strict=True))]
 
-    monkeypatch.setattr(generate, "draw_positions", draw)
+    for module in (generate, like):
+        monkeypatch.setattr(module, "draw_positions", draw)
