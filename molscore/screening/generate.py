@@ -91,7 +91,7 @@ def generate(
         raise InputError(f"model {model.name} holds no list of known molecules to tell novel ones by")
     wanted, found = request.wanted, []
     in_manner = model.series is not None and wanted.fragment is None and wanted.guide is None
-    if model.series is not None and wanted.guide is None:
+    if model.series is not None and wanted.fragment is not None and wanted.guide is None:
         wanted = wanted._replace(guide=model.log_series)
     while True:
         passed = [candidate for candidate in found if candidate.passed]

@@ -150,8 +150,7 @@ def compiled(network: VectorNetwork, step: Callable[[], None], patience: int = 1
         signal.signal(signal.SIGALRM, old)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Command line."""
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m molscore.vectors.train", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--dims", type=int, nargs="+", required=True, help="dimensions; one given twice is drawn twice as often"
@@ -168,7 +167,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     for size in SIZES:
         parser.add_argument(f"--{size}", type=int, default=getattr(VectorConfig, size))
-    options = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Command line."""
+    options = _arguments(argv)
     start = time.monotonic()
     random.seed(options.seed)
     torch.manual_seed(options.seed)
@@ -186,19 +190,21 @@ def main(argv: list[str] | None = None) -> None:
     sums: dict[str, list[Tensor]] = {}
     recent: list[tuple[Batch, Estimates]] = []
 
-    def step(index: int, n: int) -> None:
+    def sets(index: int, n: int) -> tuple[Batch, Estimates]:
+        """Fresh ones every third step, once there are many."""
         if index % 3 and len(recent) > RECENT // 2:
-            batch, estimates = random.choice(recent)
-        else:
-            m = n // 2
-            B = max(1, options.tokens // (n + m))
-            # of one shape for the compiler, padded; else each step of one number of dimensions
-            dims = options.dims if options.compile else [random.choice(options.dims)]
-            with torch.no_grad():
-                batch = draw(dims, n, m, B, max(dims), device)
-            estimates = estimates_of(network, batch)
-            recent.append((batch, estimates))
-            del recent[:-RECENT]
+            return random.choice(recent)
+        m = n // 2
+        # of one shape for the compiler, padded; else each step of one number of dimensions
+        dims = options.dims if options.compile else [random.choice(options.dims)]
+        with torch.no_grad():
+            batch = draw(dims, n, m, max(1, options.tokens // (n + m)), max(dims), device)
+        recent.append((batch, estimates_of(network, batch)))
+        del recent[:-RECENT]
+        return recent[-1]
+
+    def step(index: int, n: int) -> None:
+        batch, estimates = sets(index, n)
         B = len(batch.d)
         with sdpa_kernel(KERNELS):
             loss = losses(network, batch, estimates)
