@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from molscore.errors import InputError, OutputError
-from molscore.molecules.files import Row, as_row, format_of, read, smiles_for, text_of, write
+from molscore.molecules.files import format_of, read, write
+from molscore.molecules.files.record import Row, as_row, smiles_for, text_of
 
 if TYPE_CHECKING:
     from molscore.reporting.report import Report

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from molscore.molecules.drawing import svg_of
-from molscore.molecules.files import text_of
+from molscore.molecules.files.record import text_of
 from molscore.reporting.entries import Entry
 from molscore.screening.explain import FULL_COLOUR
 

@@ -187,7 +187,7 @@ def test_a_full_temporary_folder_is_one_line(run, folder, tmp_path, monkeypatch)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     (tmp_path / "in.smi").write_text("CC\n")
-    monkeypatch.setattr("molscore.molecules.files.writing._write_csv", full)
+    monkeypatch.setattr("molscore.molecules.files.write_csv", full)
     done = run("rank", "in.smi", "--model", folder)
     assert done.exit_code == 2 and done.stderr.splitlines()[-1].endswith("temporary file: no space left on device")
 

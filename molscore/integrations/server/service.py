@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
 from molscore.errors import InputError, LimitError, MolscoreError, OvertimeError
-from molscore.molecules.files import Record, bad_record
+from molscore.molecules.files.record import Record, bad_record
 from molscore.molecules.molecule import Molecule
 from molscore.screening.generate import Request, generate
 from molscore.screening.inference import check_resolution

@@ -3,33 +3,41 @@
 `scan` gives the same rows before any chemistry. Each format is a module, which reads its rows and writes them.
 """
 
+import json
 import os
-from collections.abc import Callable, Iterator
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from molscore.errors import InputError
-from molscore.molecules.files.parquet import scan_parquet
-from molscore.molecules.files.record import (
-    Make,
-    Record,
-    Row,
-    as_row,
-    bad_record,
-    checked,
-    is_smiles_name,
-    smiles_for,
-    text_of,
-)
-from molscore.molecules.files.sdf import scan_sdf
-from molscore.molecules.files.source import Lines, format_of, open_lines
-from molscore.molecules.files.tables import header_of, scan_csv, scan_smiles
-from molscore.molecules.files.writing import write
-from molscore.molecules.files.xyz import scan_xyz
+import pyarrow as pa
 
-__all__ = [
-    "Make", "Record", "Row", "Scan", "as_row", "bad_record", "format_of", "is_smiles_name", "read", "scan",
-    "smiles_for", "text_of", "write",
-]  # fmt: skip
+from molscore.errors import InputError, OutputError
+from molscore.molecules.atomic import replacing, write_text
+from molscore.molecules.files.parquet import scan_parquet, write_parquet
+from molscore.molecules.files.record import Make, Record, Row, as_row, checked, one_line, smiles_for, text_of
+from molscore.molecules.files.sdf import scan_sdf, sdf_record
+from molscore.molecules.files.text import Lines, header_of, open_lines, scan_csv, scan_smiles, text_file, write_csv
+from molscore.molecules.files.xyz import scan_xyz, xyz_frame
+
+__all__ = ["Record", "Row", "Scan", "format_of", "read", "scan", "write"]
+
+_FORMATS = {".smi": "smi", ".csv": "csv", ".sdf": "sdf", ".xyz": "xyz", ".extxyz": "xyz", ".parquet": "parquet"}
+_NO_MOLECULE = "*"
+
+
+def format_of(path: str) -> tuple[str, bool]:
+    """Format by suffix (``smi csv sdf xyz parquet``) and whether it is gzipped; raises `InputError` for others."""
+    name = Path(path.lower())
+    zipped = name.suffix == ".gz"
+    suffix = Path(name.stem).suffix if zipped else name.suffix
+    if suffix not in _FORMATS or (zipped and suffix == ".parquet"):
+        raise InputError(f"{path}: unknown file type; use {' '.join(_FORMATS)}, or .csv.gz .sdf.gz .smi.gz .xyz.gz")
+    return _FORMATS[suffix], zipped
 
 
 @dataclass(frozen=True)
@@ -80,3 +88,61 @@ def _scan_stdin(lines: Lines, smiles_column: str | None) -> Iterator[Make]:
             raise
         return scan_smiles(lines)
     return scan_csv(lines, smiles_column, "standard input")
+
+
+def write(
+    path: str | os.PathLike[str],
+    rows: Iterable[Any],
+    provenance: Mapping[str, Any] | None = None,
+    types: Mapping[str, pa.DataType] | None = None,
+) -> int:
+    """Write ``.sdf .csv .xyz .smi`` (each also ``.gz``) or ``.parquet``, or CSV to ``-``; returns the number of rows.
+
+    A row is a `Molecule`, a `Record`, or (molecule or None, columns[, RDKit molecule with the bonds]). Every row is
+    written, in order, and the same rows make the same bytes. Provenance goes into the tags of an SDF record, the
+    comment of an XYZ frame, the schema of a Parquet table, and ``<path>.provenance.json`` beside CSV and SMILES.
+    `types` are those of the columns of a Parquet table, where they are known.
+    Raises `OutputError` where the file cannot be written; what stood there before is then untouched.
+    """
+    path, items = os.fspath(path), (as_row(item) for item in rows)
+    if path == "-":
+        return _to_stdout(items)
+    try:
+        kind, zipped = format_of(path)
+    except InputError as error:
+        raise OutputError(str(error)) from None
+    with replacing(path) as fresh:
+        if kind == "parquet":
+            count = write_parquet(fresh, items, provenance, types)
+        elif kind == "csv":
+            count = write_csv(fresh, items, zipped)
+        else:
+            spell = {"sdf": sdf_record, "xyz": xyz_frame, "smi": _smiles_line}[kind]
+            tags = {f"molscore_{key}": value for key, value in (provenance or {}).items()}
+            count = 0
+            with text_file(fresh, zipped) as stream:
+                for row in items:
+                    stream.write(spell(row, tags))
+                    count += 1
+    if kind in ("csv", "smi"):  # which have no room for it
+        sidecar = f"{path}.provenance.json"
+        with suppress(OSError):  # of an earlier file
+            os.unlink(sidecar)
+        if provenance:
+            write_text(sidecar, json.dumps(dict(provenance), indent=2, default=text_of) + "\n")
+    return count
+
+
+def _smiles_line(row: Row, _: Mapping[str, Any]) -> str:
+    """SMILES and name; a row without a molecule keeps its line."""
+    return f"{one_line(smiles_for(row) or _NO_MOLECULE)} {one_line(row.name)}".rstrip() + "\n"
+
+
+def _to_stdout(rows: Iterable[Row]) -> int:
+    """CSV on standard output, once it is complete."""
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "table.csv"
+        count = write_csv(table, rows)
+        with open(table, encoding="utf-8", newline="") as stream:
+            shutil.copyfileobj(stream, sys.stdout)
+    return count

@@ -20,7 +20,7 @@ from molscore.molecules.chem import (
     smiles_of,
 )
 from molscore.molecules.files.record import Make, Record, Row, bad_record, one_line, text_of
-from molscore.molecules.files.source import Lines
+from molscore.molecules.files.text import Lines
 
 __all__ = ["scan_sdf", "sdf_record"]
 

@@ -14,7 +14,7 @@ from molscore.errors import ElementError, MolscoreError, ParseError, TooSmallErr
 from molscore.molecules.ase import charge_and_spin, unwrapped
 from molscore.molecules.elements import atomic_number, symbol_of
 from molscore.molecules.files.record import Make, Record, Row, bad_record, one_line, text_of
-from molscore.molecules.files.source import Lines
+from molscore.molecules.files.text import Lines
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["scan_xyz", "xyz_frame"]

@@ -16,8 +16,7 @@ from molscore import __version__
 from molscore.errors import InputError
 from molscore.molecules.atomic import reason_of
 from molscore.molecules.chem import RDKIT_VERSION
-from molscore.molecules.files import Scan, scan
-from molscore.molecules.files.source import format_of
+from molscore.molecules.files import Scan, format_of, scan
 from molscore.molecules.molecule import Molecule
 from molscore.screening.columns import COLUMNS
 

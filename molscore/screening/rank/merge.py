@@ -15,9 +15,8 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from molscore.errors import InputError, OutputError
-from molscore.molecules.files import write
+from molscore.molecules.files import format_of, write
 from molscore.molecules.files.parquet import common_schema
-from molscore.molecules.files.source import format_of
 from molscore.molecules.workers import cores
 from molscore.screening.columns import DUPLICATE
 from molscore.screening.rank.job import differences

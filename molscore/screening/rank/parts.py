@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 
 from molscore.errors import InputError, OutputError
 from molscore.molecules.atomic import reason_of, replacing, write_text
-from molscore.molecules.files import is_smiles_name
 from molscore.molecules.files.parquet import array_of, geometry_arrays
+from molscore.molecules.files.record import is_smiles_name
 from molscore.molecules.molecule import Molecule
 from molscore.screening.columns import COLUMNS, DUPLICATE, ETKDG, GIVEN, MMFF, OUTSIDE
 from molscore.screening.rank.job import WHOLE, Job, Shard, differences, given_name, output_name

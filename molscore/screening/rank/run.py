@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from molscore.errors import InputError, OutputError
-from molscore.molecules.files import write
-from molscore.molecules.files.source import format_of
+from molscore.molecules.files import format_of, write
 from molscore.screening.criteria import choose_order
 from molscore.screening.info import resolved
 from molscore.screening.predictor import RESOLUTION, Predictor

@@ -18,7 +18,7 @@ from molscore.molecules.descriptors import descriptors
 from molscore.molecules.files import write
 from molscore.molecules.files.record import Row
 from molscore.molecules.files.sdf import scan_sdf, sdf_record
-from molscore.molecules.files.source import Lines
+from molscore.molecules.files.text import Lines
 
 
 def rows_of(text: str) -> list:

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from molscore.molecules import Molecule
 from molscore.molecules.files.record import Row
-from molscore.molecules.files.source import Lines
+from molscore.molecules.files.text import Lines
 from molscore.molecules.files.xyz import scan_xyz, xyz_frame
 
 WATER = "3\nwater\nO 0 0 0.1\nH 0.76 0 -0.48\nH -0.76 0 -0.48\n"

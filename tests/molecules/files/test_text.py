@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from molscore.errors import InputError
 from molscore.molecules.files import read, write
 from molscore.molecules.files.record import checked, smiles_column
-from molscore.molecules.files.source import Lines
-from molscore.molecules.files.tables import scan_csv, scan_smiles, unique_names
+from molscore.molecules.files.text import Lines, scan_csv, scan_smiles, unique_names
 
 CELL = st.text(st.characters(codec="utf-8"), max_size=15)
 
