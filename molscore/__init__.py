@@ -1,10 +1,10 @@
 """One network gives the score and the log-density of molecules: generate, rank and filter them."""
 
 import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from molscore.lazy import lazily
-from molscore.startup import refuse_namesake
 
 if TYPE_CHECKING:
     from molscore.errors import *  # noqa: F403
@@ -55,6 +55,20 @@ _HOMES |= dict.fromkeys(
 )  # fmt: skip
 __all__ = ["__version__", *_HOMES]
 
+
+def lazily(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` of a package whose names live in the modules that `homes` says."""
+
+    def find(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(homes[name]), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return find, lambda: sorted({*vars(sys.modules[package]), *homes})
+
+
 _find, __dir__ = lazily(__name__, _HOMES)
 
 
@@ -64,3 +78,15 @@ def __getattr__(name: str) -> Any:
         if "IPython" in sys.modules:  # a notebook, which shows molecules as pictures
             import molscore.molecules.drawing  # noqa: F401
     return _find(name)
+
+
+def refuse_namesake() -> None:
+    """Raise `InputError` where PyPI's `molscore`, another project imported by the same name, is installed too."""
+    from molscore.errors import InputError
+
+    for folder in sys.path:
+        for found in Path(folder or ".").glob("molscore-*.dist-info"):
+            raise InputError(
+                f"{found.parent} also holds PyPI's package molscore, another project imported by the same name; "
+                "pip uninstall molscore, then install molscore-discoformer again, or use an environment for each"
+            )

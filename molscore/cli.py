@@ -5,8 +5,8 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stdout, suppress
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,9 @@ from typing import Any
 import click
 
 from molscore import __version__
-from molscore.errors import InputError, MolscoreError
-from molscore.molecules.atomic import reason_of
+from molscore.errors import InputError
+from molscore.program import Program, import_to_judge, start
 from molscore.screening.columns import ORDERS
-from molscore.startup import import_to_judge, refuse_namesake, start
 
 __all__ = ["main"]
 
@@ -25,49 +24,10 @@ __all__ = ["main"]
 _WITHOUT_EFFECT = ("outputs", "workers", "as_json", "resume", "engine", "shard")
 
 
-class Program(click.Group):
-    """A group whose errors are one line each: exit code 2 for what a user can mend, 130 when interrupted."""
-
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> None:
-        """Run a command and leave with its exit code."""
-        extra["standalone_mode"] = False
-        if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # as every file that is written
-        try:
-            refuse_namesake()
-            code = super().main(args, prog_name or "molscore", **extra)
-            sys.stdout.flush()
-        except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message(), err=True)
-            code = 2
-        except (MolscoreError, click.ClickException) as error:
-            message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-            click.echo(f"molscore: error: {' '.join(message.split())}", err=True)
-            code = 2
-        except BrokenPipeError:  # whoever reads the output has seen enough
-            _abandon_stdout()
-            code = 1
-        except OSError as error:  # a full disk, a folder that cannot be entered, too many open files
-            where = error.filename or "standard output or a temporary file"
-            click.echo(f"molscore: error: {where}: {reason_of(error)}", err=True)
-            _abandon_stdout()
-            code = 2
-        except (click.Abort, KeyboardInterrupt):
-            click.echo("molscore: interrupted", err=True)
-            code = 130
-        sys.exit(code if isinstance(code, int) else 0)
-
-
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__, prog_name="molscore")
 def main() -> None:
     """Generate, rank and filter molecules with one network that gives score and log-density."""
-
-
-def _abandon_stdout() -> None:
-    """Let what is left in the buffer of standard output go nowhere, so that the interpreter's end does not fail."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str) -> None:
@@ -108,7 +68,18 @@ def _loads_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
     return _model(_distribution(_device(loading)))
 
 
-_like = click.option("--like", default=None, help="FILE of references: molecules whose distribution is meant.")
+def _file(context: click.Context, option: click.Parameter, path: str | None) -> str | None:
+    """The name of a file of molecules; raises `InputError` where it is none."""
+    from molscore.molecules.files import format_of
+
+    if path is not None:
+        format_of(path)
+    return path
+
+
+_like = click.option(
+    "--like", default=None, callback=_file, help="FILE of references: molecules whose distribution is meant."
+)
 _output = click.option(
     "-o", "--output", default="-", help="File, by suffix .sdf .csv .parquet .xyz .smi; - is CSV to stdout."
 )
@@ -199,7 +170,6 @@ def generate(
     from molscore.screening.checks import candidate_rows, candidate_summary
     from molscore.screening.fragment import Fragment
     from molscore.screening.guidance import guide_of
-    from molscore.screening.records import existing
     from molscore.screening.sample import Sampling, Wanted
 
     check_outputs(outputs)
@@ -210,7 +180,7 @@ def generate(
     )
     request = drawing.Request(sampling=sampling, wanted=wanted, **fields)
     loaded = load()
-    if existing(like):
+    if like is not None:
         loaded = loaded.given(like)
     source = loaded.provenance(_command(context), request.seed, request.resolution)
     found = []
@@ -284,12 +254,11 @@ def rank(
     from molscore.screening.criteria import choose_order
     from molscore.screening.rank.job import Job, Shard
     from molscore.screening.rank.run import Plan, run
-    from molscore.screening.records import existing
     from molscore.screening.scorer import Scorer
 
     with streamed(outputs) as output:
         plan = Plan(output.path, shard=Shard.parse(shard), progress=True, **plan)
-        loaded, like = load(), existing(like)
+        loaded = load()
         order = choose_order(loaded, by, resolution, like is not None)
         scorer = Scorer(
             loaded, resolution, order, seed, conformers=conformers, geometry=geometry, smarts=smarts, like=like
@@ -520,9 +489,9 @@ def explain(
 
     With --like: what speaks for its belonging to the references, and what against, whatever the resolution.
     """
+    from molscore.molecules.convert import first_of
     from molscore.screening.explain import check_picture, explain_like
     from molscore.screening.explain import explain as judge
-    from molscore.screening.records import first_of
 
     if output is not None:
         check_picture(output)
@@ -602,11 +571,10 @@ def reinvent(
         import_to_judge()
         from molscore.integrations.reinvent import answer_process, judge_lines
         from molscore.screening.criteria import choose_order
-        from molscore.screening.records import existing
         from molscore.screening.scorer import Scorer
 
         loaded = load()
-        wanted = choose_order(loaded, by, resolution, existing(like) is not None)
+        wanted = choose_order(loaded, by, resolution, like is not None)
         scorer = Scorer(loaded, resolution, "log_likelihood", like=like, **options)
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
         answer = answer_process(judge_lines(scorer, text, workers), wanted)
@@ -644,7 +612,6 @@ def serve(
         raise InputError(f"{error.name} is missing: pip install 'molscore-discoformer[serve]'") from None
     from molscore.integrations.server.service import Limits, Service
     from molscore.molecules.workers import cores
-    from molscore.screening.records import existing
 
-    service = Service(load(), Limits(**limits), resolution, seed, workers or cores(), conformers, existing(like))
+    service = Service(load(), Limits(**limits), resolution, seed, workers or cores(), conformers, like)
     run(service, host, port, _say)

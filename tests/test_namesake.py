@@ -5,9 +5,9 @@ import sys
 import pytest
 
 import molscore
+from molscore import refuse_namesake
 from molscore.cli import main
 from molscore.errors import InputError
-from molscore.startup import refuse_namesake
 
 
 def test_the_namesake_is_refused(tmp_path, monkeypatch, capsys) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molscore.errors import InputError
+from molscore.molecules.convert import is_frame
 from molscore.screening.checks import Candidate
 from molscore.screening.generate import draw
 from molscore.screening.model import Model, load
-from molscore.screening.records import is_frame
 from molscore.screening.sample import DENSITY
 from molscore.screening.scorer import Results, Scorer
 

@@ -1,6 +1,6 @@
 """What a molecule is. RDKit, ASE and PyG wait behind `chem`, `conformers`, `drawing`, `files`, `ase` and `pyg`."""
 
-from molscore.lazy import lazily
+from molscore import lazily
 
 _HOMES = {
     "Batch": "molscore.molecules.batch",

@@ -17,10 +17,9 @@ from torch import Tensor
 from molscore.diffusion.sampling import ScoreFn
 from molscore.errors import InputError
 from molscore.molecules.bonds import bare_mol
-from molscore.molecules.convert import as_molecules
+from molscore.molecules.convert import as_molecules, first_of
 from molscore.molecules.molecule import Molecule
 from molscore.screening.checks import Candidate, inspect
-from molscore.screening.records import first_of
 
 __all__ = [
     "GUIDES", "Guide", "PairFn", "autoguidance", "denoised", "guide_of", "log_weights", "metropolis", "property_of",

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from molscore import __version__
 from molscore.errors import CheckpointError, DistributionError, InputError
-from molscore.molecules.convert import as_molecules
+from molscore.molecules.convert import as_molecules, reference_molecules
 from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.nn.checkpoint import Checkpoint, from_pretrained
@@ -27,7 +27,6 @@ from molscore.nn.heads import Estimate
 from molscore.screening.inference import Inputs, batches, check_resolution, device_named, side_by_side
 from molscore.screening.info import bundled_names, name_of, resolved
 from molscore.screening.likelihood import Terms, element_counts, log_permutations
-from molscore.screening.records import reference_molecules
 from molscore.screening.reference import References
 from molscore.screening.ring_systems import RingSystems, RingSystemsGiven, signature, signature_of_bonds
 from molscore.screening.validation import validate_all

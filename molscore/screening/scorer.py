@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from molscore.errors import InputError, MolscoreError, PositionError
 from molscore.molecules.conformers import ConformerPool
-from molscore.molecules.convert import as_list
+from molscore.molecules.convert import as_list, is_frame, records_of
 from molscore.molecules.descriptors import pattern_of
 from molscore.molecules.files.record import Record
 from molscore.molecules.molecule import Molecule
@@ -24,7 +24,6 @@ from molscore.screening.criteria import Case, check_order
 from molscore.screening.inference import check_resolution
 from molscore.screening.likelihood import Terms
 from molscore.screening.predictor import RESOLUTION, Predictor
-from molscore.screening.records import is_frame, records_of
 from molscore.screening.reference import COARSER
 from molscore.screening.validation import Validation, validated
 

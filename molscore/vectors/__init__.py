@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from molscore.lazy import lazily
+from molscore import lazily
 
 if TYPE_CHECKING:
     from molscore.vectors.density import DiScoFormerDensity

@@ -10,7 +10,7 @@ from tests.house.sources import ROOT
 
 PREPARED = """if True:
     import sys
-    from molscore.startup import import_to_judge
+    from molscore.program import import_to_judge
     import_to_judge()
     import pyarrow, torch
     assert "torch._meta_registrations" not in sys.modules

@@ -79,9 +79,9 @@ def test_errors_keep_their_type_and_name_the_row(bad, error, water) -> None:
 
 
 def test_the_front_door_needs_no_chemistry_package() -> None:
-    """Molecules, batches and conversions load without RDKit, ASE and PyG; the gate, the control, does not."""
+    """Molecules and batches load without RDKit, ASE and PyG; the gate, the control, does not."""
     loaded = "print(sorted({'rdkit', 'ase', 'torch_geometric'} & set(sys.modules)))"
-    code = f"import sys, molscore.molecules.convert; {loaded}; import molscore.molecules.chem; {loaded}"
+    code = f"import sys, molscore.molecules.batch; {loaded}; import molscore.molecules.chem; {loaded}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["[]", "['rdkit']"]
 

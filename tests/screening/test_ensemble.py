@@ -63,7 +63,7 @@ def test_the_seed_decides_which_geometries(model) -> None:
 
 
 def test_the_geometry_reported_is_the_likeliest(model) -> None:
-    from molscore.screening.records import records_of
+    from molscore.molecules.convert import records_of
 
     (scored,) = Scorer(model, conformers=4)(list(records_of(["CCCO"])))
     conformers = embed("CCCO", 4)

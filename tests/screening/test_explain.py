@@ -10,9 +10,9 @@ import molscore
 from molscore.cli import main
 from molscore.errors import InputError
 from molscore.molecules import Molecule
+from molscore.molecules.convert import first_of
 from molscore.molecules.files import write
 from molscore.screening.explain import explain
-from molscore.screening.records import first_of
 from tests import tiny
 
 

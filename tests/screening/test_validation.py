@@ -17,8 +17,8 @@ from molscore.errors import MolscoreError
 from molscore.molecules import Molecule
 from molscore.molecules.ase import from_ase
 from molscore.molecules.conformers import embed
+from molscore.molecules.convert import records_of
 from molscore.molecules.files import Record, read, write
-from molscore.screening.records import records_of
 from molscore.screening.validation import validated
 from tests import tiny
 from tests.house.sources import ROOT

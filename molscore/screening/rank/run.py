@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from molscore.errors import InputError, OutputError
+from molscore.molecules.convert import is_frame, scan_of
 from molscore.molecules.files import format_of, write
 from molscore.screening.criteria import choose_order
 from molscore.screening.info import resolved
@@ -35,7 +36,6 @@ from molscore.screening.rank.parts import (
     read_part,
     rows_of,
 )
-from molscore.screening.records import is_frame, scan_of
 from molscore.screening.scorer import Scorer
 
 if TYPE_CHECKING:

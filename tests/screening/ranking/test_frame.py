@@ -7,10 +7,10 @@ import pytest
 from molscore import explain, rank
 from molscore.errors import InputError
 from molscore.molecules.chem import from_smiles
+from molscore.molecules.convert import records_of
 from molscore.screening.columns import DEFAULT
 from molscore.screening.criteria import choose_order
 from molscore.screening.model import load
-from molscore.screening.records import records_of
 from molscore.screening.scorer import Scorer
 from tests import tiny
 
