@@ -70,9 +70,9 @@ def _loads_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _file(context: click.Context, option: click.Parameter, path: str | None) -> str | None:
     """The name of a file of molecules; raises `InputError` where it is none."""
-    from molscore.molecules.files import format_of
-
     if path is not None:
+        from molscore.molecules.files import format_of
+
         format_of(path)
     return path
 
@@ -252,7 +252,8 @@ def rank(
     import_to_judge()
     from molscore.reporting.outputs import streamed
     from molscore.screening.criteria import choose_order
-    from molscore.screening.rank.job import Job, Shard
+    from molscore.screening.rank.job import Job
+    from molscore.screening.rank.parts import Shard
     from molscore.screening.rank.run import Plan, run
     from molscore.screening.scorer import Scorer
 

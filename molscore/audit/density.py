@@ -16,7 +16,7 @@ from molscore.errors import InputError
 from molscore.molecules.batch import Batch, size_groups
 from molscore.screening.inference import check_resolution
 from molscore.screening.model import Model
-from molscore.screening.rank.job import Shard
+from molscore.screening.rank.parts import Shard
 
 __all__ = ["Density", "ModelDensity", "Options", "choose", "groups", "noise_of", "slopes"]
 

@@ -27,7 +27,7 @@ from molscore.errors import InputError
 from molscore.evaluation.intervals import bootstrap_interval
 from molscore.molecules.atomic import write_text
 from molscore.screening.model import Model
-from molscore.screening.rank.job import Shard
+from molscore.screening.rank.parts import Shard
 
 __all__ = ["COLUMNS", "by_formula", "compared", "flow", "flow_part", "rank_correlation", "rank_correlation_within"]
 

@@ -13,7 +13,7 @@ from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
 from molscore.molecules.files import Record
 from molscore.molecules.neighbours import topology
-from molscore.screening.rank.parts import Summary
+from molscore.screening.rank.merge import Summary
 from molscore.screening.reference import (
     LEAST_OF_FORMULA,
     MMFF,

@@ -1,71 +1,38 @@
-"""What a ranking is made from: everything that its rows depend on, how two such jobs differ, and shares of one for
-several processes or machines."""
+"""A job: a file to judge and how; what tells two apart; and judging it in this process, part after part."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tqdm import tqdm
 
 from molscore import __version__
 from molscore.errors import InputError
 from molscore.molecules.atomic import reason_of
 from molscore.molecules.chem import RDKIT_VERSION
 from molscore.molecules.files import Scan, format_of, scan
+from molscore.molecules.files.record import Make
 from molscore.molecules.molecule import Molecule
-from molscore.screening.columns import COLUMNS
+from molscore.screening.rank.parts import PartFolder, output_name, table_of
+from molscore.screening.scorer import Embed, Scorer
 
-if TYPE_CHECKING:  # parts are merged without the network
-    from molscore.screening.scorer import Scorer
-
-__all__ = ["CHUNK_ROWS", "WHOLE", "Job", "Shard", "differences", "given_name", "output_name"]
+__all__ = ["CHUNK_ROWS", "Chunk", "Extent", "Job", "Progress", "chunks_of", "judge_locally", "part_of"]
 
 CHUNK_ROWS = 2048  # judged at a time: enough molecules of each size to fill the batches of the network
-
-_GIVEN = "input_"
-_CHANGED = {
-    "input": "the input has changed",
-    "model": "the weights of the model are others",
-    "like": "the references have changed",
-}
-
-
-class Shard(NamedTuple):
-    """The i-th of n shares: every n-th part, so that slow stretches of a library are shared by all."""
-
-    index: int
-    """From 1."""
-    of: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Shard":
-        """Shard of ``i/n``; raises `InputError` for anything else."""
-        index, _, of = text.partition("/")
-        if not (index.isdecimal() and of.isdecimal() and 1 <= int(index) <= int(of)):
-            raise InputError(f"a shard is i/n with i from 1 to n, such as 3/8, not {text!r}")
-        return cls(int(index), int(of))
-
-    def owns(self, part: int) -> bool:
-        """Whether a part, counted from 0, is one of this share."""
-        return part % self.of == self.index - 1
-
-    def __str__(self) -> str:
-        return f"{self.index}/{self.of}"
-
-
-WHOLE = Shard(1, 1)
 
 
 @dataclass(frozen=True)
 class Job:
     """A file to judge and how."""
 
-    scorer: "Scorer"
+    scorer: Scorer
     path: str
     """The file, ``-`` for standard input."""
     smiles_column: str | None = None
@@ -118,30 +85,14 @@ class Job:
             "torch": version("torch"),
         }
 
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """What sets two identities apart, in words."""
-    for name in dict.fromkeys((*before, *now)):
-        if before.get(name) != now.get(name):
-            yield _CHANGED.get(name, f"{name} was {before.get(name)} and is {now.get(name)}")
-
-
-def output_name(name: str) -> str:
-    """What an input column is called in the output: renamed where it has a name of ours."""
-    return f"{_GIVEN}{name}" if _clashes(name) else name
-
-
-def given_name(name: str) -> str:
-    """What a column of the output is called in the input."""
-    bare = name.removeprefix(_GIVEN)
-    return bare if name != bare and _clashes(bare) else name
-
-
-def _clashes(name: str) -> bool:
-    """Whether an input column has a name of ours, or one that a renamed column would get."""
-    while name.startswith(_GIVEN):
-        name = name.removeprefix(_GIVEN)
-    return name in COLUMNS or name.startswith("molscore_")
+    def manifest(self, provenance: Mapping[str, Any]) -> dict[str, Any]:
+        """What a folder says of the parts in it."""
+        return {
+            "identity": self.identity,
+            "provenance": dict(provenance),
+            "by": self.scorer.by,
+            "optional": self.optional,
+        }
 
 
 def _digest_of(molecules: Sequence[Molecule]) -> str:
@@ -157,3 +108,85 @@ def _digest(path: str) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
+
+
+class Chunk(NamedTuple):
+    """The rows of one part, before any chemistry."""
+
+    number: int
+    start: int
+    rows: list[Make]
+
+
+class Extent(NamedTuple):
+    """The size of an input."""
+
+    rows: int
+    parts: int
+
+
+def chunks_of(found: Scan, size: int) -> Iterator[Chunk]:
+    """The rows of each part, in order."""
+    number = 0
+    while rows := list(islice(found.rows, size)):
+        yield Chunk(number, number * size, rows)
+        number += 1
+
+
+def part_of(chunk: Chunk, job: Job, embed: Embed) -> pa.Table:
+    """The part that a chunk becomes."""
+    return table_of(job.scorer([make() for make in chunk.rows], embed), chunk.start, job.types, job.shapes)
+
+
+class Progress:
+    """A bar on standard error, on a terminal alone, so that a log is not mixed with it: rows a second, the time left.
+
+    Args:
+        shown: whether there is a bar at all.
+        total: rows of the input, where known; else it is estimated from `share`, the part of the file read, 0 to 1.
+        of: one row in so many is this process's to judge.
+    """
+
+    def __init__(
+        self, shown: bool, total: int | None = None, share: Callable[[], float | None] = lambda: None, of: int = 1
+    ) -> None:
+        self.total, self.share, self.of = total, share, of
+        self.seen = self.judged = 0
+        self.bar = tqdm(unit="row", desc="rank", disable=None if shown else True, leave=False, mininterval=0.5)
+
+    def advance(self, rows: int, judged: bool) -> None:
+        """Rows have been read, and judged or passed over: the rate is of those judged alone."""
+        self.seen += rows
+        self.judged += rows if judged else 0
+        self.bar.total = self.expected()
+        self.bar.update(rows if judged else 0)
+
+    def expected(self) -> int | None:
+        """Rows that this process will have judged in the end, as far as can be told."""
+        share = self.share() if self.total is None else None
+        total = self.total if self.total is not None else round(self.seen / share) if share else None
+        return None if total is None else self.judged + max(0, total - self.seen) // self.of
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+
+def judge_locally(job: Job, folder: PartFolder, workers: int | None, progress: bool) -> Extent:
+    """Make the parts of the folder's share that are not there, one after another in this process.
+
+    Geometries come from worker processes. Raises `InputError` for an input without rows.
+    """
+    found, done, rows = job.scan(), folder.done(), 0
+    with job.scorer.embedding(workers) as embed, Progress(progress, found.total, found.share, folder.shard.of) as bar:
+        for chunk in chunks_of(found, job.part_rows):
+            wanted = folder.shard.owns(chunk.number) and chunk.number not in done
+            if wanted:
+                folder.save(chunk.number, part_of(chunk, job, embed))
+            rows += len(chunk.rows)
+            bar.advance(len(chunk.rows), wanted)
+    if not rows:
+        raise InputError(f"{'standard input' if job.path == '-' else job.path} holds no molecules")
+    return Extent(rows, -(-rows // job.part_rows))

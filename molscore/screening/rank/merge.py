@@ -2,7 +2,9 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,11 +20,20 @@ from molscore.errors import InputError, OutputError
 from molscore.molecules.files import format_of, write
 from molscore.molecules.files.parquet import common_schema
 from molscore.molecules.workers import cores
-from molscore.screening.columns import DUPLICATE
-from molscore.screening.rank.job import differences
-from molscore.screening.rank.parts import KEY, ROW, Summary, complete_parts, read_manifest, read_part, rows_of
+from molscore.screening.columns import DUPLICATE, GIVEN, MMFF, OUTSIDE
+from molscore.screening.rank.parts import (
+    HIDDEN,
+    KEY,
+    ROW,
+    complete_parts,
+    differences,
+    given_name,
+    read_manifest,
+    read_part,
+    rows_of,
+)
 
-__all__ = ["Merge", "merged", "passing", "shows_shapes"]
+__all__ = ["Merge", "Summary", "merged", "passing", "shows_shapes"]
 
 _MEMORY = "1GB"  # what DuckDB may take before it writes to disk
 _BATCH_ROWS = 8192
@@ -147,6 +158,45 @@ def _literal(path: str) -> str:
 
 def _reason(error: Exception) -> str:
     return f"the parts cannot be merged: {str(error).strip().splitlines()[0]}"
+
+
+@dataclass
+class Summary:
+    """Rows by status, given geometries by what they were compared with, and input columns that have another name."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    renamed: dict[str, str] = field(default_factory=dict)
+
+    def counting(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """The same tables, counted as they pass."""
+        for table in tables:
+            self.statuses.update(table["status"].to_pylist())
+            given = table.filter(pc.equal(table["geometry"], GIVEN))
+            self.kinds.update(given["reference"].drop_null().to_pylist())
+            names = [name for name in table.column_names if name not in HIDDEN and given_name(name) != name]
+            self.renamed |= {given_name(name): name for name in names}
+            yield table
+
+    def lines(self, by: str, resolution: float) -> list[str]:
+        """How many rows, how many of each status, and of each kind of geometry that was given and compared with made
+        ones; what the order is; which input columns have another name."""
+        statuses = self.statuses
+        judged = ("ok", DUPLICATE, OUTSIDE)
+        bad = ", ".join(f"{status} {n}" for status, n in sorted(statuses.items()) if status not in judged)
+        first = f"{statuses.total()} rows, {statuses['ok']} judged at a resolution of {resolution:g} Å"
+        first += f", {statuses[DUPLICATE]} more of the same molecules" if statuses[DUPLICATE] else ""
+        first += f", {statuses[OUTSIDE]} outside the data, without a percentile" if statuses[OUTSIDE] else ""
+        lines = [first + (f"; not judged: {bad}" if bad else "")]
+        if n := self.kinds[MMFF]:
+            lines.append(
+                f"{n} given geometries are compared with those of a force field ({MMFF}), whose minima they are; "
+                "--geometry compares them with others"
+            )
+        lines.append(f"order: {by}")
+        if self.renamed:
+            lines.append("input columns renamed: " + ", ".join(f"{old} -> {new}" for old, new in self.renamed.items()))
+        return lines
 
 
 def passing(tables: Iterator[pa.Table], total: int, shown: bool) -> Iterator[pa.Table]:

@@ -9,16 +9,13 @@ import hashlib
 import json
 import re
 import shutil
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from molscore.errors import InputError, OutputError
@@ -26,15 +23,15 @@ from molscore.molecules.atomic import reason_of, replacing, write_text
 from molscore.molecules.files.parquet import array_of, geometry_arrays
 from molscore.molecules.files.record import is_smiles_name
 from molscore.molecules.molecule import Molecule
-from molscore.screening.columns import COLUMNS, DUPLICATE, ETKDG, GIVEN, MMFF, OUTSIDE
-from molscore.screening.rank.job import WHOLE, Job, Shard, differences, given_name, output_name
+from molscore.screening.columns import COLUMNS, ETKDG
 
 if TYPE_CHECKING:
     from molscore.screening.scorer import Result
 
 __all__ = [
-    "HIDDEN", "KEY", "ROW", "PartFolder", "Summary", "complete_parts", "input_columns", "is_whole", "numbers_of",
-    "read_manifest", "read_part", "rows_of", "table_of", "write_part",
+    "HIDDEN", "KEY", "ROW", "WHOLE", "PartFolder", "Shard", "complete_parts", "differences", "given_name",
+    "input_columns", "is_whole", "numbers_of", "output_name", "read_manifest", "read_part", "rows_of", "table_of",
+    "write_part",
 ]  # fmt: skip
 
 ROW, KEY = "molscore_row", "molscore_key"
@@ -45,6 +42,38 @@ _NOTE = b"molscore_part"
 _MANIFEST = "manifest.json"
 _PART = re.compile(r"part-(\d{8,})\.parquet")
 _SHARD = re.compile(r"shard-(\d+)-of-(\d+)\.json")
+_GIVEN = "input_"
+_CHANGED = {
+    "input": "the input has changed",
+    "model": "the weights of the model are others",
+    "like": "the references have changed",
+}
+
+
+class Shard(NamedTuple):
+    """The i-th of n shares: every n-th part, so that slow stretches of a library are shared by all."""
+
+    index: int
+    """From 1."""
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """Shard of ``i/n``; raises `InputError` for anything else."""
+        index, _, of = text.partition("/")
+        if not (index.isdecimal() and of.isdecimal() and 1 <= int(index) <= int(of)):
+            raise InputError(f"a shard is i/n with i from 1 to n, such as 3/8, not {text!r}")
+        return cls(int(index), int(of))
+
+    def owns(self, part: int) -> bool:
+        """Whether a part, counted from 0, is one of this share."""
+        return part % self.of == self.index - 1
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.of}"
+
+
+WHOLE = Shard(1, 1)
 
 
 def numbers_of(results: Sequence["Result"], start: int) -> pa.Table:
@@ -85,6 +114,24 @@ def input_columns(result: "Result") -> dict[str, Any]:
     if record.molecule is not None and record.smiles and not any(is_smiles_name(name) for name in given):
         given["smiles"] = record.smiles
     return given
+
+
+def output_name(name: str) -> str:
+    """What an input column is called in the output: renamed where it has a name of ours."""
+    return f"{_GIVEN}{name}" if _clashes(name) else name
+
+
+def given_name(name: str) -> str:
+    """What a column of the output is called in the input."""
+    bare = name.removeprefix(_GIVEN)
+    return bare if name != bare and _clashes(bare) else name
+
+
+def _clashes(name: str) -> bool:
+    """Whether an input column has a name of ours, or one that a renamed column would get."""
+    while name.startswith(_GIVEN):
+        name = name.removeprefix(_GIVEN)
+    return name in COLUMNS or name.startswith("molscore_")
 
 
 def rows_of(
@@ -148,23 +195,16 @@ class PartFolder:
     Raises `InputError` for a folder that holds parts of another job, or of this one unless `resume`.
     """
 
-    def __init__(
-        self, path: Path, job: Job, provenance: Mapping[str, Any], resume: bool = False, shard: Shard = WHOLE
-    ) -> None:
-        self.path, self.shard = path, shard
-        self.manifest: dict[str, Any] = {
-            "identity": job.identity,
-            "provenance": dict(provenance),
-            "by": job.scorer.by,
-            "optional": job.optional,
-        }
-        self._digest = hashlib.sha256(json.dumps(job.identity, sort_keys=True).encode()).hexdigest()
+    def __init__(self, path: Path, manifest: Mapping[str, Any], resume: bool = False, shard: Shard = WHOLE) -> None:
+        self.path, self.manifest, self.shard = path, manifest, shard
+        identity = manifest["identity"]
+        self._digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         known = read_manifest(path)
         self._written = known is not None
         if known is None:
             if any(path.glob("part-*.parquet")):
                 raise InputError(f"{path} holds parts of an unknown job (its {_MANIFEST} is missing): remove it")
-        elif found := list(differences(known["identity"], job.identity)):
+        elif found := list(differences(known["identity"], identity)):
             raise InputError(f"{path} holds parts of another job: {'; '.join(found)}. Remove it to start anew")
         elif not resume and self._begun():
             share = "" if shard == WHOLE else f" of shard {shard}"
@@ -226,6 +266,13 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         raise InputError(f"{folder / _MANIFEST}: cannot be read ({reason_of(error)})") from None
 
 
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """What sets two identities apart, in words."""
+    for name in dict.fromkeys((*before, *now)):
+        if before.get(name) != now.get(name):
+            yield _CHANGED.get(name, f"{name} was {before.get(name)} and is {now.get(name)}")
+
+
 def complete_parts(folders: list[Path]) -> list[Path]:
     """All parts of a job, in order, from the folders of its shards; raises `InputError` that says what is missing."""
     notes: dict[Shard, dict[str, int]] = {}
@@ -251,42 +298,3 @@ def _missing(notes: dict[Shard, dict[str, int]], found: list[Path | None]) -> st
     named = ", ".join(str(shard) for shard in shards[:10]) + (" …" if len(shards) > 10 else "")
     rows = max(note["rows"] for note in notes.values())
     return f"{len(lost)} of {len(found)} parts of {rows} rows are missing, those of shard {named}"
-
-
-@dataclass
-class Summary:
-    """Rows by status, given geometries by what they were compared with, and input columns that have another name."""
-
-    statuses: Counter[str] = field(default_factory=Counter)
-    kinds: Counter[str] = field(default_factory=Counter)
-    renamed: dict[str, str] = field(default_factory=dict)
-
-    def counting(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-        """The same tables, counted as they pass."""
-        for table in tables:
-            self.statuses.update(table["status"].to_pylist())
-            given = table.filter(pc.equal(table["geometry"], GIVEN))
-            self.kinds.update(given["reference"].drop_null().to_pylist())
-            names = [name for name in table.column_names if name not in HIDDEN and given_name(name) != name]
-            self.renamed |= {given_name(name): name for name in names}
-            yield table
-
-    def lines(self, by: str, resolution: float) -> list[str]:
-        """How many rows, how many of each status, and of each kind of geometry that was given and compared with made
-        ones; what the order is; which input columns have another name."""
-        statuses = self.statuses
-        judged = ("ok", DUPLICATE, OUTSIDE)
-        bad = ", ".join(f"{status} {n}" for status, n in sorted(statuses.items()) if status not in judged)
-        first = f"{statuses.total()} rows, {statuses['ok']} judged at a resolution of {resolution:g} Å"
-        first += f", {statuses[DUPLICATE]} more of the same molecules" if statuses[DUPLICATE] else ""
-        first += f", {statuses[OUTSIDE]} outside the data, without a percentile" if statuses[OUTSIDE] else ""
-        lines = [first + (f"; not judged: {bad}" if bad else "")]
-        if n := self.kinds[MMFF]:
-            lines.append(
-                f"{n} given geometries are compared with those of a force field ({MMFF}), whose minima they are; "
-                "--geometry compares them with others"
-            )
-        lines.append(f"order: {by}")
-        if self.renamed:
-            lines.append("input columns renamed: " + ", ".join(f"{old} -> {new}" for old, new in self.renamed.items()))
-        return lines

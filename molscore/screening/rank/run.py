@@ -22,26 +22,30 @@ from molscore.molecules.files import format_of, write
 from molscore.screening.criteria import choose_order
 from molscore.screening.info import resolved
 from molscore.screening.predictor import RESOLUTION, Predictor
-from molscore.screening.rank.engines import ENGINES, Progress, chunks_of
-from molscore.screening.rank.job import CHUNK_ROWS, WHOLE, Job, Shard, output_name
-from molscore.screening.rank.merge import Merge, passing, shows_shapes
+from molscore.screening.rank.job import CHUNK_ROWS, Job, Progress, chunks_of, judge_locally
+from molscore.screening.rank.merge import Merge, Summary, passing, shows_shapes
 from molscore.screening.rank.parts import (
     HIDDEN,
     ROW,
+    WHOLE,
     PartFolder,
-    Summary,
+    Shard,
     complete_parts,
     input_columns,
     numbers_of,
+    output_name,
     read_part,
     rows_of,
 )
+from molscore.screening.rank.ray import judge_with_ray
 from molscore.screening.scorer import Scorer
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Plan", "rank", "run"]
+
+_ENGINES = {"local": judge_locally, "ray": judge_with_ray}
 
 
 def rank(
@@ -181,7 +185,7 @@ def run(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Summary:
     if job.repeatable and Path(plan.output).resolve() == Path(job.path).resolve():
         raise OutputError(f"{plan.output}: it is the input, which would be lost; give another name")
     with _folder(job, plan, provenance) as folder:
-        extent = ENGINES[plan.engine](job, folder, plan.workers, plan.progress)
+        extent = _ENGINES[plan.engine](job, folder, plan.workers, plan.progress)
         folder.finish(*extent)
         summary = Summary()
         if plan.shard != WHOLE:
@@ -204,13 +208,14 @@ def run(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Summary:
 @contextmanager
 def _folder(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Iterator[PartFolder]:
     """The output itself, one beside it, or one for the time being where there is nothing to resume."""
+    manifest = job.manifest(provenance)
     if plan.is_folder:
-        yield PartFolder(Path(plan.output), job, provenance, plan.resume, plan.shard)
+        yield PartFolder(Path(plan.output), manifest, plan.resume, plan.shard)
     elif job.repeatable and plan.output != "-":
-        yield PartFolder(Path(f"{plan.output}.parts"), job, provenance, plan.resume)
+        yield PartFolder(Path(f"{plan.output}.parts"), manifest, plan.resume)
     else:
         with tempfile.TemporaryDirectory(prefix="molscore-") as folder:
-            yield PartFolder(Path(folder), job, provenance)
+            yield PartFolder(Path(folder), manifest)
 
 
 def _check_place(path: Path, is_folder: bool) -> None:

@@ -12,10 +12,9 @@ import pytest
 from molscore import rank
 from molscore.errors import InputError, OutputError
 from molscore.molecules.files import read
-from molscore.screening.rank import engines
-from molscore.screening.rank.job import Shard
+from molscore.screening.rank import job as jobs
 from molscore.screening.rank.merge import merged
-from molscore.screening.rank.parts import PartFolder
+from molscore.screening.rank.parts import PartFolder, Shard
 from molscore.screening.rank.run import Plan, run
 from tests.screening.ranking.conftest import PART_ROWS, PROVENANCE, ROWS
 
@@ -49,8 +48,8 @@ def killed(job, path: Path, parts: int) -> None:
     """Run in a process of its own that is killed by SIGKILL when so many parts are there."""
     pid = os.fork()
     if pid == 0:
-        slow = engines.part_of
-        engines.part_of = lambda *a: (time.sleep(0.02), slow(*a))[1]
+        slow = jobs.part_of
+        jobs.part_of = lambda *a: (time.sleep(0.02), slow(*a))[1]
         try:
             run(job, Plan(str(path), workers=1), PROVENANCE)
         finally:
@@ -68,14 +67,14 @@ def test_killed_and_resumed_is_as_never_killed(job, tmp_path, monkeypatch) -> No
     made, path = job(), tmp_path / "out.csv"
     whole = result(made, tmp_path / "whole.csv")
     judged: list[int] = []
-    judge = engines.part_of
+    judge = jobs.part_of
     for moment in (1, 3):
         killed(made, path, moment)
         with pytest.raises(InputError, match="--resume"):
             run(made, Plan(str(path)), PROVENANCE)
         judged.clear()
         with monkeypatch.context() as patch:
-            patch.setattr(engines, "part_of", lambda chunk, *rest: judged.append(chunk.number) or judge(chunk, *rest))
+            patch.setattr(jobs, "part_of", lambda chunk, *rest: judged.append(chunk.number) or judge(chunk, *rest))
             assert result(made, path, resume=True) == whole
         assert 0 < len(judged) <= 6 - moment and 0 not in judged
         assert not Path(f"{path}.parts").exists()
@@ -93,7 +92,7 @@ def test_a_run_that_could_not_write_its_result_need_not_judge_again(job, tmp_pat
     with pytest.raises(OutputError, match="no space"):
         result(made, path)
     monkeypatch.undo()
-    monkeypatch.setattr(engines, "part_of", lambda *_: pytest.fail("judged what had been judged"))
+    monkeypatch.setattr(jobs, "part_of", lambda *_: pytest.fail("judged what had been judged"))
     assert result(made, path, resume=True) == whole
 
 
@@ -183,4 +182,4 @@ def test_an_input_that_ends_early_leaves_what_was_done(job, tmp_path) -> None:
     Path(made.path).write_bytes(content[:-30])
     with pytest.raises(InputError, match=r"library\.csv\.gz: cannot be read"):
         run(made, Plan(f"{tmp_path}/kept/"), PROVENANCE)
-    assert PartFolder(tmp_path / "kept", job(".csv.gz"), PROVENANCE, resume=True).done()
+    assert PartFolder(tmp_path / "kept", job(".csv.gz").manifest(PROVENANCE), resume=True).done()

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from molscore.errors import InputError
-from molscore.screening.rank.engines import _cause
-from molscore.screening.rank.job import Job, Shard
+from molscore.screening.rank.job import Job
 from molscore.screening.rank.merge import merged
+from molscore.screening.rank.parts import Shard
+from molscore.screening.rank.ray import _cause
 from molscore.screening.rank.run import Plan, run
 from tests.screening.ranking.conftest import PROVENANCE
 
