@@ -27,8 +27,8 @@ from molscore.molecules.atomic import write_text
 from molscore.molecules.distribution import Distribution
 from molscore.molecules.molecule import Molecule
 from molscore.screening.criteria import ORDERS, Case, criterion, has_tables
-from molscore.screening.likelihood import Terms, element_counts, log_permutations
 from molscore.screening.model import Model, load
+from molscore.screening.predictor import Terms, element_counts, log_permutations
 from molscore.screening.validation import is_valid
 
 __all__ = ["Contrast", "contrasts", "exchanged", "perturbed", "rows_of", "swapped", "without_hydrogen"]

@@ -29,9 +29,8 @@ from molscore.molecules.atomic import write_text
 from molscore.molecules.molecule import Molecule
 from molscore.nn.context import REFERENCE_SIGMA
 from molscore.screening.checks import Candidate
-from molscore.screening.inference import batches
-from molscore.screening.likelihood import element_counts
 from molscore.screening.model import Model, load
+from molscore.screening.predictor import batches, element_counts
 from molscore.screening.sample import Sampling, Wanted, draw_positions
 
 __all__ = ["Readout", "States", "within"]

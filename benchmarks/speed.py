@@ -29,8 +29,8 @@ from benchmarks.machine import describe
 from molscore.diffusion.gaussian import centred_noise
 from molscore.molecules.atomic import write_text
 from molscore.molecules.batch import size_groups
-from molscore.screening.inference import BATCH, side_by_side
 from molscore.screening.model import Model, load
+from molscore.screening.predictor import BATCH, side_by_side
 from molscore.screening.sample import Sampling, draw_formulas, draw_positions
 
 __all__ = ["EGNN", "Round", "result_of"]

@@ -14,8 +14,8 @@ from molscore.datasets.molecule_set import MoleculeSet
 from molscore.diffusion.gaussian import centre
 from molscore.errors import InputError
 from molscore.molecules.batch import Batch, size_groups
-from molscore.screening.inference import check_resolution
 from molscore.screening.model import Model
+from molscore.screening.predictor import check_resolution
 from molscore.screening.rank.parts import Shard
 
 __all__ = ["Density", "ModelDensity", "Options", "choose", "groups", "noise_of", "slopes"]

@@ -26,9 +26,7 @@ from molscore.molecules.descriptors import graph_counts
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
 from molscore.screening.columns import DEFAULT, DRAWN, LIKE, ORDERS, WITH_REFERENCES
-from molscore.screening.inference import check_resolution
-from molscore.screening.likelihood import Terms, degrees_of_freedom, element_counts
-from molscore.screening.predictor import Predictor
+from molscore.screening.predictor import Predictor, Terms, check_resolution, degrees_of_freedom, element_counts
 from molscore.screening.reference import COARSER, Tables
 
 __all__ = [

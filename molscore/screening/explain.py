@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from molscore.errors import InputError
 from molscore.molecules.drawing import draw_weights, weights_picture
 from molscore.molecules.molecule import Molecule
-from molscore.screening.likelihood import element_counts
-from molscore.screening.predictor import RESOLUTION, Predictor
+from molscore.screening.predictor import RESOLUTION, Predictor, element_counts
 from molscore.screening.ring_systems import systems_of_bonds
 
 __all__ = ["FULL_COLOUR", "Belonging", "Explanation", "check_picture", "explain", "explain_all", "explain_like"]

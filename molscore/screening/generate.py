@@ -23,9 +23,8 @@ from molscore.screening.checks import (
 from molscore.screening.columns import DRAWN
 from molscore.screening.criteria import Case, check_order, choose_order, has_tables
 from molscore.screening.guidance import Guide, log_weights
-from molscore.screening.inference import check_resolution
 from molscore.screening.like import draw_like
-from molscore.screening.predictor import RESOLUTION, Predictor
+from molscore.screening.predictor import RESOLUTION, Predictor, check_resolution
 from molscore.screening.sample import DENSITY, Sampling, Wanted, draw_formulas, draw_positions
 from molscore.screening.validation import check_extent
 

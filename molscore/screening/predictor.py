@@ -1,14 +1,25 @@
 """`Predictor`: a trained network for one of its distributions: estimates, densities and log-likelihoods of molecules.
 
+    log p(molecule) = log p(N) + log p(formula | N) + log p_sigma(positions | elements, N) + sum_k ln n_k!
+
+The last term makes it the density of an unordered molecule: the n_k! orders of the atoms of element k are one.
+
+Molecules of any sizes go through the network in padded batches of like size, as many batches at once as there are
+cores. One batch over several cores shares out its large products and does the rest on one of them; several at once keep
+all of them busy. Each is computed by a single thread, so that numbers do not depend on how many cores there are.
+
 Everything that generates, ranks and explains is built on it; `molscore.screening.model.Model` is the whole of these.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from threading import Event
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
@@ -17,24 +28,64 @@ from torch import Tensor
 
 from molscore import __version__
 from molscore.errors import CheckpointError, DistributionError, InputError
+from molscore.molecules.batch import Batch, collate, element_index, size_groups
 from molscore.molecules.convert import as_molecules, reference_molecules
 from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.nn.checkpoint import Checkpoint, from_pretrained
 from molscore.nn.composition import FormulaPmf, FormulasGiven
-from molscore.nn.context import REFERENCE_SIGMA, DistributionContext
+from molscore.nn.context import REFERENCE_SIGMA, Context, DistributionContext
+from molscore.nn.discoformer import DiScoFormer
 from molscore.nn.heads import Estimate
-from molscore.screening.inference import Inputs, batches, check_resolution, device_named, side_by_side
+from molscore.nn.noise import LN_SIGMA_RANGE
 from molscore.screening.info import bundled_names, name_of, resolved
-from molscore.screening.likelihood import Terms, element_counts, log_permutations
 from molscore.screening.reference import References
 from molscore.screening.ring_systems import RingSystems, RingSystemsGiven, signature, signature_of_bonds
 from molscore.screening.validation import validate_all
 
-__all__ = ["RESOLUTION", "Predictor"]
+__all__ = [
+    "BATCH", "RESOLUTION", "Inputs", "Predictor", "Terms", "batches", "check_resolution", "degrees_of_freedom",
+    "device_named", "element_counts", "log_permutations", "side_by_side",
+]  # fmt: skip
 
 RESOLUTION = 0.05  # Å, at which densities are read unless another is asked for
-Result = TypeVar("Result")
+BATCH = 32  # molecules a pass: of what a core keeps at hand, more are no faster
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
+
+
+class Terms(NamedTuple):
+    """What a log-likelihood is made of, each (M,) nats."""
+
+    log_composition: NDArray[np.float64]
+    """log p(N) + log p(formula | N)."""
+    log_density: NDArray[np.float64]
+    """log p_sigma(positions | elements, N)."""
+    log_permutations: NDArray[np.float64]
+    """sum_k ln n_k!."""
+    log_series: NDArray[np.float64] | float = 0.0
+    """log p(ring systems | formula, references) - log q(ring systems | formula), where references are given."""
+
+    @property
+    def log_likelihood(self) -> NDArray[np.float64]:
+        """Their sum."""
+        return self.log_composition + self.log_density + self.log_permutations + self.log_series
+
+
+class Inputs(NamedTuple):
+    """Arguments of one pass of the network, and which molecules they are."""
+
+    rows: NDArray[np.int64]
+    """(B,) indices of the molecules."""
+    batch: Batch
+    sigma: Tensor
+    """(B,) Å."""
+    context: Context
+
+    @property
+    def arguments(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Context]:
+        """What the network is called with."""
+        return (*self.batch, self.sigma, self.context)
 
 
 class Predictor:
@@ -252,7 +303,7 @@ class Predictor:
         return [signature_of_bonds(m.numbers, bonds) for m, bonds in zip(found, self.bonds(found), strict=True)]
 
     def log_likelihood(self, molecules: Any, resolution: float = RESOLUTION) -> NDArray[np.float64]:
-        """Log-probability of the whole unordered molecule in nats, (M,); see `molscore.screening.likelihood`."""
+        """Log-probability of the whole unordered molecule in nats, (M,): the sum of its `terms`."""
         return self.terms(molecules, resolution).log_likelihood
 
     def atom_contributions(self, molecules: Any, resolution: float = RESOLUTION) -> list[NDArray[np.float64]]:
@@ -307,3 +358,92 @@ class Predictor:
         elements = " ".join(self.distribution.elements)
         kind, atoms = type(self).__name__, f"2 to {self.max_atoms} atoms"
         return f"{kind}({self.name!r}, distribution={self.distribution.name!r}, {elements}, {atoms})"
+
+
+def log_permutations(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+    """sum_k ln n_k! of element counts (M, E): (M,)."""
+    return torch.lgamma(torch.from_numpy(np.asarray(counts) + 1.0)).numpy().sum(-1)
+
+
+def degrees_of_freedom(molecules: Sequence[Molecule]) -> NDArray[np.int64]:
+    """d = 3(N - 1) of each molecule, (M,)."""
+    return 3 * (np.array([molecule.n_atoms for molecule in molecules]) - 1)
+
+
+def element_counts(molecules: Sequence[Molecule], elements: Sequence[str]) -> NDArray[np.int64]:
+    """Atoms of each of `elements` in each molecule, (M, len(elements))."""
+    index = element_index(elements)
+    return np.stack([np.bincount(index[m.numbers], minlength=len(elements)) for m in molecules])
+
+
+def device_named(name: str | torch.device) -> torch.device:
+    """A device by its name, ``auto`` being the best there is; raises `InputError` for one that is not there."""
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
+    kind = str(name).partition(":")[0]
+    if kind not in there:
+        raise InputError(f"device {str(name)!r} is none of {', '.join(('auto', *there))}")
+    if not there[kind]:
+        raise InputError(f"this machine has no {kind} device that torch can use; give cpu or auto")
+    return torch.device(name)
+
+
+def check_resolution(resolution: float) -> float:
+    """A noise level in Å as a number; raises `InputError` outside what the network has a notion of."""
+    low, high = np.exp(LN_SIGMA_RANGE)
+    known = isinstance(resolution, (int, float, np.floating, np.integer))
+    if not known or not low * 0.999 <= resolution <= high * 1.001:
+        raise InputError(f"a resolution lies between {low:.3g} and {high:.3g} Å, not at {resolution}")
+    return float(resolution)
+
+
+def batches(
+    network: DiScoFormer, molecules: Sequence[Molecule], sigma: float, context: DistributionContext
+) -> Iterator[Inputs]:
+    """Batches of molecules of nearly equal size, small ones first."""
+    device = network.sigma_N.device
+    for rows in size_groups([molecule.n_atoms for molecule in molecules], BATCH):
+        batch = collate([molecules[row] for row in rows], network.elements).to(device)
+        yield Inputs(rows, batch, torch.full((len(rows),), sigma, device=device), context.at(batch.sizes))
+
+
+def side_by_side(
+    work: Callable[[Item], Result], items: Iterable[Item], device: torch.device, ended: Event | None = None
+) -> Iterator[tuple[Item, Result]]:
+    """Each item with what `work` makes of it, in order; `work` runs in torch.get_num_threads() threads at once.
+
+    Grad mode and denormal numbers are matters of a thread: here no gradient is kept and denormals are flushed. On an
+    accelerator, and where torch has one thread, everything happens in the caller's. The first error ends the rest:
+    what has not begun never does, and long work can look at `ended` to stop before its time.
+    """
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    if threads == 1:
+        torch.set_flush_denormal(True)
+        for item in items:
+            with torch.no_grad():
+                result = work(item)
+            yield item, result
+        return
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    pool = ThreadPoolExecutor(threads, "molscore", initializer=_alone)
+    try:
+        for item in items:
+            waiting.append((item, pool.submit(torch.no_grad()(work), item)))
+            if len(waiting) > threads:
+                first, result = waiting.popleft()
+                yield first, result.result()
+        while waiting:
+            first, result = waiting.popleft()
+            yield first, result.result()
+    finally:
+        if ended is not None:
+            ended.set()
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)  # a thread's setting is the default of those that come after it
+
+
+def _alone() -> None:
+    """One core for this thread."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)

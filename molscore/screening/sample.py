@@ -30,8 +30,7 @@ from molscore.screening.checks import Candidate
 from molscore.screening.criteria import BONDS
 from molscore.screening.fragment import Fragment, fixed_atoms
 from molscore.screening.guidance import Guide, autoguidance, denoised, log_weights, metropolis
-from molscore.screening.inference import BATCH, side_by_side
-from molscore.screening.predictor import Predictor
+from molscore.screening.predictor import BATCH, Predictor, side_by_side
 from molscore.screening.validation import check_atoms
 
 __all__ = [

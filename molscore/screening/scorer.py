@@ -21,9 +21,7 @@ from molscore.molecules.molecule import Molecule
 from molscore.molecules.workers import cores
 from molscore.screening.columns import ALWAYS, DIGITS, ETKDG, GIVEN, MMFF, OUTSIDE, WITH_REFERENCES
 from molscore.screening.criteria import Case, check_order
-from molscore.screening.inference import check_resolution
-from molscore.screening.likelihood import Terms
-from molscore.screening.predictor import RESOLUTION, Predictor
+from molscore.screening.predictor import RESOLUTION, Predictor, Terms, check_resolution
 from molscore.screening.reference import COARSER
 from molscore.screening.validation import Validation, validated
 

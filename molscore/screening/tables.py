@@ -18,8 +18,7 @@ from molscore.molecules.neighbours import topology
 from molscore.molecules.workers import cores
 from molscore.screening.columns import MMFF
 from molscore.screening.criteria import Case, criterion
-from molscore.screening.likelihood import degrees_of_freedom, element_counts, log_permutations
-from molscore.screening.predictor import Predictor
+from molscore.screening.predictor import Predictor, degrees_of_freedom, element_counts, log_permutations
 from molscore.screening.reference import (
     COARSER,
     AtomShares,

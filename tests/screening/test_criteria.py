@@ -11,7 +11,7 @@ from molscore.screening.checks import density_filter, inspect
 from molscore.screening.columns import DEFAULT, DRAWN, ORDERS, WITH_REFERENCES
 from molscore.screening.criteria import Case, choose_order, criterion, has_tables
 from molscore.screening.generate import Request, generate, judge
-from molscore.screening.likelihood import degrees_of_freedom
+from molscore.screening.predictor import degrees_of_freedom
 from molscore.screening.sample import Sampling
 from molscore.screening.scorer import Scorer
 

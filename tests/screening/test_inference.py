@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from molscore.screening.inference import side_by_side
+from molscore.screening.predictor import side_by_side
 
 CPU = torch.device("cpu")
 

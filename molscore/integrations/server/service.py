@@ -11,8 +11,8 @@ from molscore.errors import InputError, LimitError, MolscoreError, OvertimeError
 from molscore.molecules.files.record import Record, bad_record
 from molscore.molecules.molecule import Molecule
 from molscore.screening.generate import Request, generate
-from molscore.screening.inference import check_resolution
 from molscore.screening.model import Model
+from molscore.screening.predictor import check_resolution
 from molscore.screening.scorer import Scorer
 
 __all__ = ["Deadline", "Geometry", "Limits", "Service"]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from molscore.molecules import Molecule
-from molscore.screening.likelihood import element_counts, log_permutations
+from molscore.screening.predictor import element_counts, log_permutations
 from tests import tiny
 
 
