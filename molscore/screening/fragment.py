@@ -21,7 +21,7 @@ from rdkit import Chem
 from torch import Tensor
 
 from molscore.diffusion.gaussian import centred_noise
-from molscore.diffusion.sampling import ScoreFn
+from molscore.diffusion.sampling import ScoreFn, denoised, score_of
 from molscore.errors import FormulaError, InputError
 from molscore.molecules.chem import from_smiles
 from molscore.molecules.conformers import embed
@@ -29,7 +29,6 @@ from molscore.molecules.elements import SYMBOLS, atomic_number
 from molscore.molecules.files import read
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import VALENCES, open_valences
-from molscore.screening.guidance import denoised, score_of
 from molscore.screening.predictor import Predictor
 
 __all__ = ["Fragment", "fixed_atoms"]

@@ -1,5 +1,4 @@
-"""Guidance: functions that make one score function of others, choose among moves of a sampler, or say what is wanted
-of a molecule. Samplers and networks know nothing of it.
+"""Guides: functions that say what is wanted of a molecule. Samplers and networks know nothing of them.
 
 A guide f takes a `Candidate` and gives a number in nats: draws are from p(molecule) exp(f). Those by name, `--guide` on
 the command line, are in units of how much the number varies in QM9, of which each is worth `strength` nats.
@@ -14,81 +13,17 @@ from rdkit import Chem
 from rdkit.Chem import QED, Crippen, Descriptors3D, rdMolDescriptors, rdShapeAlign
 from torch import Tensor
 
-from molscore.diffusion.sampling import ScoreFn
 from molscore.errors import InputError
 from molscore.molecules.bonds import bare_mol
 from molscore.molecules.convert import as_molecules, first_of
 from molscore.molecules.molecule import Molecule
 from molscore.screening.checks import Candidate, inspect
 
-__all__ = [
-    "GUIDES", "Guide", "PairFn", "autoguidance", "denoised", "guide_of", "log_weights", "metropolis", "property_of",
-    "score_of",
-]  # fmt: skip
-
-#: y (B, ...) and sigma (B,) -> a good score and a worse one, of one pass.
-PairFn = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+__all__ = ["GUIDES", "Guide", "guide_of", "log_weights", "property_of"]
 
 Guide = Callable[[Candidate], float]
 
 CLASH = 1.3  # Å; atoms of QM9 that are not bonded are 1.5 Å apart and more
-
-
-def like(sigma: Tensor, y: Tensor) -> Tensor:
-    """sigma (B,) with the trailing dimensions of y."""
-    return sigma.view(-1, *[1] * (y.ndim - 1))
-
-
-def denoised(y: Tensor, sigma: Tensor, score: Tensor) -> Tensor:
-    """D = y + sigma^2 score (Tweedie)."""
-    return y + like(sigma, y).square() * score
-
-
-def score_of(y: Tensor, sigma: Tensor, D: Tensor) -> Tensor:
-    """The score whose denoised mean is D."""
-    return (D - y) / like(sigma, y).square()
-
-
-def autoguidance(pair_fn: PairFn, weight: float, within: tuple[float, float]) -> ScoreFn:
-    """Away from a worse version of oneself, good + weight (good - worse), where sigma is `within` two levels in Å.
-
-    The worse one is the network's coarse half, so it costs no further pass. Above the interval guidance narrows what is
-    drawn; below it bonds are made, and guidance would only push them off their lengths. Source: Karras et al. 2024,
-    arXiv 2406.02507; of the interval, Kynkäänniemi et al. 2024, arXiv 2404.07724.
-    """
-    low, high = within
-
-    def guided(y: Tensor, sigma: Tensor) -> Tensor:
-        good, worse = pair_fn(y, sigma)
-        w = weight * ((sigma >= low) & (sigma <= high)).to(y)
-        return good + like(w, y) * (good - worse)
-
-    return guided
-
-
-def metropolis(
-    y: Tensor,
-    log_weight: Callable[[Tensor], Tensor],
-    move: Callable[[Tensor], Tensor],
-    moves: int,
-    generator: torch.Generator,
-) -> Tensor:
-    """Draws (B, ...) from p(y) exp(f(y)), given draws y from p, f = `log_weight` (B,) and a `move` that keeps p.
-
-    Adding noise and taking it away again is such a move, and a reversible one: so it is accepted with probability
-    min(1, exp(f(y') - f(y))). f needs no gradient; minus infinity is left as soon as a move is made, and never entered.
-    Source: Metropolis et al. 1953, doi 10.1063/1.1699114; the same move, without f, in Meng et al. 2021 (SDEdit),
-    arXiv 2108.01073.
-    """
-    f = log_weight(y)
-    for _ in range(moves):
-        there = move(y)
-        f_there = log_weight(there)
-        u = torch.rand(len(y), generator=generator, dtype=f.dtype, device=f.device)
-        accepted = (u.log() < f_there - f) | torch.isneginf(f)
-        y = torch.where(accepted.view(-1, *[1] * (y.ndim - 1)), there, y)
-        f = torch.where(accepted, f_there, f)
-    return y
 
 
 class Property(NamedTuple):

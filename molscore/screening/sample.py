@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from molscore.diffusion.gaussian import centred_noise
-from molscore.diffusion.sampling import NoiseFn, ScoreFn, dpm_solver, noise_levels
+from molscore.diffusion.sampling import NoiseFn, ScoreFn, autoguidance, denoised, dpm_solver, metropolis, noise_levels
 from molscore.errors import InputError, SizeError
 from molscore.molecules.batch import element_index, size_groups
 from molscore.molecules.elements import atomic_number, check_formula, parse_formula
@@ -29,7 +29,7 @@ from molscore.nn.discoformer import DiScoFormer
 from molscore.screening.checks import Candidate
 from molscore.screening.criteria import BONDS
 from molscore.screening.fragment import Fragment, fixed_atoms
-from molscore.screening.guidance import Guide, autoguidance, denoised, log_weights, metropolis
+from molscore.screening.guidance import Guide, log_weights
 from molscore.screening.predictor import BATCH, Predictor, side_by_side
 from molscore.screening.validation import check_atoms
 

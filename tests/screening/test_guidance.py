@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from molscore.diffusion.sampling import autoguidance, denoised, metropolis, score_of
 from molscore.errors import InputError
 from molscore.molecules.conformers import embed
 from molscore.molecules.neighbours import topology
 from molscore.screening import generate
 from molscore.screening.checks import inspect
 from molscore.screening.generate import Request
-from molscore.screening.guidance import GUIDES, autoguidance, denoised, guide_of, log_weights, metropolis, score_of
+from molscore.screening.guidance import GUIDES, guide_of, log_weights
 from molscore.screening.sample import Sampling, Wanted, draw_positions
 from tests import tiny
 
