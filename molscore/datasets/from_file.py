@@ -116,7 +116,7 @@ def _worked(
             found[row] = LeftOut.because(row, names[row], error)
     for _ in range(len(records) - len(flat)):
         advance()
-    for (row, smiles), made in zip(flat.items(), pool.embed(list(flat.values()), advance), strict=True):
+    for (row, smiles), made in zip(flat.items(), pool.embed(list(flat.values()), progress=advance), strict=True):
         try:
             found[row] = _made(row, smiles, made, names[row])
         except MolscoreError as error:

@@ -4,6 +4,7 @@ References: Wang, Witek, Landrum, Riniker, J. Chem. Inf. Model. 2020, 60, 2044 (
 J. Comput. Chem. 1999, 20, 720 (MMFF94s).
 """
 
+import base64
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -31,7 +32,7 @@ _VARIANTS = (("MMFF94s", True), ("MMFF94", True), ("MMFF94s", False))  # without
 
 
 def embed(
-    smiles_or_mol: str | Chem.Mol, n_conformers: int = 1, seed: int = 0, time_limit: float = 30.0
+    smiles_or_mol: str | Chem.Mol, n_conformers: int = 1, seed: int = 0, time_limit: float = 30.0, label: str = ""
 ) -> list[Molecule]:
     """Up to `n_conformers` geometries with explicit hydrogens, lowest force-field energy first.
 
@@ -41,10 +42,11 @@ def embed(
     There are fewer where some fail, or where the time is over before all are relaxed. Raises `ParseError` or
     `TooLargeError` for a bad SMILES string, `FragmentError` for several pieces, `OvertimeError` when no geometry is
     found within `time_limit` seconds, which above 40 atoms or so only `ConformerPool` keeps, else `ConformerError`.
+    A molecule without a name is named by its `label` there, else by its SMILES.
     """
     graph = from_smiles(smiles_or_mol) if isinstance(smiles_or_mol, str) else smiles_or_mol
     name = graph.GetProp("_Name") if graph.HasProp("_Name") else ""
-    label = name or (smiles_or_mol if isinstance(smiles_or_mol, str) else Chem.MolToSmiles(graph))
+    label = name or label or (smiles_or_mol if isinstance(smiles_or_mol, str) else Chem.MolToSmiles(graph))
     if (pieces := fragments(graph)) != 1:
         raise FragmentError(f"{label!r} is in {pieces} pieces: there is no geometry for them together")
     deadline = time.monotonic() + time_limit
@@ -171,12 +173,18 @@ def _minimise(mol: Chem.Mol, conformers: list[int], deadline: float, mmff: bool 
     return energies, "MMFF94s" if properties is not None else "UFF"
 
 
-def answer(smiles: str, n_conformers: int, seed: int, time_limit: float) -> dict[str, Any]:
-    """What a worker process says of a SMILES string: what its conformers share, and of each its positions (N, 3) Å."""
-    found = embed(smiles, n_conformers, seed, time_limit)
+def answer(smiles: str, graph: str | None, n_conformers: int, seed: int, time_limit: float) -> dict[str, Any]:
+    """What a worker process says of a SMILES string, or of its `graph` in RDKit's binary form as base64: what its
+    conformers share, and of each its positions (N, 3) Å."""
+    parsed = smiles if graph is None else Chem.Mol(base64.b64decode(graph))
+    found = embed(parsed, n_conformers, seed, time_limit, label=smiles)
     shared = {name: getattr(found[0], name) for name in ("name", "charge", "unpaired")}
     conformers = [{"positions": m.positions.tolist(), "properties": m.properties} for m in found]
     return {"shared": {"numbers": found[0].numbers.tolist(), **shared}, "conformers": conformers}
+
+
+def _packed(graph: Chem.Mol) -> str:
+    return base64.b64encode(graph.ToBinary(Chem.PropertyPickleOptions.AllProps)).decode()
 
 
 def at_minimum(molecule: Molecule) -> bool:
@@ -227,11 +235,17 @@ class ConformerPool(AbstractContextManager):
         self._workers = shared("conformers") if workers is None else Workers("conformers", workers)
 
     def embed(
-        self, smiles: Sequence[str], progress: Callable[[], object] = lambda: None
+        self,
+        smiles: Sequence[str],
+        graphs: Sequence[Chem.Mol] | None = None,
+        progress: Callable[[], object] = lambda: None,
     ) -> list[list[Molecule] | MolscoreError]:
-        """Geometries as `embed` gives them, or why there are none, for each SMILES string, in order."""
+        """Geometries as `embed` gives them, or why there are none, for each SMILES string, in order; with the `graphs`
+        of the strings, where they have been parsed, they are not parsed again."""
         options = {"n_conformers": self.conformers, "seed": self.seed, "time_limit": self.time_limit}
-        replies = self._workers.map([{"smiles": text, **options} for text in smiles], 2 * self.time_limit, progress)
+        parsed = [None] * len(smiles) if graphs is None else map(_packed, graphs)
+        requests = [{"smiles": s, "graph": graph, **options} for s, graph in zip(smiles, parsed, strict=True)]
+        replies = self._workers.map(requests, 2 * self.time_limit, progress)
         return [self._molecules(text, reply) for text, reply in zip(smiles, replies, strict=True)]
 
     def _molecules(self, smiles: str, reply: Reply) -> list[Molecule] | MolscoreError:

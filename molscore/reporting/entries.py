@@ -115,7 +115,7 @@ def _place(entries: Sequence[Entry], records: list[Record], seed: int) -> None:
     if not flat:
         return
     with ConformerPool(min(cores(), len(flat)), seed) as pool:
-        made = pool.embed([records[row].smiles for row in flat])
+        made = pool.embed([records[row].smiles for row in flat], [entries[row].graph for row in flat])
     for row, found in zip(flat, made, strict=True):
         entry, record = entries[row], records[row]
         if isinstance(found, MolscoreError):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from rdkit import Chem
 
 from molscore.errors import InputError, MolscoreError, PositionError
 from molscore.molecules.conformers import ConformerPool
@@ -32,8 +33,8 @@ __all__ = ["Embed", "Result", "Results", "Scorer"]
 
 AUTO = "auto"
 
-Embed = Callable[[Sequence[str]], Sequence[Sequence[Molecule] | MolscoreError]]
-"""Geometries of SMILES strings, or why there are none."""
+Embed = Callable[[Sequence[str], Sequence[Chem.Mol]], Sequence[Sequence[Molecule] | MolscoreError]]
+"""Geometries of SMILES strings and their graphs, or why there are none."""
 
 _MOST_CONFORMERS = 1000
 _FEW = 64  # geometries that one process makes sooner than others start
@@ -154,7 +155,9 @@ class Scorer:
             row: [record.molecule] for row, record in enumerate(records) if record.ok and known[row].error is None
         }
         flat = [row for row in found if records[row].molecule is None]
-        geometries = (embed_all or self.pool().embed)([records[row].smiles for row in flat])
+        geometries = (embed_all or self.pool().embed)(
+            [records[row].smiles for row in flat], [known[row].graph for row in flat]
+        )
         found |= dict(zip(flat, geometries, strict=True))
         late = {row: held for row, held in found.items() if isinstance(held, MolscoreError)}
         judged = self._judged(records, {row: held for row, held in found.items() if row not in late})
@@ -183,7 +186,7 @@ class Scorer:
         if workers < 1:
             raise InputError(f"workers must be at least 1, not {workers}")
         with self.pool(workers) as pool:
-            yield lambda smiles: pool.embed(smiles) if len(smiles) >= _FEW else self.pool().embed(smiles)
+            yield lambda smiles, graphs: (pool if len(smiles) >= _FEW else self.pool()).embed(smiles, graphs)
 
     def _judged(
         self, records: Sequence[Record], molecules: dict[int, Sequence[Molecule]]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from rdkit import Chem
 
 from molscore.errors import (
     ChargeError,
@@ -43,8 +44,10 @@ class Validation(NamedTuple):
     n_atoms: int | None = None
     key: str = ""
     """The same for the same molecule, see `molscore.molecules.identity`; empty where it cannot be judged."""
+    graph: Chem.Mol | None = None
+    """Of its SMILES string, where it has no geometry."""
     error: MolscoreError | None = None
-    """Why it cannot."""
+    """Why it cannot be judged."""
 
 
 def validated(record: Record, distribution: Distribution, smarts: str | None = None) -> Validation:
@@ -72,7 +75,7 @@ def validated(record: Record, distribution: Distribution, smarts: str | None = N
                 raise MismatchError(f"the molecule does not have the pattern {smarts}")
     except MolscoreError as error:
         return Validation(n_atoms, error=error)
-    return Validation(n_atoms, key)
+    return Validation(n_atoms, key, None if molecule is not None else graph)
 
 
 def validate(

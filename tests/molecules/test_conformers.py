@@ -171,6 +171,28 @@ def test_a_pool_gives_what_embed_gives_in_order() -> None:
     assert not np.array_equal(found[0][0].positions, found[0][1].positions)
 
 
+def test_what_has_been_parsed_is_parsed_once_more_in_its_canonical_form_and_no_third_time(monkeypatch) -> None:
+    smiles = [
+        "OCC",
+        "C[C@@H](F)[C@H](Cl)Br",
+        "F/C=C\\Cl",
+        "[2H]C([2H])O",
+        "[CH3:1][OH:2]",
+        "CCO |$;;foo$| named",
+        "N/N=C/C",
+    ]
+    graphs = [from_smiles(text) for text in smiles]
+    expected = [embed(text, 2, seed=3) for text in smiles]
+    texts, parse = [], Chem.MolFromSmiles
+    monkeypatch.setattr(Chem, "MolFromSmiles", lambda text, *rest: texts.append(text) or parse(text, *rest))
+    for text, graph, conformers_of in zip(smiles, graphs, expected, strict=True):
+        found = conformers.answer(text, conformers._packed(graph), 2, 3, 30.0)
+        assert found["shared"]["name"] == conformers_of[0].name
+        for one, two in zip(found["conformers"], conformers_of, strict=True):
+            assert np.array_equal(one["positions"], two.positions) and one["properties"] == two.properties
+    assert len(texts) == len(smiles)
+
+
 @pytest.mark.parametrize(
     ("program", "start", "kind", "reason"),
     [

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
+from rdkit import Chem
+
 from molscore.errors import InputError, LimitError, MolscoreError, OvertimeError
 from molscore.molecules.files.record import Record, bad_record
 from molscore.molecules.molecule import Molecule
@@ -129,7 +131,7 @@ class Service:
         for start in range(0, len(molecules), _CHUNK):
             chunk = molecules[start : start + _CHUNK]
             records = [self._record(start + i, item, deadline) for i, item in enumerate(chunk)]
-            rows += [scored.columns for scored in scorer(records, lambda smiles: self._embed(smiles, deadline))]
+            rows += [scored.columns for scored in scorer(records, lambda *molecules: self._embed(*molecules, deadline))]
         return rows
 
     def generate(self, request: Request, deadline: Deadline) -> list[dict[str, Any]]:
@@ -165,7 +167,9 @@ class Service:
             return bad_record(row, error)
         return Record(row, None, item)
 
-    def _embed(self, smiles: Sequence[str], deadline: Deadline) -> list[list[Molecule] | MolscoreError]:
+    def _embed(
+        self, smiles: Sequence[str], graphs: Sequence[Chem.Mol], deadline: Deadline
+    ) -> list[list[Molecule] | MolscoreError]:
         """Geometries, a handful at a time, until the time is over."""
         found: list[list[Molecule] | MolscoreError] = []
         while len(found) < len(smiles):
@@ -173,5 +177,6 @@ class Service:
                 late = OvertimeError(f"no geometry within the {deadline.seconds:g} s of the request")
                 return found + [late] * (len(smiles) - len(found))
             self._pool.time_limit = max(1.0, min(self.limits.conformer_seconds, deadline.left))
-            found += self._pool.embed(smiles[len(found) : len(found) + self._pool.workers])
+            part = slice(len(found), len(found) + self._pool.workers)
+            found += self._pool.embed(smiles[part], graphs[part])
         return found
