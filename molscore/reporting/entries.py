@@ -45,11 +45,10 @@ class Entry:
 def entries_of(
     source: Any,
     model: Predictor | None,
-    smiles_column: str | None = None,
-    smarts: str | None = None,
-    most: int = 2000,
-    resolution: float = 0.05,
-    seed: int = 0,
+    smiles_column: str | None,
+    smarts: str | None,
+    most: int,
+    resolution: float,
 ) -> tuple[list[Entry], int]:
     """The first `most` rows of a source (those with the pattern `smarts`) and how many rows it has.
 
@@ -69,7 +68,7 @@ def entries_of(
             records.append(record)
     if not entries:
         raise InputError("there are no molecules to show" if not total else f"none of {total} molecules has {smarts!r}")
-    _place(entries, records, seed)
+    _place(entries, records)
     for entry in entries:
         _describe(entry)
     if model is not None:
@@ -109,12 +108,12 @@ def _entry(record: Record, bonds: Chem.Mol | None) -> Entry:
     return entry
 
 
-def _place(entries: Sequence[Entry], records: list[Record], seed: int) -> None:
+def _place(entries: Sequence[Entry], records: list[Record]) -> None:
     """Geometries for those that have none, as `rank` makes them."""
     flat = [row for row, entry in enumerate(entries) if entry.molecule is None and entry.graph is not None]
     if not flat:
         return
-    with ConformerPool(min(cores(), len(flat)), seed) as pool:
+    with ConformerPool(min(cores(), len(flat))) as pool:
         made = pool.embed([records[row].smiles for row in flat], [entries[row].graph for row in flat])
     for row, found in zip(flat, made, strict=True):
         entry, record = entries[row], records[row]
