@@ -86,9 +86,19 @@ def import_to_judge() -> None:
         import torch  # noqa: F401
 
         del sys.modules[_META]  # for whoever imports it later
-    if "pandas" not in sys.modules:
-        sys.modules["pandas"] = None  # as if it were not installed
+    sys.meta_path.insert(0, _NoPandas)
+    try:
         import pyarrow
 
         pyarrow.array([])
-        del sys.modules["pandas"]
+    finally:
+        sys.meta_path.remove(_NoPandas)
+
+
+class _NoPandas:
+    """Ends the search for pandas with nothing found, unless it has been imported."""
+
+    @staticmethod
+    def find_spec(name: str, *_: Any) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name)

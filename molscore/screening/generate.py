@@ -24,7 +24,7 @@ from molscore.screening.columns import DRAWN
 from molscore.screening.criteria import Case, check_order, choose_order, has_tables
 from molscore.screening.guidance import Guide, log_weights
 from molscore.screening.like import draw_like
-from molscore.screening.predictor import RESOLUTION, Predictor, check_resolution
+from molscore.screening.predictor import RESOLUTION, Judgeable, Predictor, check_resolution
 from molscore.screening.sample import DENSITY, Sampling, Wanted, draw_formulas, draw_positions
 from molscore.screening.validation import check_extent
 
@@ -163,7 +163,7 @@ def judge(
     rows = [row for row, candidate in enumerate(candidates) if _has_extent(candidate)]
     if not rows:
         return judged
-    members = [candidates[row] for row in rows]
+    members = Judgeable(candidates[row] for row in rows)
     kinds = None if model.references is None else [model.references.own] * len(rows)  # a draw is like the data
     case = Case(model, members, model.terms(members, resolution), resolution, given=given, kinds=kinds)
     reasons = case.outside

@@ -44,8 +44,8 @@ from molscore.screening.ring_systems import RingSystems, RingSystemsGiven, signa
 from molscore.screening.validation import validate_all
 
 __all__ = [
-    "BATCH", "RESOLUTION", "Inputs", "Predictor", "Terms", "batches", "check_resolution", "degrees_of_freedom",
-    "device_named", "element_counts", "log_permutations", "side_by_side",
+    "BATCH", "RESOLUTION", "Inputs", "Judgeable", "Predictor", "Terms", "batches", "check_resolution",
+    "degrees_of_freedom", "device_named", "element_counts", "log_permutations", "side_by_side",
 ]  # fmt: skip
 
 RESOLUTION = 0.05  # Å, at which densities are read unless another is asked for
@@ -70,6 +70,10 @@ class Terms(NamedTuple):
     def log_likelihood(self) -> NDArray[np.float64]:
         """Their sum."""
         return self.log_composition + self.log_density + self.log_permutations + self.log_series
+
+
+class Judgeable(list[Molecule]):
+    """Molecules that a model can judge, so that nobody looks into them again; see `Predictor.molecules`."""
 
 
 class Inputs(NamedTuple):
@@ -238,13 +242,15 @@ class Predictor:
         whole = table.dtype == torch.uint8  # older models have those of training, eight bytes each
         return TrainingIndex.unpack(table.cpu().numpy().copy(), name if whole else f"the training molecules of {name}")
 
-    def molecules(self, molecules: Any) -> list[Molecule]:
+    def molecules(self, molecules: Any) -> Judgeable:
         """What was given as `Molecule` objects that the model can judge; raises naming the first that it cannot."""
+        if isinstance(molecules, Judgeable):
+            return molecules
         found = as_molecules(molecules)
         if not found:
             raise InputError("there are no molecules to judge")
         validate_all(found, self.distribution)
-        return found
+        return Judgeable(found)
 
     def _passes(
         self, molecules: Sequence[Molecule], sigma: float, work: Callable[[Inputs], Result]

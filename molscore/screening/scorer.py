@@ -22,7 +22,7 @@ from molscore.molecules.molecule import Molecule
 from molscore.molecules.workers import cores
 from molscore.screening.columns import ALWAYS, DIGITS, ETKDG, GIVEN, MMFF, OUTSIDE, WITH_REFERENCES
 from molscore.screening.criteria import Case, check_order
-from molscore.screening.predictor import RESOLUTION, Predictor, Terms, check_resolution
+from molscore.screening.predictor import RESOLUTION, Judgeable, Predictor, Terms, check_resolution
 from molscore.screening.reference import COARSER
 from molscore.screening.validation import Validation, validated
 
@@ -269,7 +269,7 @@ def together(
 
     ``molecules`` of the case are the likeliest geometry of each.
     """
-    members = [conformer for conformers in molecules for conformer in conformers]
+    members = Judgeable(conformer for conformers in molecules for conformer in conformers)
     sizes = np.array([len(conformers) for conformers in molecules])
     terms = model.terms(members, resolution)
     starts = np.cumsum(sizes) - sizes
@@ -282,7 +282,7 @@ def together(
 
     return Case(
         model,
-        [members[i] for i in best],
+        Judgeable(members[i] for i in best),
         of_molecules(terms),
         resolution,
         log_mean_exp(model.log_density(members, COARSER * resolution), sizes) if coarse else None,
