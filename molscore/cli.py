@@ -2,99 +2,26 @@
 
 import json
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
-from molscore import __version__
+from molscore import __version__, program
 from molscore.errors import InputError
-from molscore.program import Program, import_to_judge, start
 from molscore.screening.columns import ORDERS
 
 __all__ = ["main"]
 
-# options that leave the rows of a result as they are
-_WITHOUT_EFFECT = ("outputs", "workers", "as_json", "resume", "engine", "shard")
 
-
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.group(cls=program.Program, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__, prog_name="molscore")
 def main() -> None:
     """Generate, rank and filter molecules with one network that gives score and log-density."""
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
-
-
-def _command(context: click.Context) -> str:
-    """The command line without what leaves the result as it is: the same job is written the same way."""
-    words = ["molscore", context.info_name]
-    for parameter in context.command.params:
-        value = context.params[parameter.name]
-        if isinstance(parameter, click.Argument):
-            words.append(str(value))
-        elif parameter.name not in _WITHOUT_EFFECT and value != parameter.get_default(context):
-            words += [parameter.opts[-1]] if value is True else [parameter.opts[-1], str(value)]
-    return shlex.join(words)
-
-
-_model = click.option("--model", default="qm9", help="A bundled model's name, or a model folder.")
-_distribution = click.option("--distribution", default=None, help="One of the model's; its first by default.")
-_device = click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="cpu", help="What computes; auto: the best."
-)
-
-
-def _loads_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which model is meant and where it computes; the command gets a function that loads it."""
-
-    @wraps(command)
-    def loading(*arguments: Any, model: str, distribution: str | None, device: str, **options: Any) -> Any:
-        def load() -> Any:
-            from molscore.screening.predictor import Predictor
-
-            return Predictor.load(model, distribution, device)
-
-        return command(*arguments, load=load, **options)
-
-    return _model(_distribution(_device(loading)))
-
-
-def _file(context: click.Context, option: click.Parameter, path: str | None) -> str | None:
-    """The name of a file of molecules; raises `InputError` where it is none."""
-    if path is not None:
-        from molscore.molecules.files import format_of
-
-        format_of(path)
-    return path
-
-
-_like = click.option(
-    "--like", default=None, callback=_file, help="FILE of references: molecules whose distribution is meant."
-)
-_output = click.option(
-    "-o", "--output", default="-", help="File, by suffix .sdf .csv .parquet .xyz .smi; - is CSV to stdout."
-)
-_outputs = click.option(
-    "-o", "--output", "outputs", multiple=True, default=("-",), show_default=False,
-    help="File, by suffix .sdf .csv .parquet .xyz .smi, .html (a report), .png or .svg (pictures); may be repeated. "
-    "CSV to stdout unless given.",
-)  # fmt: skip
-_resolution = click.option(
-    "--resolution", type=float, default=0.05, help="Noise width in Å at which densities are read."
-)
-_smiles_column = click.option(
-    "-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default."
-)
-_json = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 
 
 @main.command()
@@ -138,10 +65,10 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON instead of te
 @click.option("--smarts", default=None, help="Turn down molecules without this pattern.")
 @click.option("--all", "rejected", is_flag=True, help="Write the molecules turned down as well, with the reason.")
 @click.option("--seed", type=int, default=0)
-@_like
-@_resolution
-@_outputs
-@_loads_a_model
+@program.like
+@program.resolution
+@program.outputs
+@program.loads_a_model
 @click.pass_context
 def generate(
     context: click.Context,
@@ -164,7 +91,7 @@ def generate(
 
     The exit code is 1 where fewer than N were found.
     """
-    start("bonds")
+    program.start("bonds")
     from molscore.reporting.outputs import check_outputs, write_all
     from molscore.screening import generate as drawing
     from molscore.screening.checks import candidate_rows, candidate_summary
@@ -182,7 +109,7 @@ def generate(
     loaded = load()
     if like is not None:
         loaded = loaded.given(like)
-    source = loaded.provenance(_command(context), request.seed, request.resolution)
+    source = loaded.provenance(program.command_line(context), request.seed, request.resolution)
     found = []
 
     def rows() -> Iterator[Any]:
@@ -194,13 +121,13 @@ def generate(
     missing = request.n - sum(candidate.passed for candidate in found)
     short = f"; the search was given up {missing} short of {request.n}" if missing else ""
     summary = candidate_summary(found, loaded.training_index)
-    _say(f"{summary}{short}; {written} written to {', '.join(outputs)}")
+    program.say(f"{summary}{short}; {written} written to {', '.join(outputs)}")
     return int(missing > 0)
 
 
 @main.command()
 @click.argument("library")
-@_smiles_column
+@program.smiles_column
 @click.option(
     "--by",
     type=click.Choice(ORDERS),
@@ -220,10 +147,10 @@ def generate(
 @click.option("--resume", is_flag=True, help="Carry on with a run that was cut short.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="ray: on a cluster, or all cores.")
 @click.option("--shard", default="1/1", help="i/n: judge the i-th of n shares, into the folder of -o; see merge, top.")
-@_like
-@_resolution
-@_outputs
-@_loads_a_model
+@program.like
+@program.resolution
+@program.outputs
+@program.loads_a_model
 @click.pass_context
 def rank(
     context: click.Context,
@@ -248,8 +175,8 @@ def rank(
     a row is likelier among the references than in general.
     """
     if not library.lower().removesuffix(".gz").endswith((".sdf", ".xyz", ".parquet")):  # which have geometries
-        start("conformers")
-    import_to_judge()
+        program.start("conformers")
+    program.import_to_judge()
     from molscore.reporting.outputs import streamed
     from molscore.screening.criteria import choose_order
     from molscore.screening.rank.job import Job
@@ -264,11 +191,11 @@ def rank(
         scorer = Scorer(
             loaded, resolution, order, seed, conformers=conformers, geometry=geometry, smarts=smarts, like=like
         )
-        source = loaded.provenance(_command(context), seed, resolution)
+        source = loaded.provenance(program.command_line(context), seed, resolution)
         found = run(Job(scorer, library, smiles_column, plan.keeps_shapes), plan, source)
         output.finish(source, loaded)
     for line in found.lines(scorer.by, resolution):
-        _say(line)
+        program.say(line)
 
 
 @main.command()
@@ -286,7 +213,7 @@ def rank(
     "-o", "--output", "outputs", multiple=True,
     help="Each molecule with its numbers: .sdf .csv .parquet, .html for a report, .png or .svg; may be repeated.",
 )  # fmt: skip
-@_json
+@program.as_json
 def evaluate(
     molecules: str, reference: str | None, workers: int, outputs: tuple[str, ...], as_json: bool, **checks: bool
 ) -> None:
@@ -303,10 +230,10 @@ def evaluate(
     check_outputs(outputs, molecules)
     found = evaluate_file(molecules, reference, workers, **checks)
     for status, count in sorted(found.left_out.items()):
-        _say(f"left out: {status} {count}")
+        program.say(f"left out: {status} {count}")
     click.echo(json.dumps(found.to_dict(), indent=1) if as_json else found.to_text())
     if outputs:
-        _say(f"{write_all(outputs, found.rows())} written to {', '.join(outputs)}")
+        program.say(f"{write_all(outputs, found.rows())} written to {', '.join(outputs)}")
 
 
 @main.command()
@@ -315,12 +242,12 @@ def evaluate(
     "-o", "--output", "outputs", multiple=True, default=("report.html",),
     help="Page (.html), pictures (.png, .svg) or the same rows as .sdf .csv .parquet; may be repeated.",
 )  # fmt: skip
-@_smiles_column
+@program.smiles_column
 @click.option("--smarts", default=None, help="Show only molecules with this pattern.")
 @click.option("-n", "most", type=int, default=2000, help="Rows that are shown at most, the first ones.")
 @click.option("--title", default=None, help="Of the page; the name of FILE unless given.")
-@_resolution
-@_loads_a_model
+@program.resolution
+@program.loads_a_model
 def report(file: str, outputs: tuple[str, ...], load: Callable[[], Any], **options: Any) -> None:
     """A page to look at the molecules of FILE, anything that generate, rank and evaluate write, any SDF, any library.
 
@@ -333,13 +260,13 @@ def report(file: str, outputs: tuple[str, ...], load: Callable[[], Any], **optio
     check_outputs(outputs, file)
     found = make(file, load(), **options)
     write_report(outputs, found)
-    _say(f"{len(found)} molecules in {', '.join(outputs)}")
+    program.say(f"{len(found)} molecules in {', '.join(outputs)}")
 
 
 @main.command()
 @click.argument("source")
 @click.option("-o", "--output", default=None, help="Parquet file; data/SOURCE.parquet unless given.")
-@_smiles_column
+@program.smiles_column
 @click.option("--split", type=click.Choice(["molecule", "scaffold"]), default="molecule", help="qm9 has that of EDM.")
 @click.option("--hold-out", type=float, default=0.0, help="Share to keep from training: ring systems and formulas.")
 @click.option("--seed", type=int, default=0, help="Of geometries, of the split and of what is held out.")
@@ -365,7 +292,7 @@ def data(source: str, output: str | None, split: str, hold_out: float, seed: int
         molecules = ligands.build(output, splitting)
     else:
         molecules = from_file.build(source, output, splitting=splitting, **options)
-    _say(summary(output, molecules))
+    program.say(summary(output, molecules))
 
 
 @main.command()
@@ -390,7 +317,7 @@ def train(config: str, resume: bool) -> None:
     model = Model(checkpoint)
     for part in settings.data:
         model = with_tables_of(Model(model.checkpoint, distribution=part.name), load_data(part.path))
-    _say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
+    program.say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
 
 
 @main.command()
@@ -398,11 +325,11 @@ def train(config: str, resume: bool) -> None:
 @click.option("--base", default="qm9", help="A bundled model's name, or a model folder.")
 @click.option("--distribution", default=None, help="What the library is called; the name of its file by default.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), default=10.0, help="Of learning, at most.")
-@_smiles_column
+@program.smiles_column
 @click.option("--seed", type=int, default=0, help="Of geometries, of what is held out, and of the noise.")
 @click.option("--workers", type=int, default=None, help="Processes for geometries; one a core by default.")
 @click.option("--resume", is_flag=True, help="Carry on with a run that was cut short.")
-@_device
+@program.device
 @click.option("-o", "--output", required=True, help="Folder of the adapter.")
 def adapt(
     library: str,
@@ -437,9 +364,9 @@ def adapt(
     loss = info["held_out_loss"]
     adapted.save_pretrained(output, f"An adapter of {info['base']} to {name}, made by `molscore adapt`.")
     if (listed := work / "library.left_out.csv").is_file():
-        _say(f"rows that were left out are listed in {shutil.move(listed, f'{output}.left_out.csv')}")
+        program.say(f"rows that were left out are listed in {shutil.move(listed, f'{output}.left_out.csv')}")
     shutil.rmtree(work, ignore_errors=True)
-    _say(
+    program.say(
         f"saved {output}: {info['training_molecules']} molecules in {info['steps']} steps; "
         f"loss of {info['held_out_molecules']} held out: {loss['before']:g} -> {loss['after']:g}"
     )
@@ -464,8 +391,8 @@ def _stability_of(checkpoint: Any) -> dict[str, float]:
 @click.option("--share", default="1/1", help="i/n: this process does the i-th of n shares of the part flow.")
 @click.option("--seed", type=int, default=0)
 @click.option("-o", "--output", default="audit", help="Folder of audit.json and pictures; an interrupted flow resumes.")
-@_resolution
-@_loads_a_model
+@program.resolution
+@program.loads_a_model
 def audit(load: Callable[[], Any], data: str | None, output: str, **options: Any) -> None:
     """Is the model's log-density true? Every figure with its bound, printed and saved."""
     from molscore.audit import Options, run
@@ -473,16 +400,16 @@ def audit(load: Callable[[], Any], data: str | None, output: str, **options: Any
     paths = {"data": None if data is None else Path(data), "output": Path(output)}
     found, written = run(load(), Options(**paths, **options))
     click.echo(found.to_text())
-    _say(written)
+    program.say(written)
 
 
 @main.command()
 @click.argument("molecule")
 @click.option("-o", "--output", default=None, help="Picture, .svg or .png: red atoms make the molecule unlikely.")
-@_like
-@_resolution
-@_json
-@_loads_a_model
+@program.like
+@program.resolution
+@program.as_json
+@program.loads_a_model
 def explain(
     molecule: str, output: str | None, like: str | None, resolution: float, load: Callable[[], Any], as_json: bool
 ) -> None:
@@ -504,9 +431,9 @@ def explain(
 
 
 @main.command()
-@_model
-@_distribution
-@_json
+@program.model
+@program.distribution
+@program.as_json
 def info(model: str, distribution: str | None, as_json: bool) -> None:
     """Facts about a model: parameters, elements, sizes, training data, figures, resolutions."""
     from molscore.screening.info import facts, to_text
@@ -515,39 +442,30 @@ def info(model: str, distribution: str | None, as_json: bool) -> None:
     click.echo(json.dumps(found, indent=1) if as_json else to_text(found))
 
 
-_folders = click.argument("folders", nargs=-1, required=True)
-_by_column = click.option("--by", help="Column to order by; unless given, what the parts were made for.")
-
-
 @main.command()
-@_folders
+@program.folders
 @click.option("--sort", is_flag=True, help="Best first; without it, in the order of the input.")
-@_by_column
-@_output
+@program.by_column
+@program.output
 def merge(folders: tuple[str, ...], sort: bool, by: str | None, output: str) -> None:
     """All rows of the parts in FOLDERS, those of the shards of one job, as one file."""
     from molscore.screening.rank.merge import merged
 
     for line in merged([Path(folder) for folder in folders], output, by, sort):
-        _say(line)
+        program.say(line)
 
 
 @main.command()
-@_folders
+@program.folders
 @click.option("-n", type=click.IntRange(min=1), default=100, help="How many.")
-@_by_column
-@_output
+@program.by_column
+@program.output
 def top(folders: tuple[str, ...], n: int, by: str | None, output: str) -> None:
     """The best n rows of the parts in FOLDERS, those of the shards of one job, each molecule once."""
     from molscore.screening.rank.merge import merged
 
     for line in merged([Path(folder) for folder in folders], output, by, n=n):
-        _say(line)
-
-
-_seed = click.option("--seed", type=int, default=0, help="Of geometries for SMILES.")
-_conformers = click.option("--conformers", type=int, default=1, help="Of each SMILES, put together by log-mean-exp.")
-_workers = click.option("--workers", type=int, default=None, help="Processes for such geometries; one a core.")
+        program.say(line)
 
 
 @main.command()
@@ -557,19 +475,19 @@ _workers = click.option("--workers", type=int, default=None, help="Processes for
     help="The predictions; log_ratio with --like, percentile where the model has it, else log_likelihood.",
 )
 @click.option("--time-limit", type=float, default=30.0, help="Seconds for the geometries of a molecule.")
-@_seed
-@_conformers
-@_workers
-@_like
-@_resolution
-@_loads_a_model
+@program.seed
+@program.conformers
+@program.workers
+@program.like
+@program.resolution
+@program.loads_a_model
 def reinvent(
     load: Callable[[], Any], by: str | None, workers: int | None, like: str | None, resolution: float, **options: Any
 ) -> None:
     """Judge SMILES from standard input for REINVENT4's ExternalProcess: one JSON object, NaN where there is none."""
     with redirect_stdout(sys.stderr):  # standard output is for the answer alone
-        start("conformers")
-        import_to_judge()
+        program.start("conformers")
+        program.import_to_judge()
         from molscore.integrations.reinvent import answer_process, judge_lines
         from molscore.screening.criteria import choose_order
         from molscore.screening.scorer import Scorer
@@ -589,12 +507,12 @@ def reinvent(
 @click.option("--generated", type=int, default=64, help="Molecules to draw in a request, at most.")
 @click.option("--seconds", type=float, default=60.0, help="For a request, at most.")
 @click.option("--body-bytes", type=int, default=2_000_000, help="Of a request, at most.")
-@_seed
-@_conformers
-@_workers
-@_like
-@_resolution
-@_loads_a_model
+@program.seed
+@program.conformers
+@program.workers
+@program.like
+@program.resolution
+@program.loads_a_model
 def serve(
     load: Callable[[], Any],
     host: str,
@@ -615,4 +533,4 @@ def serve(
     from molscore.molecules.workers import cores
 
     service = Service(load(), Limits(**limits), resolution, seed, workers or cores(), conformers, like)
-    run(service, host, port, _say)
+    run(service, host, port, program.say)

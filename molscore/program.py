@@ -1,4 +1,4 @@
-"""What any command does: it starts quickly, and its errors are one line each.
+"""What commands share: they start quickly, their errors are one line each, some options are those of several.
 
 Of the seconds that `molscore rank` takes for ten molecules most go into imports. RDKit's process starts beside them,
 and a command that only judges leaves out two, of which it has no use:
@@ -13,9 +13,11 @@ Only the command line does so, in a process of its own: whoever imports `molscor
 
 import gc
 import os
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import wraps
 from importlib.metadata import version
 from types import ModuleType
 from typing import Any
@@ -26,10 +28,16 @@ from molscore import refuse_namesake
 from molscore.errors import MolscoreError
 from molscore.molecules.atomic import reason_of
 
-__all__ = ["Program", "import_to_judge", "start"]
+__all__ = [
+    "Program", "as_json", "by_column", "command_line", "conformers", "device", "distribution", "folders",
+    "import_to_judge", "like", "loads_a_model", "model", "output", "outputs", "resolution", "say", "seed",
+    "smiles_column", "start", "workers",
+]  # fmt: skip
 
 _TORCH = "2.13."  # others are imported whole: what they need of themselves has not been tried
 _META = "torch._meta_registrations"
+# options that leave the rows of a result as they are
+_WITHOUT_EFFECT = ("outputs", "workers", "as_json", "resume", "engine", "shard")
 
 
 class Program(click.Group):
@@ -102,3 +110,73 @@ class _NoPandas:
     def find_spec(name: str, *_: Any) -> None:
         if name == "pandas":
             raise ModuleNotFoundError(name)
+
+
+def say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def command_line(context: click.Context) -> str:
+    """The command line without what leaves the result as it is: the same job is written the same way."""
+    words = ["molscore", context.info_name]
+    for parameter in context.command.params:
+        value = context.params[parameter.name]
+        if isinstance(parameter, click.Argument):
+            words.append(str(value))
+        elif parameter.name not in _WITHOUT_EFFECT and value != parameter.get_default(context):
+            words += [parameter.opts[-1]] if value is True else [parameter.opts[-1], str(value)]
+    return shlex.join(words)
+
+
+def _file(context: click.Context, option: click.Parameter, path: str | None) -> str | None:
+    """The name of a file of molecules; raises `InputError` where it is none."""
+    if path is not None:
+        from molscore.molecules.files import format_of
+
+        format_of(path)
+    return path
+
+
+model = click.option("--model", default="qm9", help="A bundled model's name, or a model folder.")
+distribution = click.option("--distribution", default=None, help="One of the model's; its first by default.")
+device = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="cpu", help="What computes; auto: the best."
+)
+like = click.option(
+    "--like", default=None, callback=_file, help="FILE of references: molecules whose distribution is meant."
+)
+output = click.option(
+    "-o", "--output", default="-", help="File, by suffix .sdf .csv .parquet .xyz .smi; - is CSV to stdout."
+)
+outputs = click.option(
+    "-o", "--output", "outputs", multiple=True, default=("-",), show_default=False,
+    help="File, by suffix .sdf .csv .parquet .xyz .smi, .html (a report), .png or .svg (pictures); may be repeated. "
+    "CSV to stdout unless given.",
+)  # fmt: skip
+resolution = click.option(
+    "--resolution", type=float, default=0.05, help="Noise width in Å at which densities are read."
+)
+smiles_column = click.option(
+    "-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default."
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
+by_column = click.option("--by", help="Column to order by; unless given, what the parts were made for.")
+folders = click.argument("folders", nargs=-1, required=True)
+seed = click.option("--seed", type=int, default=0, help="Of geometries for SMILES.")
+conformers = click.option("--conformers", type=int, default=1, help="Of each SMILES, put together by log-mean-exp.")
+workers = click.option("--workers", type=int, default=None, help="Processes for such geometries; one a core.")
+
+
+def loads_a_model(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which model is meant and where it computes; the command gets a function that loads it."""
+
+    @wraps(command)
+    def loading(*arguments: Any, model: str, distribution: str | None, device: str, **options: Any) -> Any:
+        def load() -> Any:
+            from molscore.screening.predictor import Predictor
+
+            return Predictor.load(model, distribution, device)
+
+        return command(*arguments, load=load, **options)
+
+    return model(distribution(device(loading)))
