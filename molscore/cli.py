@@ -76,14 +76,9 @@ def generate(
     like: str | None,
     outputs: tuple[str, ...],
     rejected: bool,
-    steps: int,
-    sampler: str,
-    temperature: float,
-    guidance: float,
-    keep_atoms: str | None,
     guide: str | None,
     guide_strength: float,
-    **fields: Any,
+    **wish: Any,
 ) -> int:
     """Draw molecules, check, filter and rank them, and write N that pass, best first.
 
@@ -95,20 +90,11 @@ def generate(
     from molscore.reporting.outputs import check_outputs, write_all
     from molscore.screening import generate as drawing
     from molscore.screening.checks import candidate_rows, candidate_summary
-    from molscore.screening.fragment import Fragment
     from molscore.screening.guidance import guide_of
-    from molscore.screening.sample import Sampling, Wanted
 
     check_outputs(outputs)
-    sampling = Sampling(steps=steps, sampler=sampler, temperature=temperature, guidance=guidance)
-    wanted = Wanted(
-        None if keep_atoms is None else Fragment.of(keep_atoms),
-        None if guide is None else guide_of(guide, guide_strength),
-    )
-    request = drawing.Request(sampling=sampling, wanted=wanted, **fields)
-    loaded = load()
-    if like is not None:
-        loaded = loaded.given(like)
+    request = drawing.Request.of(guide=None if guide is None else guide_of(guide, guide_strength), **wish)
+    loaded = load() if like is None else load().given(like)
     source = loaded.provenance(program.command_line(context), request.seed, request.resolution)
     found = []
 
@@ -178,7 +164,6 @@ def rank(
         program.start("conformers")
     program.import_to_judge()
     from molscore.reporting.outputs import streamed
-    from molscore.screening.criteria import choose_order
     from molscore.screening.rank.job import Job
     from molscore.screening.rank.parts import Shard
     from molscore.screening.rank.run import Plan, run
@@ -187,9 +172,8 @@ def rank(
     with streamed(outputs) as output:
         plan = Plan(output.path, shard=Shard.parse(shard), progress=True, **plan)
         loaded = load()
-        order = choose_order(loaded, by, resolution, like is not None)
         scorer = Scorer(
-            loaded, resolution, order, seed, conformers=conformers, geometry=geometry, smarts=smarts, like=like
+            loaded, resolution, by, seed, conformers=conformers, geometry=geometry, smarts=smarts, like=like
         )
         source = loaded.provenance(program.command_line(context), seed, resolution)
         found = run(Job(scorer, library, smiles_column, plan.keeps_shapes), plan, source)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from molscore.screening.checks import (
 )
 from molscore.screening.columns import DRAWN
 from molscore.screening.criteria import Case, check_order, choose_order, has_tables
+from molscore.screening.fragment import Fragment
 from molscore.screening.guidance import Guide, log_weights
 from molscore.screening.like import draw_like
 from molscore.screening.predictor import RESOLUTION, Judgeable, Predictor, check_resolution
@@ -65,6 +67,24 @@ class Request:
         if not 0 < self.keep <= 1:
             raise InputError(f"keep is a share above 0 and up to 1, not {self.keep}")
         check_resolution(self.resolution)
+
+    @classmethod
+    def of(
+        cls,
+        n: int,
+        *,
+        steps: int = 50,
+        sampler: str = "sde",
+        temperature: float = 1.0,
+        guidance: float = 1.0,
+        keep_atoms: Any = None,
+        guide: Guide | None = None,
+        **fields: Any,
+    ) -> "Request":
+        """From the settings of `Sampling`, what `Fragment.of` takes and a guide one by one, and the other fields."""
+        sampling = Sampling(steps=steps, sampler=sampler, temperature=temperature, guidance=guidance)
+        fragment = None if keep_atoms is None else Fragment.of(keep_atoms)
+        return cls(n, sampling=sampling, wanted=Wanted(fragment, guide), **fields)
 
     @property
     def most_draws(self) -> int:

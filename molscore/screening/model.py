@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from molscore.nn.checkpoint import save_pretrained
 from molscore.screening.checks import Candidate
 from molscore.screening.criteria import Case, check_order, criterion
-from molscore.screening.fragment import Fragment
 from molscore.screening.generate import Request, generate
 from molscore.screening.predictor import RESOLUTION, Predictor
 from molscore.screening.rank.run import rank
-from molscore.screening.sample import Sampling, Wanted
 
 __all__ = ["Model", "load"]
 
@@ -67,10 +65,10 @@ class Model(Predictor):
         `keep_atoms` is what `Fragment.of` takes, and its atoms come first in each molecule; `guide` a function that
         adds to the log-likelihood, such as `guide_of("qed")` of `molscore.screening.guidance`.
         """
-        fragment = None if keep_atoms is None else Fragment.of(keep_atoms)
-        sampling = Sampling(steps=steps, sampler=sampler, temperature=temperature, guidance=guidance)
-        wanted = Wanted(fragment, guide)
-        request = Request(n, seed, formula, n_atoms, sampling, wanted, min_percentile, keep, by, novel, resolution)
+        wanted = {"formula": formula, "n_atoms": n_atoms, "keep_atoms": keep_atoms, "guide": guide}
+        sampling = {"steps": steps, "sampler": sampler, "temperature": temperature, "guidance": guidance}
+        kept = {"min_percentile": min_percentile, "keep": keep, "by": by, "novel": novel, "resolution": resolution}
+        request = Request.of(n, seed=seed, **wanted, **sampling, **kept)
         return [candidate for candidate in generate(self, request, progress) if candidate.passed]
 
 

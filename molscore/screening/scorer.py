@@ -21,7 +21,7 @@ from molscore.molecules.files.record import Record
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.workers import cores
 from molscore.screening.columns import ALWAYS, DIGITS, ETKDG, GIVEN, MMFF, OUTSIDE, WITH_REFERENCES
-from molscore.screening.criteria import Case, check_order
+from molscore.screening.criteria import Case, choose_order
 from molscore.screening.predictor import RESOLUTION, Judgeable, Predictor, Terms, check_resolution
 from molscore.screening.reference import COARSER
 from molscore.screening.validation import Validation, validated
@@ -122,7 +122,7 @@ class Scorer:
 
     model: Predictor
     resolution: float = RESOLUTION  # Å
-    by: str = "percentile"
+    by: str | None = "percentile"  # None: the best that the model has tables for
     seed: int = 0  # of geometries for records that have none
     time_limit: float = 30.0  # seconds for those of one molecule
     conformers: int = 1  # of such a molecule
@@ -133,9 +133,10 @@ class Scorer:
     def __post_init__(self) -> None:
         object.__setattr__(self, "model", Predictor.load(self.model))
         check_resolution(self.resolution)
+        order = choose_order(self.model, self.by, self.resolution, self.like is not None)
+        object.__setattr__(self, "by", order)
         if self.like is not None and not isinstance(self.like, Predictor):
             object.__setattr__(self, "like", self.model.given(self.like))
-        check_order(self.model, self.by, self.resolution, self.like is not None)
         if not self.time_limit > 0:
             raise InputError(f"the time limit of a molecule must be above zero, not {self.time_limit}")
         if not 1 <= self.conformers <= _MOST_CONFORMERS:

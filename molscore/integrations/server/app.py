@@ -30,7 +30,6 @@ from molscore.integrations.server.schemas import (
 )
 from molscore.integrations.server.service import Service
 from molscore.screening import generate
-from molscore.screening.sample import Sampling
 
 __all__ = ["LOOPBACK", "create_app", "serve"]
 
@@ -93,8 +92,7 @@ def create_app(service: Service, hosts: Collection[str] | None = LOOPBACK) -> Fa
         asked = {**request.model_dump(), "resolution": request.resolution or service.resolution}
         if "steps" not in request.model_fields_set:
             asked["steps"] = min(request.steps, service.limits.steps)
-        sampling = Sampling(steps=asked.pop("steps"), sampler=asked.pop("sampler"))
-        wish = generate.Request(sampling=sampling, **asked)
+        wish = generate.Request.of(**asked)
         return Drawn(model=service.model.name, candidates=service.work(lambda left: service.generate(wish, left)))
 
     @app.post("/reinvent", responses=_PROBLEMS, summary="Judge SMILES for the REST component of REINVENT4")

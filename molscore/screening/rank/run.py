@@ -19,7 +19,6 @@ import pyarrow as pa
 from molscore.errors import InputError, OutputError
 from molscore.molecules.convert import is_frame, scan_of
 from molscore.molecules.files import format_of, write
-from molscore.screening.criteria import choose_order
 from molscore.screening.info import resolved
 from molscore.screening.predictor import RESOLUTION, Predictor
 from molscore.screening.rank.job import CHUNK_ROWS, Job, Progress, chunks_of, judge_locally
@@ -83,9 +82,7 @@ def rank(
     """
     if _is_model(source) and not _is_model(model):
         raise InputError("the model comes first, then the library: rank(model, library)")
-    model = Predictor.load(model)
-    order = choose_order(model, by, resolution, like is not None)
-    scorer = Scorer(model, resolution, order, seed, geometry=geometry, like=like)
+    scorer = Scorer(model, resolution, by, seed, geometry=geometry, like=like)
     found, parts, given = scan_of(source, smiles_column), [], []
     with scorer.embedding(workers) as embed, Progress(progress, found.total, found.share) as bar:
         for chunk in chunks_of(found, CHUNK_ROWS):
@@ -96,9 +93,9 @@ def rank(
     if not parts:
         raise InputError(f"{source if isinstance(source, (str, Path)) else 'the library'} holds no molecules")
     with Merge(parts) as merge:
-        table = pa.concat_tables(merge.sorted(order) if sort else merge.in_order())
+        table = pa.concat_tables(merge.sorted(scorer.by) if sort else merge.in_order())
     frame = _frame_of(table, source, given)
-    frame.attrs["by"] = order
+    frame.attrs["by"] = scorer.by
     return frame
 
 
