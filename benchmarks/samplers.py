@@ -27,7 +27,7 @@ from molscore.evaluation.stability import stability
 from molscore.molecules.atomic import write_text
 from molscore.molecules.molecule import Molecule
 from molscore.screening.checks import Candidate, density_filter, inspect, mark_duplicates
-from molscore.screening.criteria import DRAWN
+from molscore.screening.columns import DRAWN
 from molscore.screening.generate import judge
 from molscore.screening.model import Model, load
 from molscore.screening.sample import Plan, Sampling, draw_formulas, draw_positions

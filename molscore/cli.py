@@ -363,7 +363,7 @@ def _stability_of(checkpoint: Any) -> dict[str, float]:
     from molscore.screening.sample import DENSITY, draw_formulas, draw_positions
 
     model = Model(checkpoint)
-    found = stability(draw_positions(model, draw_formulas(model, 64, 0, None, None), 0, DENSITY))
+    found = stability(draw_positions(model, draw_formulas(model, 64, 0), 0, DENSITY))
     return {"atom_stability": found.atom_stability, "molecule_stability": found.molecule_stability}
 
 

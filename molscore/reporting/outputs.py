@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from molscore.errors import InputError, OutputError
-from molscore.molecules.files import format_of, read, write
+from molscore.molecules.files import check_place, format_of, read, write
 from molscore.molecules.files.record import Row, as_row, smiles_for, text_of
 
 if TYPE_CHECKING:
@@ -33,13 +33,14 @@ def check_outputs(paths: Sequence[str], source: str = "-") -> None:
             raise OutputError(f"{path}: it is the input, which would be lost; give another name")
         if len(set(paths)) < len(paths):
             raise OutputError("two outputs have the same name")
-        if path != "-" and not is_picture(path):
+        if path == "-":
+            continue
+        if not is_picture(path):
             try:
                 format_of(path)
             except InputError as error:
                 raise OutputError(f"{error}; or .html, .png, .svg") from None
-        if path != "-" and not Path(path).resolve().parent.is_dir():
-            raise OutputError(f"{path}: cannot be written (there is no such folder)")
+        check_place(path)
 
 
 def write_all(

@@ -25,13 +25,11 @@ from molscore.molecules.chem import mol_from_molecule
 from molscore.molecules.descriptors import graph_counts
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
-from molscore.screening.columns import DEFAULT, DRAWN, LIKE, ORDERS, WITH_REFERENCES
+from molscore.screening.columns import DEFAULT, LIKE, ORDERS, WITH_REFERENCES
 from molscore.screening.predictor import Predictor, Terms, check_resolution, degrees_of_freedom, element_counts
 from molscore.screening.reference import COARSER, Tables
 
-__all__ = [
-    "DRAWN", "ORDERS", "Case", "check_order", "choose_order", "criterion", "has_tables",
-]  # fmt: skip
+__all__ = ["BONDS", "Case", "check_order", "choose_order", "criterion", "has_tables"]
 
 BONDS = (0.4, 0.5)  # Å: where molecules take shape, and draws that will be stable part from others
 

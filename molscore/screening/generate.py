@@ -146,7 +146,7 @@ def draw(
     """n molecules as drawn, in order, judged but none left out: by default from the density that the model reports."""
     request = Request(n, seed, sampling=sampling, resolution=resolution)
     by = "percentile" if has_tables(model, "percentile", resolution) else "log_likelihood"
-    drawn = draw_positions(model, draw_formulas(model, n, seed, None, None), seed, sampling, progress)
+    drawn = draw_positions(model, draw_formulas(model, n, seed), seed, sampling, progress)
     return mark_duplicates(_checked(model, request, by, drawn, 0, bool))
 
 

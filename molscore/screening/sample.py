@@ -282,7 +282,12 @@ def formula_counts(model: Predictor, formula: str) -> NDArray[np.int64]:
 
 
 def draw_formulas(
-    model: Predictor, n: int, seed: int, formula: str | None, n_atoms: int | None, fragment: Fragment | None = None
+    model: Predictor,
+    n: int,
+    seed: int,
+    formula: str | None = None,
+    n_atoms: int | None = None,
+    fragment: Fragment | None = None,
 ) -> NDArray[np.int64]:
     """Element counts of n molecules, (n, E): all of one formula, of one size, or as the distribution has them.
 

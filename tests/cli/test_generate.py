@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from molscore.molecules.files import read
-from molscore.screening.criteria import DRAWN
+from molscore.screening.columns import DRAWN
 from tests import tiny
 
 SUFFIXES = (".sdf", ".csv", ".parquet", ".xyz", ".smi")

@@ -10,7 +10,7 @@ from molscore.errors import ElementError, FormulaError, InputError, SizeError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import from_smiles
 from molscore.screening import generate
-from molscore.screening.criteria import DRAWN
+from molscore.screening.columns import DRAWN
 from molscore.screening.generate import PATIENCE, Request, draw
 from molscore.screening.sample import SAMPLERS, Field, Plan, Sampling, draw_formulas, draw_positions
 from tests import tiny

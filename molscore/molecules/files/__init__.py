@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from molscore.errors import InputError, OutputError
+from molscore.errors import InputError, MolscoreError, OutputError
 from molscore.molecules.atomic import replacing, write_text
 from molscore.molecules.files.parquet import scan_parquet, write_parquet
 from molscore.molecules.files.record import Make, Record, Row, as_row, checked, one_line, smiles_for, text_of
@@ -24,20 +24,30 @@ from molscore.molecules.files.sdf import scan_sdf, sdf_record
 from molscore.molecules.files.text import Lines, header_of, open_lines, scan_csv, scan_smiles, text_file, write_csv
 from molscore.molecules.files.xyz import scan_xyz, xyz_frame
 
-__all__ = ["Record", "Row", "Scan", "format_of", "read", "scan", "write"]
+__all__ = ["Record", "Row", "Scan", "check_place", "format_of", "read", "scan", "write"]
 
 _FORMATS = {".smi": "smi", ".csv": "csv", ".sdf": "sdf", ".xyz": "xyz", ".extxyz": "xyz", ".parquet": "parquet"}
 _NO_MOLECULE = "*"
 
 
-def format_of(path: str) -> tuple[str, bool]:
-    """Format by suffix (``smi csv sdf xyz parquet``) and whether it is gzipped; raises `InputError` for others."""
+def format_of(path: str, error: type[MolscoreError] = InputError) -> tuple[str, bool]:
+    """Format by suffix (``smi csv sdf xyz parquet``) and whether it is gzipped; raises `error` for others."""
     name = Path(path.lower())
     zipped = name.suffix == ".gz"
     suffix = Path(name.stem).suffix if zipped else name.suffix
     if suffix not in _FORMATS or (zipped and suffix == ".parquet"):
-        raise InputError(f"{path}: unknown file type; use {' '.join(_FORMATS)}, or .csv.gz .sdf.gz .smi.gz .xyz.gz")
+        raise error(f"{path}: unknown file type; use {' '.join(_FORMATS)}, or .csv.gz .sdf.gz .smi.gz .xyz.gz")
     return _FORMATS[suffix], zipped
+
+
+def check_place(path: str | os.PathLike[str], is_folder: bool = False) -> None:
+    """Raise `OutputError` for a file, or a folder, that cannot be written, before any work is done."""
+    path = Path(path)
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        reason = "permission denied" if path.parent.is_dir() else "there is no such folder"
+        raise OutputError(f"{path}: cannot be written ({reason})")
+    if path.exists() and not (path.is_dir() if is_folder else path.is_file()):
+        raise OutputError(f"{path}: cannot be written (it is not a {'folder' if is_folder else 'regular file'})")
 
 
 @dataclass(frozen=True)
@@ -107,10 +117,7 @@ def write(
     path, items = os.fspath(path), (as_row(item) for item in rows)
     if path == "-":
         return _to_stdout(items)
-    try:
-        kind, zipped = format_of(path)
-    except InputError as error:
-        raise OutputError(str(error)) from None
+    kind, zipped = format_of(path, OutputError)
     with replacing(path) as fresh:
         if kind == "parquet":
             count = write_parquet(fresh, items, provenance, types)

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from molscore.errors import InputError, OutputError
 from molscore.molecules.convert import is_frame, scan_of
-from molscore.molecules.files import format_of, write
+from molscore.molecules.files import check_place, format_of, write
 from molscore.screening.info import resolved
 from molscore.screening.predictor import RESOLUTION, Predictor
 from molscore.screening.rank.job import CHUNK_ROWS, Job, Progress, chunks_of, judge_locally
@@ -159,7 +159,9 @@ class Plan:
         if self.shard != WHOLE and not self.is_folder:
             raise InputError(f"a shard writes its parts into a folder: -o {self.output.rstrip('/-') or 'ranked'}/")
         if self.output != "-":
-            _check_place(Path(self.output), self.is_folder)
+            if not self.is_folder:
+                format_of(self.output, OutputError)
+            check_place(self.output, self.is_folder)
 
     @property
     def is_folder(self) -> bool:
@@ -213,18 +215,3 @@ def _folder(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Iterator[Par
     else:
         with tempfile.TemporaryDirectory(prefix="molscore-") as folder:
             yield PartFolder(Path(folder), manifest)
-
-
-def _check_place(path: Path, is_folder: bool) -> None:
-    """Raise `OutputError` for a file or folder that cannot be written, before any work is done."""
-    if not is_folder:
-        try:
-            format_of(str(path))
-        except InputError as error:
-            raise OutputError(str(error)) from None
-    parent = path.parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        reason = "permission denied" if parent.is_dir() else "there is no such folder"
-        raise OutputError(f"{path}: cannot be written ({reason})")
-    if path.exists() and not (path.is_dir() if is_folder else path.is_file()):
-        raise OutputError(f"{path}: cannot be written (it is not a {'folder' if is_folder else 'regular file'})")
