@@ -18,7 +18,6 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import wraps
-from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
@@ -89,6 +88,8 @@ def start(worker: str) -> None:
 
 def import_to_judge() -> None:
     """Import torch and pyarrow without what judging molecules has no use for; drawing has, for its random numbers."""
+    from importlib.metadata import version
+
     if "torch" not in sys.modules and version("torch").startswith(_TORCH):
         sys.modules[_META] = ModuleType(_META)
         import torch  # noqa: F401
