@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=240, help="molecules a setting")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--settings", nargs="+", default=[""])
-    parser.add_argument("--keep", type=float, help="best share, by codimension_excess, of those that pass the checks")
+    parser.add_argument("--keep", type=float, help="best share, by density_excess, of those that pass the checks")
     parser.add_argument("--data", type=Path, help="QM9, for a row of 2,000 real test molecules")
     parser.add_argument("--save", type=Path, help="folder of the molecules drawn, a Parquet file a setting")
     parser.add_argument("-o", "--output", type=Path, help=f"JSON; the table of the docs is {RESULT.name}")
@@ -130,7 +130,7 @@ def result_of(rows: Sequence[Row], model: Model, command: str) -> dict[str, Any]
     """The table as a result file."""
     note = (
         "N and formula drawn from the model, the same for every row, nothing filtered unless the row says so (kept: "
-        "the best share, by codimension_excess, of those that pass every check). Brackets are 95 % intervals. Bad "
+        "the best share, by density_excess, of those that pass every check). Brackets are 95 % intervals. Bad "
         "bonding: no neutral closed-shell bonds fit, or several pieces, or a charged carbon or oxonium; aromatic % and "
         f"so on are of the others. Evaluations of the network a molecule. Weights sha256 {model.weights[:12]}."
     )
