@@ -113,8 +113,9 @@ class _NoPandas:
             raise ModuleNotFoundError(name)
 
 
-def say(text: str) -> None:
-    click.echo(text, err=True)
+def say(*lines: str) -> None:
+    """On standard error: standard output is for results."""
+    click.echo("\n".join(lines), err=True)
 
 
 def command_line(context: click.Context) -> str:
