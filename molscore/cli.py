@@ -86,8 +86,12 @@ def _command(context: click.Context) -> str:
     return shlex.join(words)
 
 
-_model = click.option("--model", default="qm9", help="A bundled model's name, or a model folder.")
-_distribution = click.option("--distribution", default=None, help="One of the model's; its first by default.")
+_model = click.option(
+    "--model", default="organic", help="A bundled model, one of its distributions (qm9, leads, ligands), or a folder."
+)
+_distribution = click.option(
+    "--distribution", default=None, help="One of the model's; its first, of organic qm9, by default."
+)
 _device = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="cpu", help="What computes; auto: the best."
 )

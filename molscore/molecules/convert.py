@@ -1,15 +1,17 @@
 """Whatever a user holds a molecule in, as a `Molecule`."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["as_list", "as_molecule", "as_molecules"]
+__all__ = ["as_list", "as_molecule", "as_molecules", "each"]
 
 _RDKIT, _ASE = ("rdkit", "Mol"), ("ase", "Atoms")
 _PYG, _PYG_BATCH = ("torch_geometric", "Data"), ("torch_geometric", "Batch")
+
+Made = TypeVar("Made")
 
 
 def as_molecule(obj: Any, seed: int = 0) -> Molecule:
@@ -57,12 +59,19 @@ def as_list(objs: Any) -> list[Any]:
     return list(objs)
 
 
-def as_molecules(objs: Any, seed: int = 0) -> list[Molecule]:
-    """Molecules of several objects, or of one. The first that cannot be used is raised, named by its row from 0."""
-    molecules = []
+def each(objs: Any, make: Callable[[Any], Made]) -> list[Made]:
+    """What `make` makes of each of several molecules, or of one; of several, an error names the row, from 0."""
+    made = []
     for row, obj in enumerate(as_list(objs)):
         try:
-            molecules.append(as_molecule(obj, seed))
+            made.append(make(obj))
         except MolscoreError as error:
+            if obj is objs:
+                raise
             raise type(error)(f"row {row}: {error}") from None
-    return molecules
+    return made
+
+
+def as_molecules(objs: Any, seed: int = 0) -> list[Molecule]:
+    """Molecules of several objects, or of one. The first that cannot be used is raised, as `each` says."""
+    return each(objs, lambda obj: as_molecule(obj, seed))

@@ -13,6 +13,7 @@ from molscore.screening.checks import Candidate
 from molscore.screening.criteria import Case, check_order, criterion
 from molscore.screening.fragment import Fragment
 from molscore.screening.generate import Request, generate
+from molscore.screening.info import DEFAULT
 from molscore.screening.predictor import RESOLUTION, Predictor
 from molscore.screening.rank.run import rank
 from molscore.screening.sample import Sampling, Wanted
@@ -75,7 +76,7 @@ class Model(Predictor):
 
 
 def load(
-    model: Predictor | str | Path = "qm9", distribution: str | None = None, device: str | torch.device | None = None
+    model: Predictor | str | Path = DEFAULT, distribution: str | None = None, device: str | torch.device | None = None
 ) -> Model:
     """`Model.load`: a bundled model by its name, or a model folder; a `Model` is returned as it is."""
     return Model.load(model, distribution, device)

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from molscore import __version__
 from molscore.errors import CheckpointError, DistributionError, InputError
-from molscore.molecules.convert import as_molecules
+from molscore.molecules.chem import shown
+from molscore.molecules.convert import as_molecule, each
 from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.nn.checkpoint import Checkpoint, from_pretrained
@@ -25,12 +26,12 @@ from molscore.nn.composition import FormulaPmf, FormulasGiven
 from molscore.nn.context import REFERENCE_SIGMA, DistributionContext
 from molscore.nn.heads import Estimate
 from molscore.screening.inference import Inputs, batches, check_resolution, device_named, side_by_side
-from molscore.screening.info import bundled_names, name_of, resolved
+from molscore.screening.info import DEFAULT, bundled_names, name_of, resolved
 from molscore.screening.likelihood import Terms, element_counts, log_permutations
 from molscore.screening.records import reference_molecules
 from molscore.screening.reference import References
 from molscore.screening.ring_systems import RingSystems, RingSystemsGiven, signature, signature_of_bonds
-from molscore.screening.validation import validate_all
+from molscore.screening.validation import validate
 
 __all__ = ["RESOLUTION", "Predictor"]
 
@@ -42,7 +43,8 @@ class Predictor:
     """Estimates and log-likelihoods of a checkpoint, for one distribution (the first, unless named).
 
     Molecules are SMILES, RDKit ``Mol``, PyG ``Data``, ASE ``Atoms`` or `Molecule`, one or several; those without a
-    geometry get one (ETKDGv3 and MMFF94s). Errors are `MolscoreError` and name the row, from 0.
+    geometry get one (ETKDGv3 and MMFF94s). Errors are `MolscoreError` and name the molecule, one of several by its
+    row, from 0.
     """
 
     def __init__(
@@ -71,11 +73,12 @@ class Predictor:
 
     @classmethod
     def from_pretrained(
-        cls, name_or_folder: str | Path = "qm9", distribution: str | None = None, device: str | torch.device = "cpu"
+        cls, name_or_folder: str | Path = DEFAULT, distribution: str | None = None, device: str | torch.device = "cpu"
     ) -> Self:
         """A bundled model by its name or that of one of its distributions, else a folder.
 
-        Raises `CheckpointError` for what is neither.
+        Raises `CheckpointError` for what is neither, and `DistributionError` for a distribution that the model has not,
+        or that is not the one that the name means.
         """
         folder, distribution = resolved(name_or_folder, distribution)
         try:
@@ -91,7 +94,7 @@ class Predictor:
     @classmethod
     def load(
         cls,
-        model: "Predictor | str | Path" = "qm9",
+        model: "Predictor | str | Path" = DEFAULT,
         distribution: str | None = None,
         device: str | torch.device | None = None,
     ) -> Self:
@@ -190,10 +193,15 @@ class Predictor:
 
     def molecules(self, molecules: Any) -> list[Molecule]:
         """What was given as `Molecule` objects that the model can judge; raises naming the first that it cannot."""
-        found = as_molecules(molecules)
+
+        def judgeable(given: Any) -> Molecule:
+            molecule = as_molecule(given)
+            validate(molecule, self.distribution, shown(given) if isinstance(given, str) else molecule.label)
+            return molecule
+
+        found = each(molecules, judgeable)
         if not found:
             raise InputError("there are no molecules to judge")
-        validate_all(found, self.distribution)
         return found
 
     def _passes(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from molscore.errors import InputError, MolscoreError
@@ -99,7 +100,9 @@ def first_of(text: str) -> Molecule | str:
     record = next(read(text))
     if not record.ok:
         raise InputError(f"{text}: its first row is no molecule: {record.error}")
-    return record.smiles if record.molecule is None else record.molecule
+    if record.molecule is None:
+        return record.smiles
+    return replace(record.molecule, name=record.molecule.name or text)
 
 
 def existing(path: str | None) -> str | None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from rdkit import Chem
 
-from molscore.errors import MolscoreError
+from molscore.errors import DistributionError, MolscoreError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import bond_array
 from molscore.molecules.conformers import embed
@@ -63,6 +63,15 @@ def test_every_distribution_judges_what_it_learnt() -> None:
         assert np.isfinite(model.log_likelihood(drug)).all()
     with pytest.raises(MolscoreError, match="29"):
         load("qm9").log_likelihood(drug)
+
+
+def test_a_distribution_by_name_is_no_other_one() -> None:
+    with pytest.raises(DistributionError, match="'leads' means .* organic, and not 'qm9'"):
+        load("leads", "qm9")
+    for given in (("leads", "leads"), ("organic", "leads")):
+        assert load(*given).distribution.name == "leads"
+    assert load().distribution.name == load("organic").distribution.name == "qm9"
+    assert load(distribution="ligands").distribution.name == "ligands"
 
 
 @pytest.mark.parametrize("smiles", ["CC(=O)OC", "c1ccccc1", "C#CC1CC1", "NC(=O)c1ccco1", "N#CC=C"])
