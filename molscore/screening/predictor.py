@@ -161,6 +161,11 @@ class Predictor:
         return self.distribution.max_atoms
 
     @property
+    def atoms_with_percentile(self) -> list[int]:
+        """Atoms of the smallest and the largest molecule that has percentiles, none without references."""
+        return [] if self.references is None else [self.distribution.min_atoms, self.distribution.max_atoms]
+
+    @property
     def resolutions(self) -> list[float]:
         """Å: the resolutions that have percentiles, none where the checkpoint holds no reference."""
         return [] if self.references is None else self.references.resolutions.tolist()
