@@ -139,8 +139,12 @@ def _file(context: click.Context, option: click.Parameter, path: str | None) -> 
     return path
 
 
-model = click.option("--model", default="qm9", help="A bundled model's name, or a model folder.")
-distribution = click.option("--distribution", default=None, help="One of the model's; its first by default.")
+model = click.option(
+    "--model", default="organic", help="A bundled model, one of its distributions (qm9, leads, ligands), or a folder."
+)
+distribution = click.option(
+    "--distribution", default=None, help="One of the model's; its first, of organic qm9, by default."
+)
 device = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="cpu", help="What computes; auto: the best."
 )
