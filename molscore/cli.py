@@ -357,7 +357,7 @@ def adapt(
 
 def _stability_of(checkpoint: Any) -> dict[str, float]:
     """EDM stability of 64 samples, in percent."""
-    from molscore.evaluation.stability import stability
+    from molscore.evaluation.edm import stability
     from molscore.screening.model import Model
     from molscore.screening.sample import DENSITY, draw_formulas, draw_positions
 

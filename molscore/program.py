@@ -83,7 +83,7 @@ def start(worker: str) -> None:
     from molscore.molecules.workers import shared
 
     gc.set_threshold(100_000)  # imports make a million objects that stay: looked through often, they cost half a second
-    shared(worker).start()
+    shared(f"molscore.molecules.{worker}").start()
 
 
 def import_to_judge() -> None:
