@@ -15,10 +15,10 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import Descriptors, rdFingerprintGenerator
 
 from benchmarks.machine import describe
+from benchmarks.roc import auroc
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.molecule_set import load as load_data
 from molscore.datasets.statistics import formula_counts
-from molscore.evaluation.intervals import auroc
 from molscore.molecules.atomic import write_text
 from molscore.molecules.chem import mol_from_molecule, smiles_of
 from molscore.molecules.elements import SYMBOLS

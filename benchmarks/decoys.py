@@ -17,12 +17,12 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.machine import describe
+from benchmarks.roc import auroc
 from molscore.audit.density import choose
 from molscore.datasets import qm9
 from molscore.datasets.molecule_set import load as load_data
-from molscore.evaluation.intervals import auroc
+from molscore.evaluation.edm import stability
 from molscore.evaluation.run import geometries_of
-from molscore.evaluation.stability import stability
 from molscore.molecules.atomic import write_text
 from molscore.molecules.distribution import Distribution
 from molscore.molecules.molecule import Molecule

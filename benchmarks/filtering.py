@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import describe
+from benchmarks.roc import auroc
 from benchmarks.samplers import candidates_of, sampling_of
-from molscore.evaluation.intervals import auroc
-from molscore.evaluation.stability import stability
+from molscore.evaluation.edm import stability
 from molscore.molecules.atomic import write_text
 from molscore.screening.generate import judge
 from molscore.screening.model import load

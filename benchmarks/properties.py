@@ -24,7 +24,7 @@ from benchmarks.machine import describe
 from molscore.datasets import qm9
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.molecule_set import load as load_data
-from molscore.evaluation.stability import stability
+from molscore.evaluation.edm import stability
 from molscore.molecules.atomic import write_text
 from molscore.molecules.molecule import Molecule
 from molscore.nn.context import REFERENCE_SIGMA

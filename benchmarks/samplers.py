@@ -24,8 +24,8 @@ from rdkit.Chem import rdMolDescriptors
 from benchmarks.machine import describe
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.molecule_set import load as load_data
+from molscore.evaluation.edm import stability
 from molscore.evaluation.intervals import wilson_interval
-from molscore.evaluation.stability import stability
 from molscore.molecules.atomic import write_text
 from molscore.molecules.molecule import Molecule
 from molscore.screening.checks import Candidate, density_filter, inspect, mark_duplicates

@@ -18,7 +18,7 @@ from molscore.datasets import qm9
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.molecule_set import load as load_data
 from molscore.errors import ParseError
-from molscore.evaluation.stability import stability
+from molscore.evaluation.edm import stability
 from molscore.molecules.atomic import write_text
 from molscore.molecules.chem import mol_from_molecule, smiles_of
 from molscore.molecules.molecule import Molecule

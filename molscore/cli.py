@@ -178,8 +178,7 @@ def rank(
         source = loaded.provenance(program.command_line(context), seed, resolution)
         found = run(Job(scorer, library, smiles_column, plan.keeps_shapes), plan, source)
         output.finish(source, loaded)
-    for line in found.lines(scorer.by, resolution):
-        program.say(line)
+    program.say(*found.lines(scorer.by, resolution))
 
 
 @main.command()
@@ -358,7 +357,7 @@ def adapt(
 
 def _stability_of(checkpoint: Any) -> dict[str, float]:
     """EDM stability of 64 samples, in percent."""
-    from molscore.evaluation.stability import stability
+    from molscore.evaluation.edm import stability
     from molscore.screening.model import Model
     from molscore.screening.sample import DENSITY, draw_formulas, draw_positions
 
@@ -435,8 +434,7 @@ def merge(folders: tuple[str, ...], sort: bool, by: str | None, output: str) -> 
     """All rows of the parts in FOLDERS, those of the shards of one job, as one file."""
     from molscore.screening.rank.merge import merged
 
-    for line in merged([Path(folder) for folder in folders], output, by, sort):
-        program.say(line)
+    program.say(*merged([Path(folder) for folder in folders], output, by, sort))
 
 
 @main.command()
@@ -448,8 +446,7 @@ def top(folders: tuple[str, ...], n: int, by: str | None, output: str) -> None:
     """The best n rows of the parts in FOLDERS, those of the shards of one job, each molecule once."""
     from molscore.screening.rank.merge import merged
 
-    for line in merged([Path(folder) for folder in folders], output, by, n=n):
-        program.say(line)
+    program.say(*merged([Path(folder) for folder in folders], output, by, n=n))
 
 
 @main.command()

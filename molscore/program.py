@@ -83,7 +83,7 @@ def start(worker: str) -> None:
     from molscore.molecules.workers import shared
 
     gc.set_threshold(100_000)  # imports make a million objects that stay: looked through often, they cost half a second
-    shared(worker).start()
+    shared(f"molscore.molecules.{worker}").start()
 
 
 def import_to_judge() -> None:
@@ -113,8 +113,9 @@ class _NoPandas:
             raise ModuleNotFoundError(name)
 
 
-def say(text: str) -> None:
-    click.echo(text, err=True)
+def say(*lines: str) -> None:
+    """On standard error: standard output is for results."""
+    click.echo("\n".join(lines), err=True)
 
 
 def command_line(context: click.Context) -> str:
@@ -138,8 +139,12 @@ def _file(context: click.Context, option: click.Parameter, path: str | None) -> 
     return path
 
 
-model = click.option("--model", default="qm9", help="A bundled model's name, or a model folder.")
-distribution = click.option("--distribution", default=None, help="One of the model's; its first by default.")
+model = click.option(
+    "--model", default="organic", help="A bundled model, one of its distributions (qm9, leads, ligands), or a folder."
+)
+distribution = click.option(
+    "--distribution", default=None, help="One of the model's; its first, of organic qm9, by default."
+)
 device = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="cpu", help="What computes; auto: the best."
 )

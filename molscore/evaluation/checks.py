@@ -7,40 +7,30 @@ References:
 """
 
 import math
-import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rdkit import rdBase
 from rdkit.Chem import rdForceFieldHelpers
-from rdkit.Numerics import rdAlignment
 
 from molscore.errors import InputError, MolscoreError
 from molscore.evaluation.intervals import wilson_interval
 from molscore.molecules.ase import to_ase
 from molscore.molecules.chem import mol_from_molecule
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.workers import Crashed, Late, Workers
 
 __all__ = [
-    "Relaxation", "check_all", "has_posebusters", "has_xtb", "pose_tests", "relax_mmff", "relax_xtb", "rmsd", "strain",
-    "summary",
+    "answer", "check_all", "has_posebusters", "has_xtb", "pose_tests", "relax_mmff", "relax_xtb", "strain", "summary",
 ]  # fmt: skip
 
 _STRAINS = {"strain": "MMFF94s", "strain_xtb": "GFN2-xTB"}
 _KCAL_PER_EV = 23.060547830619
 _FORCE = 0.02  # eV/Å, below which xTB's geometry counts as relaxed
-
-
-class Relaxation(NamedTuple):
-    """What relaxing a molecule to the nearest minimum of its energy did."""
-
-    energy: float  # kcal/mol released for each heavy atom; 0 for a geometry that was at a minimum
-    rmsd: float  # Å that the heavy atoms moved, root mean square, after superposition
-    converged: bool  # whether a minimum was reached
+_MMFF_STEPS, _XTB_STEPS = 5000, 250
 
 
 def check_all(
@@ -50,7 +40,7 @@ def check_all(
     poses: bool = False,
     workers: int = 1,
     time_limit: float = 120.0,
-) -> Iterator[dict[str, Any]]:
+) -> list[dict[str, Any]]:
     """Columns of each molecule: ``strain`` and ``strain_xtb`` (kcal/mol), ``poses`` (passed, or the tests that failed).
 
     A molecule that takes more than `time_limit` seconds says so in ``poses`` and has no numbers.
@@ -61,11 +51,28 @@ def check_all(
     if poses:
         _need_posebusters()
     wanted = [name for name, on in zip(_CHECKS, (mmff, xtb, poses), strict=True) if on]
-    check = partial(_checks, wanted=wanted)
     if not xtb and not poses:  # the force field does not hang
-        return map(check, molecules)
+        return [_checked(molecule, wanted) for molecule in molecules]
+    requests = [
+        {"numbers": each.numbers.tolist(), "positions": each.positions.tolist(), "name": each.name, "wanted": wanted}
+        for each in molecules
+    ]
+    pool = Workers(__name__, workers)
+    try:
+        replies = pool.map(requests, time_limit)
+    finally:
+        pool.close()
     late = {name: "out of time" if name == "poses" else None for name in wanted}
-    return (late if columns is None else columns for columns in _limited(check, molecules, time_limit, workers))
+    return [late if isinstance(reply, Late | Crashed) else reply for reply in replies]
+
+
+def answer(wanted: Sequence[str], **fields: Any) -> dict[str, Any]:
+    """What a worker process says of a molecule of these fields: the columns that are wanted."""
+    return _checked(Molecule(**fields), wanted)
+
+
+def _checked(molecule: Molecule, wanted: Sequence[str]) -> dict[str, Any]:
+    return {name: _CHECKS[name](molecule) for name in wanted}
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -84,43 +91,20 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _checks(molecule: Molecule, wanted: Sequence[str]) -> dict[str, Any]:
-    return {name: _CHECKS[name](molecule) for name in wanted}
-
-
-def _limited(
-    function: Callable[[Molecule], dict[str, Any]], molecules: Sequence[Molecule], seconds: float, workers: int
-) -> Iterator[dict[str, Any] | None]:
-    """Results in order, None for a molecule whose process had to be ended after `seconds` of work."""
-    from pebble import ProcessPool
-
-    context = multiprocessing.get_context("spawn")
-    with ProcessPool(workers, initializer=_imported, context=context) as pool:
-        for future in [pool.schedule(function, (molecule,), timeout=seconds) for molecule in molecules]:
-            try:
-                yield future.result()
-            except (TimeoutError, OSError):  # late, or crashed
-                yield None
-
-
-def _imported() -> None:
-    """Do nothing, in a process that has loaded this module for it: no molecule's time is spent on that."""
-
-
-def strain(molecule: Molecule, relax: Callable[[Molecule], Relaxation] | None = None) -> float | None:
+def strain(molecule: Molecule, relax: Callable[[Molecule], float | None] | None = None) -> float | None:
     """kcal/mol that a molecule releases on the way to the nearest minimum, of MMFF94s by default; None without one."""
     try:
-        found = (relax or relax_mmff)(molecule)
+        released = (relax or relax_mmff)(molecule)
     except MolscoreError:
         return None
-    heavy = int((molecule.numbers > 1).sum()) or molecule.n_atoms
-    return round(found.energy * heavy, 2) if found.converged and math.isfinite(found.energy) else None
+    return round(released, 2) if released is not None and math.isfinite(released) else None
 
 
-def relax_mmff(molecule: Molecule, max_iterations: int = 5000) -> Relaxation:
-    """To the nearest minimum of MMFF94s, with the bonds that the molecule's own geometry shows.
+def relax_mmff(molecule: Molecule) -> float | None:
+    """kcal/mol above the nearest minimum of MMFF94s, with the bonds that the molecule's own geometry shows.
 
-    Raises `ParseError` where no bonds can be read, `InputError` for atoms that MMFF94s has no parameters for.
+    None where no minimum is reached. Raises `ParseError` where no bonds can be read, `InputError` for atoms that
+    MMFF94s has no parameters for.
     """
     mol = mol_from_molecule(molecule)
     with rdBase.BlockLogs():
@@ -130,9 +114,7 @@ def relax_mmff(molecule: Molecule, max_iterations: int = 5000) -> Relaxation:
         field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties)
     field.Initialize()
     before = field.CalcEnergy()
-    converged = not field.Minimize(maxIts=max_iterations)
-    relaxed = np.array(field.Positions()).reshape(-1, 3)
-    return _relaxation(molecule, relaxed, before - field.CalcEnergy(), converged)
+    return None if field.Minimize(maxIts=_MMFF_STEPS) else before - field.CalcEnergy()
 
 
 def has_xtb() -> bool:
@@ -140,10 +122,10 @@ def has_xtb() -> bool:
     return find_spec("tblite") is not None
 
 
-def relax_xtb(molecule: Molecule, max_steps: int = 250) -> Relaxation:
-    """To the nearest minimum of GFN2-xTB, without any bonds being asked for; seconds a molecule.
+def relax_xtb(molecule: Molecule) -> float | None:
+    """kcal/mol above the nearest minimum of GFN2-xTB, without any bonds being asked for; seconds a molecule.
 
-    NaN and not converged where the electrons do not. Raises `InputError` without tblite.
+    None where no minimum is reached or the electrons do not converge. Raises `InputError` without tblite.
     """
     _need_xtb()
     from ase.calculators.calculator import CalculatorError
@@ -154,24 +136,10 @@ def relax_xtb(molecule: Molecule, max_steps: int = 250) -> Relaxation:
     atoms.calc = TBLite(method="GFN2-xTB", verbosity=0)
     try:
         before = atoms.get_potential_energy()
-        converged = LBFGS(atoms, logfile=None).run(fmax=_FORCE, steps=max_steps)
-        released = (before - atoms.get_potential_energy()) * _KCAL_PER_EV
+        converged = LBFGS(atoms, logfile=None).run(fmax=_FORCE, steps=_XTB_STEPS)
+        return float(before - atoms.get_potential_energy()) * _KCAL_PER_EV if converged else None
     except (CalculatorError, RuntimeError):
-        return Relaxation(math.nan, math.nan, False)
-    return _relaxation(molecule, atoms.positions, float(released), bool(converged))
-
-
-def rmsd(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Å between the same atoms ``(N, 3)`` at two places, once shifted and turned onto each other; no reflection."""
-    square, _ = rdAlignment.GetAlignmentTransform(x.tolist(), y.tolist())
-    return math.sqrt(max(square, 0.0) / len(x))
-
-
-def _relaxation(molecule: Molecule, relaxed: NDArray[np.float64], released: float, converged: bool) -> Relaxation:
-    heavy = molecule.numbers > 1
-    if not heavy.any():  # hydrogen alone: its atoms then
-        heavy = molecule.numbers > 0
-    return Relaxation(released / int(heavy.sum()), rmsd(molecule.positions[heavy], relaxed[heavy]), converged)
+        return None
 
 
 def has_posebusters() -> bool:

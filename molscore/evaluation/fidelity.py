@@ -14,8 +14,8 @@ from rdkit.Chem import rdMolDescriptors
 
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import InputError, ParseError
+from molscore.evaluation.edm import as_set
 from molscore.evaluation.intervals import bootstrap_interval, wilson_interval
-from molscore.evaluation.stability import as_set
 from molscore.molecules.chem import mol_from_molecule, without_hydrogens
 from molscore.molecules.molecule import Molecule
 

@@ -8,9 +8,8 @@ import numpy as np
 
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import InputError
+from molscore.evaluation.edm import Stability, as_set, bonds_of, edm_smiles, piece_counts, stability
 from molscore.evaluation.intervals import clustered_interval, wilson_interval
-from molscore.evaluation.stability import Stability, as_set, bonds_of, piece_counts, stability
-from molscore.evaluation.validity import edm_smiles
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["Metrics", "PerMolecule", "evaluate", "judge"]

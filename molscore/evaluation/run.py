@@ -10,9 +10,9 @@ from typing import Any
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import ElementError, InputError, MolscoreError, PositionError
 from molscore.evaluation.checks import check_all, summary
+from molscore.evaluation.edm import allowed_valences
 from molscore.evaluation.fidelity import Fidelity, fidelity
 from molscore.evaluation.metrics import PerMolecule, judge
-from molscore.evaluation.thresholds import allowed_valences
 from molscore.molecules.chem import mol_from_molecule, smiles_of
 from molscore.molecules.descriptors import descriptors
 from molscore.molecules.files import Record, Row, read

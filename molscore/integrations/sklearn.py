@@ -12,6 +12,7 @@ from molscore.errors import InputError
 from molscore.molecules.convert import is_frame
 from molscore.screening.checks import Candidate
 from molscore.screening.generate import draw
+from molscore.screening.info import DEFAULT
 from molscore.screening.model import Model, load
 from molscore.screening.sample import DENSITY
 from molscore.screening.scorer import Results, Scorer
@@ -44,7 +45,7 @@ class DensityEstimator(BaseEstimator):
 
     def __init__(
         self,
-        model: Model | str | PathLike[str] = "qm9",
+        model: Model | str | PathLike[str] = DEFAULT,
         *,
         distribution: str | None = None,
         resolution: float = 0.05,

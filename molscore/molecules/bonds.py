@@ -42,7 +42,7 @@ def perceive_bonds(molecule: Molecule, max_iterations: int = 10_000, time_limit:
     when there is no such reading or none within the limits.
     """
     atoms = {"numbers": molecule.numbers.tolist(), "positions": molecule.positions.tolist()}
-    (found,) = shared("bonds").map([{**atoms, "max_iterations": max_iterations}], time_limit)
+    (found,) = shared(__name__).map([{**atoms, "max_iterations": max_iterations}], time_limit)
     match found:
         case Late():
             raise ParseError(f"{molecule.label}: no bonds found within {time_limit:g} s")

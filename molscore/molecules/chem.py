@@ -19,9 +19,9 @@ from molscore.molecules.bonds import Bonds, bare_mol, perceive_bonds
 from molscore.molecules.molecule import Molecule
 
 __all__ = [
-    "AROMATIC", "MAX_RINGS", "RDKIT_VERSION", "Contents", "bond_array", "check_bonds", "contents_of", "fragments",
-    "from_smiles", "has_geometry", "missing_hydrogens", "mol_from_bonds", "mol_from_molecule", "molecule_from_mol",
-    "placed", "ring_count", "shown", "smiles_of", "unlabelled", "without_hydrogens",
+    "AROMATIC", "BOND_TYPES", "MAX_RINGS", "RDKIT_VERSION", "Contents", "bond_array", "check_bonds", "contents_of",
+    "fragments", "from_smiles", "has_geometry", "missing_hydrogens", "mol_from_bonds", "mol_from_molecule",
+    "molecule_from_mol", "placed", "ring_count", "shown", "smiles_of", "unlabelled", "without_hydrogens",
 ]  # fmt: skip
 
 AROMATIC = 4  # the order of an aromatic bond beside 1, 2 and 3 in an array of bonds
@@ -35,8 +35,8 @@ _AS_WRITTEN = Chem.SmilesParserParams()
 _AS_WRITTEN.sanitize = False
 _AS_WRITTEN.removeHs = False
 _TERM = re.compile(r"([A-Z][a-z]?|\*)(\d*)")
-_ORDERS = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
-_NUMBERS = {kind: order for order, kind in _ORDERS.items()}
+BOND_TYPES = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
+_NUMBERS = {kind: order for order, kind in BOND_TYPES.items()}
 
 
 def from_smiles(smiles: str) -> Chem.Mol:
@@ -188,7 +188,7 @@ def mol_from_bonds(molecule: Molecule, bonds: Bonds) -> Chem.Mol:
     for atom, formal in zip(mol.GetAtoms(), bonds.charges.tolist(), strict=True):
         atom.SetFormalCharge(formal)
     for (first, second), order in zip(bonds.pairs.tolist(), bonds.orders.tolist(), strict=True):
-        mol.AddBond(first, second, _ORDERS[order])
+        mol.AddBond(first, second, BOND_TYPES[order])
     with rdBase.BlockLogs():
         try:
             Chem.SanitizeMol(mol)

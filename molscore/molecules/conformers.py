@@ -232,7 +232,7 @@ class ConformerPool(AbstractContextManager):
                 f"not {workers}, {time_limit} and {conformers}"
             )
         self.workers, self.seed, self.time_limit, self.conformers = workers, seed, time_limit, conformers
-        self._workers = shared("conformers") if workers is None else Workers("conformers", workers)
+        self._workers = shared(__name__) if workers is None else Workers(__name__, workers)
 
     def embed(
         self,

@@ -1,8 +1,9 @@
 """Molecules in whatever holds them, one of any kind, several, a DataFrame or a file: as `Molecule`s, or as records."""
 
 import os
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.ase import from_ase
@@ -16,11 +17,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "as_list", "as_molecule", "as_molecules", "first_of", "is_frame", "records_of", "reference_molecules", "scan_of",
+    "as_list", "as_molecule", "as_molecules", "each", "first_of", "is_frame", "records_of", "reference_molecules",
+    "scan_of",
 ]  # fmt: skip
 
 _RDKIT, _ASE = ("rdkit", "Mol"), ("ase", "Atoms")
 _PYG, _PYG_BATCH = ("torch_geometric", "Data"), ("torch_geometric", "Batch")
+
+Made = TypeVar("Made")
 
 
 def as_molecule(obj: Any, seed: int = 0) -> Molecule:
@@ -63,15 +67,22 @@ def as_list(objs: Any) -> list[Any]:
     return list(objs)
 
 
-def as_molecules(objs: Any, seed: int = 0) -> list[Molecule]:
-    """Molecules of several objects, or of one. The first that cannot be used is raised, named by its row from 0."""
-    molecules = []
+def each(objs: Any, make: Callable[[Any], Made]) -> list[Made]:
+    """What `make` makes of each of several molecules, or of one; of several, an error names the row, from 0."""
+    made = []
     for row, obj in enumerate(as_list(objs)):
         try:
-            molecules.append(as_molecule(obj, seed))
+            made.append(make(obj))
         except MolscoreError as error:
+            if obj is objs:
+                raise
             raise type(error)(f"row {row}: {error}") from None
-    return molecules
+    return made
+
+
+def as_molecules(objs: Any) -> list[Molecule]:
+    """Molecules of several objects, or of one. The first that cannot be used is raised, as `each` says."""
+    return each(objs, as_molecule)
 
 
 def scan_of(source: Any, smiles_column: str | None = None) -> Scan:
@@ -156,7 +167,9 @@ def first_of(text: str) -> Molecule | str:
     record = next(read(text))
     if not record.ok:
         raise InputError(f"{text}: its first row is no molecule: {record.error}")
-    return record.smiles if record.molecule is None else record.molecule
+    if record.molecule is None:
+        return record.smiles
+    return replace(record.molecule, name=record.molecule.name or text)
 
 
 def _names_a_file(text: str) -> bool:

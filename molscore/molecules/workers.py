@@ -45,7 +45,7 @@ class Workers:
     """Processes that answer requests, started when first needed, again after one was killed, anew in a forked child.
 
     Args:
-        module: of this package; its function ``answer`` takes a request's fields and returns a dict, both of JSON.
+        module: its function ``answer`` takes a request's fields and returns a dict, both of JSON.
         size: number of processes, each of which a thread waits for.
     """
 
@@ -149,11 +149,13 @@ def cores() -> int:
 
 def work(module: str) -> None:
     """What the process does: say that it is ready, then answer requests until the input ends."""
-    answer = import_module(f"molscore.molecules.{module}").answer
-    print("ready", flush=True)
+    answer = import_module(module).answer
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what others print is no answer
+    print("ready", file=answers, flush=True)
     for line in sys.stdin:
         try:
             reply = answer(**json.loads(line))
         except MolscoreError as error:
             reply = {"kind": type(error).__name__, "error": str(error)}
-        print(json.dumps(reply), flush=True)
+        print(json.dumps(reply), file=answers, flush=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from molscore.errors import InputError, PositionError
+from molscore.errors import InputError, PositionError, SizeError
 from molscore.molecules.descriptors import pattern_of
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
@@ -27,7 +27,7 @@ from molscore.screening.fragment import Fragment
 from molscore.screening.guidance import Guide, log_weights
 from molscore.screening.like import draw_like
 from molscore.screening.predictor import RESOLUTION, Judgeable, Predictor, check_resolution
-from molscore.screening.sample import DENSITY, Sampling, Wanted, draw_formulas, draw_positions
+from molscore.screening.sample import DENSITY, Sampling, Wanted, draw_formulas, draw_positions, formula_counts
 from molscore.screening.validation import check_extent
 
 __all__ = ["Request", "draw", "generate", "judge"]
@@ -106,6 +106,7 @@ def generate(
     by = choose_order(plain, request.by or likeliest, request.resolution, model.plain is not None)
     if plain.references is not None and request.min_percentile:
         check_order(plain, "percentile", request.resolution)
+        _check_size(plain, request)
     if request.novel and model.training_index is None:
         raise InputError(f"model {model.name} holds no list of known molecules to tell novel ones by")
     wanted, found = request.wanted, []
@@ -133,6 +134,17 @@ def generate(
     if request.keep < 1:
         found = density_filter(found, request.keep, request.by or (DRAWN if plain.references else "codimension"))
     return ranked(surplus_turned_down(found, request.n))
+
+
+def _check_size(model: Predictor, request: Request) -> None:
+    """Raise `SizeError` for molecules so small that all would be turned down, as they have no percentile."""
+    size = request.n_atoms if request.formula is None else int(formula_counts(model, request.formula).sum())
+    fewest, most = model.atoms_with_percentile
+    if size is not None and 2 <= size < fewest:
+        raise SizeError(
+            f"{size} atoms: {model.distribution.name} has percentiles for {fewest} to {most}, and a least percentile "
+            "is asked for; let it be 0 (--min-percentile 0) to draw them all the same"
+        )
 
 
 def draw(

@@ -14,9 +14,10 @@ from safetensors import SafetensorError, safe_open
 
 from molscore.errors import CheckpointError, DistributionError, InputError
 
-__all__ = ["BUNDLED", "bundled_names", "facts", "name_of", "resolved", "to_text"]
+__all__ = ["BUNDLED", "DEFAULT", "bundled_names", "facts", "name_of", "resolved", "to_text"]
 
 BUNDLED = Path(__file__).resolve().parents[1] / "models"
+DEFAULT = "organic"  # the model that is meant where none is named; its first distribution is qm9
 
 _NO_PARAMETERS = (  # tensors of a checkpoint that are not learnt
     "extras.", "formulas.", "counts.", "sigma_N", "reference_encoder.mean", "reference_encoder.deviation",
@@ -28,6 +29,7 @@ def resolved(name_or_folder: str | Path, distribution: str | None = None) -> tup
 
     The name of a distribution of a bundled model, such as ``leads``, stands for that model and that distribution;
     anything that is neither a bundled model nor a distribution is a path itself.
+    Raises `DistributionError` for such a name with another distribution beside it.
     """
     text = str(name_or_folder)
     if text in ("", ".", "..") or Path(text).name != text:
@@ -36,7 +38,12 @@ def resolved(name_or_folder: str | Path, distribution: str | None = None) -> tup
         return BUNDLED / text, distribution
     for folder, names in _distributions().items():
         if text in names:
-            return BUNDLED / folder, distribution or text
+            if distribution not in (None, text):
+                raise DistributionError(
+                    f"{text!r} means the distribution {text} of model {folder}, and not {distribution!r}: give one of "
+                    f"the two, or the model as {folder!r}"
+                )
+            return BUNDLED / folder, text
     return Path(name_or_folder), distribution
 
 
@@ -58,7 +65,7 @@ def bundled_names() -> str:
     return f" (bundled: {', '.join(names)})" if names else " (no model is bundled)"
 
 
-def facts(name_or_folder: str | Path = "qm9", distribution: str | None = None) -> dict[str, Any]:
+def facts(name_or_folder: str | Path = DEFAULT, distribution: str | None = None) -> dict[str, Any]:
     """JSON-able facts by name of a bundled model or a model folder, for one of its distributions, else the first.
 
     Raises `CheckpointError` or `DistributionError`, as `molscore.load` does.
@@ -78,6 +85,7 @@ def facts(name_or_folder: str | Path = "qm9", distribution: str | None = None) -
             stem = f"extras.reference.{chosen['name']}."
             tables = [name for name in shapes if name.startswith(stem) and name.endswith(".resolutions")]
             resolutions = tensors.get_tensor(tables[0]).tolist() if tables else []
+            sizes = tensors.get_tensor(f"formulas.{chosen['name']}").sum(1).tolist()
         return {
             "model": name_of(folder),
             "weights": f"sha256:{sha256(weights.read_bytes()).hexdigest()}",
@@ -88,6 +96,7 @@ def facts(name_or_folder: str | Path = "qm9", distribution: str | None = None) -
             "distributions": list(named),
             "elements": chosen["elements"],
             "atoms": [2, max(map(int, chosen["sigma_N"]))],
+            "atoms_with_percentile": [min(sizes), max(sizes)] if tables else [],
             "training_molecules": chosen["molecules"],
             "training_formulas": chosen["formulas"],
             "percentiles_at": resolutions,

@@ -12,6 +12,7 @@ from molscore.nn.checkpoint import save_pretrained
 from molscore.screening.checks import Candidate
 from molscore.screening.criteria import Case, check_order, criterion
 from molscore.screening.generate import Request, generate
+from molscore.screening.info import DEFAULT
 from molscore.screening.predictor import RESOLUTION, Predictor
 from molscore.screening.rank.run import rank
 
@@ -73,7 +74,7 @@ class Model(Predictor):
 
 
 def load(
-    model: Predictor | str | Path = "qm9", distribution: str | None = None, device: str | torch.device | None = None
+    model: Predictor | str | Path = DEFAULT, distribution: str | None = None, device: str | torch.device | None = None
 ) -> Model:
     """`Model.load`: a bundled model by its name, or a model folder; a `Model` is returned as it is."""
     return Model.load(model, distribution, device)

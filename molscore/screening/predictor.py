@@ -29,7 +29,8 @@ from torch import Tensor
 from molscore import __version__
 from molscore.errors import CheckpointError, DistributionError, InputError
 from molscore.molecules.batch import Batch, collate, element_index, size_groups
-from molscore.molecules.convert import as_molecules, reference_molecules
+from molscore.molecules.chem import shown
+from molscore.molecules.convert import as_molecule, each, reference_molecules
 from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.nn.checkpoint import Checkpoint, from_pretrained
@@ -38,10 +39,10 @@ from molscore.nn.context import REFERENCE_SIGMA, Context, DistributionContext
 from molscore.nn.discoformer import DiScoFormer
 from molscore.nn.heads import Estimate
 from molscore.nn.noise import LN_SIGMA_RANGE
-from molscore.screening.info import bundled_names, name_of, resolved
+from molscore.screening.info import DEFAULT, bundled_names, name_of, resolved
 from molscore.screening.reference import References
 from molscore.screening.ring_systems import RingSystems, RingSystemsGiven, signature, signature_of_bonds
-from molscore.screening.validation import validate_all
+from molscore.screening.validation import validate
 
 __all__ = [
     "BATCH", "RESOLUTION", "Inputs", "Judgeable", "Predictor", "Terms", "batches", "check_resolution",
@@ -96,7 +97,8 @@ class Predictor:
     """Estimates and log-likelihoods of a checkpoint, for one distribution (the first, unless named).
 
     Molecules are SMILES, RDKit ``Mol``, PyG ``Data``, ASE ``Atoms`` or `Molecule`, one or several; those without a
-    geometry get one (ETKDGv3 and MMFF94s). Errors are `MolscoreError` and name the row, from 0.
+    geometry get one (ETKDGv3 and MMFF94s). Errors are `MolscoreError` and name the molecule, one of several by its
+    row, from 0.
     """
 
     def __init__(
@@ -125,11 +127,12 @@ class Predictor:
 
     @classmethod
     def from_pretrained(
-        cls, name_or_folder: str | Path = "qm9", distribution: str | None = None, device: str | torch.device = "cpu"
+        cls, name_or_folder: str | Path = DEFAULT, distribution: str | None = None, device: str | torch.device = "cpu"
     ) -> Self:
         """A bundled model by its name or that of one of its distributions, else a folder.
 
-        Raises `CheckpointError` for what is neither.
+        Raises `CheckpointError` for what is neither, and `DistributionError` for a distribution that the model has not,
+        or that is not the one that the name means.
         """
         folder, distribution = resolved(name_or_folder, distribution)
         try:
@@ -145,7 +148,7 @@ class Predictor:
     @classmethod
     def load(
         cls,
-        model: "Predictor | str | Path" = "qm9",
+        model: "Predictor | str | Path" = DEFAULT,
         distribution: str | None = None,
         device: str | torch.device | None = None,
     ) -> Self:
@@ -212,6 +215,11 @@ class Predictor:
         return self.distribution.max_atoms
 
     @property
+    def atoms_with_percentile(self) -> list[int]:
+        """Atoms of the smallest and the largest molecule that has percentiles, none without references."""
+        return [] if self.references is None else [self.distribution.min_atoms, self.distribution.max_atoms]
+
+    @property
     def resolutions(self) -> list[float]:
         """Å: the resolutions that have percentiles, none where the checkpoint holds no reference."""
         return [] if self.references is None else self.references.resolutions.tolist()
@@ -246,10 +254,14 @@ class Predictor:
         """What was given as `Molecule` objects that the model can judge; raises naming the first that it cannot."""
         if isinstance(molecules, Judgeable):
             return molecules
-        found = as_molecules(molecules)
-        if not found:
+
+        def judgeable(given: Any) -> Molecule:
+            molecule = as_molecule(given)
+            validate(molecule, self.distribution, shown(given) if isinstance(given, str) else molecule.label)
+            return molecule
+
+        if not (found := each(molecules, judgeable)):
             raise InputError("there are no molecules to judge")
-        validate_all(found, self.distribution)
         return Judgeable(found)
 
     def _passes(

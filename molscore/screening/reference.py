@@ -386,8 +386,9 @@ class References:
         name, found = self.distribution.name, topology(molecule)
         formulas, elements = self._heavy_formulas
         counts = np.array([(molecule.numbers == number).sum() for number in elements])
-        if molecule.n_atoms < (fewest := min(self.distribution.size_counts)):
-            return f"{molecule.n_atoms} atoms are fewer than {fewest}, the fewest in {name}"
+        if molecule.n_atoms < (fewest := self.distribution.min_atoms):
+            most = self.distribution.max_atoms
+            return f"{molecule.n_atoms} atoms are fewer than the {fewest} to {most} that {name} has percentiles for"
         if found.heavy > (most := int(formulas.sum(1).max())):
             return f"{found.heavy} heavy atoms are more than {most}, the most in {name}"
         for number, n, most in zip(elements, counts, formulas.max(0), strict=True):

@@ -5,7 +5,7 @@ One rule for every way in: files, SMILES strings and molecules of any kind.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +33,7 @@ from molscore.molecules.identity import geometry_key, graph_key
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import check_geometry
 
-__all__ = ["Validation", "check_atoms", "check_extent", "is_valid", "validate", "validate_all", "validated"]
+__all__ = ["Validation", "check_atoms", "check_extent", "is_valid", "validate", "validated"]
 
 _MAX_EXTENT = 1000.0  # Å from the middle; no molecule of a model is so large, and squares of more lose all digits
 
@@ -99,15 +99,6 @@ def validate(
         if whole_geometry:
             check_geometry(found)
     check_formula(found.counts)
-
-
-def validate_all(molecules: Sequence[Molecule], distribution: Distribution) -> None:
-    """`validate` each molecule; the error names the row, from 0."""
-    for row, molecule in enumerate(molecules):
-        try:
-            validate(molecule, distribution, molecule.label)
-        except MolscoreError as error:
-            raise type(error)(f"row {row}: {error}") from None
 
 
 def is_valid(molecule: Molecule, distribution: Distribution) -> bool:

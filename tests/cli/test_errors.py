@@ -58,6 +58,15 @@ def test_generate_refuses(run, folder, tmp_path, arguments, words) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "command", [["generate", "-n", 1], ["rank", "in.smi"], ["explain", "C"], ["report", "in.smi"], ["info"], ["audit"]]
+)
+def test_two_distributions_at_once_are_refused(run, command) -> None:
+    """The name of a distribution is that of its model and of itself; another one beside it contradicts it."""
+    Path("in.smi").write_text("CCO\n")
+    assert_one_line(run(*command, "--model", "leads", "--distribution", "qm9"), "leads", "qm9", "organic")
+
+
 @pytest.mark.parametrize("n", [0, -1])
 def test_generate_needs_a_number(run, folder, n) -> None:
     assert_one_line(run("generate", "-n", n, "--model", folder))

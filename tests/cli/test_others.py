@@ -25,6 +25,15 @@ def test_info_tells_the_same_as_text_and_as_json(run, folder) -> None:
         assert word in text
 
 
+def test_a_distribution_is_named_in_any_of_three_ways(run) -> None:
+    named = [["--model", "leads"], ["--distribution", "leads"], ["--model", "leads", "--distribution", "leads"]]
+    found = [
+        run("info", "--json", *words).stdout for words in [*named, ["--model", "organic", "--distribution", "leads"]]
+    ]
+    assert len(set(found)) == 1 and json.loads(found[0])["distribution"] == "leads"
+    assert json.loads(run("info", "--json").stdout)["distribution"] == "qm9"
+
+
 def test_evaluate_judges_geometries_and_says_what_it_left_out(run, tmp_path) -> None:
     write(tmp_path / "in.sdf", [*tiny.geometries(), (None, {"smiles": "CCO"})])
     done = run("evaluate", "in.sdf", "--json")

@@ -11,7 +11,7 @@ from molscore.datasets.assembly import summary
 from molscore.datasets.molecule_set import load
 from molscore.datasets.statistics import distribution_of
 from molscore.errors import InputError
-from molscore.evaluation.stability import stability
+from molscore.evaluation.edm import stability
 
 HEADER = "XYZ_file,Index,SMILES,N_atoms,Elements,XYZ_Ang,Gap\n"
 ROWS = {

@@ -7,8 +7,8 @@ import pytest
 
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import ElementError, InputError
+from molscore.evaluation.edm import edm_smiles
 from molscore.evaluation.metrics import evaluate
-from molscore.evaluation.validity import edm_smiles
 from molscore.molecules import Molecule
 from tests.evaluation.conftest import build, moved
 

@@ -8,8 +8,17 @@ import pytest
 
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import ElementError, InputError
-from molscore.evaluation.stability import as_set, bonds_of, piece_counts, stability, valences
-from molscore.evaluation.thresholds import ALLOWED_VALENCES, BOND_LENGTHS_PM, MARGINS_PM, threshold_tables
+from molscore.evaluation.edm import (
+    ALLOWED_VALENCES,
+    BOND_LENGTHS_PM,
+    MARGINS_PM,
+    as_set,
+    bonds_of,
+    piece_counts,
+    stability,
+    threshold_tables,
+    valences,
+)
 from molscore.molecules import SYMBOLS, Molecule
 from tests.evaluation.conftest import build, moved
 
@@ -103,7 +112,7 @@ def test_bonds_are_found_where_denormal_numbers_are_flushed() -> None:
     program = """
 import numpy as np, torch
 from molscore.datasets.molecule_set import MoleculeSet
-from molscore.evaluation.stability import bonds_of
+from molscore.evaluation.edm import bonds_of
 from molscore.molecules.molecule import Molecule
 rng = np.random.default_rng(0)
 made = MoleculeSet.from_molecules([Molecule([6] * n, 0.5 * rng.normal(size=(n, 3))) for n in (15, 5)])

@@ -28,7 +28,7 @@ def endless() -> Molecule:
 @pytest.fixture
 def fresh(monkeypatch) -> workers.Workers:
     """A worker of this test alone."""
-    found = workers.Workers("bonds", 1)
+    found = workers.Workers("molscore.molecules.bonds", 1)
     monkeypatch.setattr(bonds, "shared", lambda _: found)
     yield found
     found.close()

@@ -53,9 +53,11 @@ def test_the_command_explains_a_smiles_and_a_file(folder, tmp_path, library, mon
     assert text.exit_code == 0 and "sum" in text.stdout and (tmp_path / "x.svg").exists()
     rows = json.loads(CliRunner().invoke(main, ["explain", "CCO", "--model", str(folder), "--json"]).stdout)
     assert len(rows) == 9 and rows[0]["element"] == "C"
-    for bad in ("gone.sdf", "C1CC"):
+    write("many.xyz", [Molecule([6] * 60, 3.0 * np.random.default_rng(0).normal(size=(60, 3)))])
+    for bad in ("gone.sdf", "C1CC", "CCCl", "C[O-]", "many.xyz"):
         refused = CliRunner().invoke(main, ["explain", bad, "--model", str(folder)])
         assert refused.exit_code == 2 and refused.stderr.count("\n") == 1
+        assert bad in refused.stderr and "row" not in refused.stderr
 
 
 def test_a_notebook_shows_the_picture_with_its_colours_explained_and_the_table() -> None:

@@ -111,7 +111,7 @@ def test_denormal_numbers_are_flushed_in_any_thread(scorer, library) -> None:
 
 def test_a_molecule_that_hangs_costs_itself_alone(model, monkeypatch) -> None:
     """RDKit cannot be trusted with the time: the process that it runs in is killed, and the next row has another."""
-    workers.shared("conformers").close()
+    workers.shared("molscore.molecules.conformers").close()
     started = time.monotonic()
     with monkeypatch.context() as patch:
         patch.setattr(workers, "_BOOT", "print('ready', flush=True); import time; time.sleep(600)")

@@ -1,15 +1,22 @@
 """The shipped model: one number for one molecule, whatever its orientation, company and padding."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from rdkit import Chem
 
-from molscore.errors import MolscoreError
+from molscore.errors import DistributionError, MolscoreError, SizeError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import bond_array
 from molscore.molecules.conformers import embed
+from molscore.screening.generate import Request, generate
+from molscore.screening.info import facts
 from molscore.screening.model import Model, load
+from molscore.screening.sample import Sampling
+from tests.house.sources import ROOT
 from tests.mixtures import random_rotations
 
 SYMMETRIC = ("C=C=C", "FC(F)(F)F", "O=C=O", "C", "C1CC12CC2", "C#C", "c1ccccc1", "C12C3C4C1C5C2C3C45")
@@ -63,6 +70,32 @@ def test_every_distribution_judges_what_it_learnt() -> None:
         assert np.isfinite(model.log_likelihood(drug)).all()
     with pytest.raises(MolscoreError, match="29"):
         load("qm9").log_likelihood(drug)
+
+
+def test_a_distribution_by_name_is_no_other_one() -> None:
+    with pytest.raises(DistributionError, match="'leads' means .* organic, and not 'qm9'"):
+        load("leads", "qm9")
+    for given in (("leads", "leads"), ("organic", "leads")):
+        assert load(*given).distribution.name == "leads"
+    assert load().distribution.name == load("organic").distribution.name == "qm9"
+    assert load(distribution="ligands").distribution.name == "ligands"
+
+
+@pytest.mark.parametrize("name", ["qm9", "leads", "ligands"])
+def test_which_sizes_have_percentiles_is_said_everywhere(name) -> None:
+    """By the model itself, its facts, the pages, and the reason that a smaller molecule gets."""
+    model = load(name)
+    fewest, most = model.atoms_with_percentile
+    assert facts(name)["atoms_with_percentile"] == [fewest, most] and facts(name)["atoms"] == [2, most]
+    row = re.compile(rf"^\| `{name}` .*\| 2 to {most}, percentiles from {fewest} \|$", re.MULTILINE)
+    for page in ("README.md", "docs/distributions.md", "molscore/models/organic/README.md"):
+        assert row.search((ROOT / page).read_text(encoding="utf-8")), page
+    small = Molecule([1, 1], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.74]])
+    assert f"{fewest} to {most}" in model.references.outside(small)
+    smaller = Request(1, n_atoms=fewest - 1, sampling=Sampling(steps=2))
+    with pytest.raises(SizeError, match=f"{fewest} to {most}.*min-percentile 0"):
+        generate(model, smaller)
+    assert generate(model, replace(smaller, min_percentile=0.0))
 
 
 @pytest.mark.parametrize("smiles", ["CC(=O)OC", "c1ccccc1", "C#CC1CC1", "NC(=O)c1ccco1", "N#CC=C"])

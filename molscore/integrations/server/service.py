@@ -114,6 +114,7 @@ class Service:
             "distribution": self.model.distribution.name,
             "elements": list(self.model.distribution.elements),
             "atoms": [2, self.model.max_atoms],
+            "atoms_with_percentile": self.model.atoms_with_percentile,
             "percentiles_at": self.model.resolutions,
             "resolution": self.resolution,
             "references": 0 if self.like is None else len(self.like.like),
