@@ -10,6 +10,7 @@ then draws positions for the formulas of held-out molecules.
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from multiprocessing import get_context
@@ -49,6 +50,7 @@ class Options(NamedTuple):
     near: str  # the base's distribution that all weights begin at
     steps: int
     n: int
+    draws: int
 
 
 class Found(NamedTuple):
@@ -110,7 +112,8 @@ def measured(arm: str, options: Options) -> Found:
         model = load(folder, distribution)
         size = (folder / "model.safetensors").stat().st_size
     held_out = list(load_data(options.library).split("valid"))[: options.n]
-    drawn = draw_positions(model, element_counts(held_out, model.distribution.elements), 0, Sampling())
+    counts = element_counts(held_out[: options.draws], model.distribution.elements)
+    drawn = draw_positions(model, counts, 0, Sampling())
     passed = np.array([inspect(molecule, index).passed for index, molecule in enumerate(drawn)])
     return Found(model.log_density(held_out), passed, minutes, size)
 
@@ -124,6 +127,7 @@ def main() -> None:
     parser.add_argument("--train", type=int, help="molecules to learn; all of the split, unless given")
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("-n", type=int, default=64, help="held-out molecules whose log-density is read")
+    parser.add_argument("--draws", type=int, default=32, help="of these that are drawn anew from their formulas")
     parser.add_argument("-o", "--output", type=Path, default=RESULT)
     options = parser.parse_args()
     rows = []
@@ -131,7 +135,7 @@ def main() -> None:
         path = Path(folder) / "library.parquet"
         library = library_of(options.library, options.base, options.near, options.train)
         library.save(path)
-        given = Options(path, options.base, options.near, options.steps, options.n)
+        given = Options(path, options.base, options.near, options.steps, options.n, options.draws)
         found = {}
         for arm in ARMS:
             found[arm] = at = pool.apply(measured, (arm, given))
@@ -141,17 +145,16 @@ def main() -> None:
         less = "0" if arm == best else _nats(at.log_density - found[best].log_density)
         rows.append([arm, _nats(at.log_density), less, _share(at.passed), round(at.minutes, 1), at.size // 1000])
     name, n_train = Path(options.library).stem, int((library.columns["split"] == "train").sum())
-    limit = "" if options.train is None else f" --train {options.train}"
     result = {
         "title": f"What does adapting to a library buy? {name}, {n_train:,} molecules",
         "columns": COLUMNS,
         "rows": rows,
         "machine": describe(),
-        "command": f"python -m benchmarks.adaptation {options.library} --steps {options.steps} -n {options.n}{limit}",
-        "note": f"log-densities at 0.05 Å of {options.n} held-out molecules, mean ± standard error; the second "
+        "command": f"python -m benchmarks.adaptation {' '.join(sys.argv[1:])}",
+        "note": f"Base: {options.base}. Log-densities at 0.05 Å of {options.n} held-out molecules, mean ± standard error; the second "
         "column is of pairs. Each arm takes the same steps, an adapter fewer where the loss of held-out molecules no "
         "longer falls; CPU minutes count the percentile tables of an adapter as well. Draws: one for the formula of "
-        "each held-out molecule, by the default sampler, with a 95 % interval; the checks want bonds of a neutral "
+        f"each of {options.draws} held-out molecules, by the default sampler, with a 95 % interval; the checks want bonds of a neutral "
         "closed-shell molecule, one piece and no stray charge. The arm that learns nothing takes the base's token that "
         "the held-out molecules are likest to.",
     }
