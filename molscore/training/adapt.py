@@ -190,7 +190,7 @@ class _Adaptation:
 
     def loss(self) -> float:
         """The objective on held-out molecules, each at the same noise every time."""
-        total = sum(len(noisy.ln_sigma) * float(self._terms(noisy, dual=True)) for noisy in self.judged)
+        total = sum(len(noisy.ln_sigma) * float(self._terms(noisy, dual=True).detach()) for noisy in self.judged)
         return total / sum(len(noisy.ln_sigma) for noisy in self.judged)
 
     def one_step(self, progress: float) -> None:
