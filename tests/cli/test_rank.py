@@ -46,12 +46,6 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_bytes_of_an_older_encoding_are_kept(run, folder, tmp_path) -> None:
-    (tmp_path / "in.csv").write_bytes(b"smiles,name\nCCO,\xe9t\xe9\nCC,b\n")
-    done = run("rank", "in.csv", "--model", folder)
-    assert done.exit_code == 0 and "\u00e9t\u00e9" in done.stdout
-
-
 def test_rows_stay_in_place_and_good_ones_are_answered(run, folder, mixed, tmp_path) -> None:
     done = run("rank", mixed, "-s", "mol", "--model", folder, "-o", "ranked.csv")
     assert done.exit_code == 0, done.output

@@ -68,6 +68,8 @@ def test_reinvent_is_answered_in_its_own_words(client) -> None:
         for compound in answer.json()["output"]["successes_list"]:
             scores[int(compound["query_id"])] = float(compound["output_value"])
         assert np.array_equal(scores, getattr(Scorer(tiny.model()).judge(smiles), value), equal_nan=True)
+        (failure,) = answer.json()["output"]["failures_list"]
+        assert (failure["query_id"], failure["status"]) == ("1", "unparsable") and failure["error"]
     refused(client.post("/reinvent", json=queries, params={"predictor_id": "qed"}), 422, "percentile")
     refused(client.post("/reinvent", json=queries, params={"inp_fmt": "mol"}), 422, "inp_fmt")
 

@@ -70,7 +70,9 @@ def test_what_cannot_be_judged_has_the_column_and_no_number(model) -> None:
 
 def test_orders_that_a_model_does_not_have_are_refused(model) -> None:
     bare = type(model)(model.checkpoint._replace(extras={}), "bare")
-    assert choose_order(bare, None, 0.05) == "log_likelihood"
+    assert choose_order(bare, None, 0.05) == "log_likelihood" and choose_order(model, None, 0.05) == DEFAULT
+    assert rank(bare, ["CCO"])["percentile"].isna().all()
+    assert rank(model, ["CCO"], resolution=0.07, by="log_likelihood")["percentile"].isna().all()
     assert not has_tables(bare, "difference_percentile", 0.05)
     with pytest.raises(InputError, match="bare has no reference"):
         Scorer(bare, by="difference_percentile")

@@ -1,11 +1,10 @@
 """A scorer gives the same numbers wherever it is: in a thread, in another process, in any company."""
 
-import os
 import pickle  # what a pool of processes does with a scorer; nothing is read from a stranger
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
+from multiprocessing.reduction import ForkingPickler
 from threading import Barrier
 
 import ase
@@ -22,7 +21,6 @@ from molscore.molecules.chem import from_smiles
 from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.pyg import to_pyg
 from tests import tiny
-from tests.house.sources import ROOT
 
 #: What people put in lists of molecules, and what is said of it.
 ODD = [
@@ -40,7 +38,6 @@ ODD = [
     (Data(z=torch.tensor([6, 1]), pos=torch.zeros(2, 3)), "bad_positions"),
     (ase.Atoms(), "too_small"),
 ]
-THERE = "import pickle, sys; print(pickle.load(sys.stdin.buffer).judge({smiles!r}).log_likelihood.tolist())"
 
 
 @pytest.fixture
@@ -121,38 +118,17 @@ def test_a_molecule_that_hangs_costs_itself_alone(model, monkeypatch) -> None:
     assert Scorer(model).judge(["CCO"]).ok.all()
 
 
-def test_a_copy_in_another_process_gives_the_same_numbers(model) -> None:
-    scorer = Scorer(model, conformers=2, seed=3)
+def test_a_copy_in_a_spawned_process_gives_the_same_numbers_and_leaves_ours_whole(folder) -> None:
+    """Tensors move to shared memory on the way, and arrays that share theirs would be left without."""
+    scorer = Scorer(str(folder), conformers=2, seed=3)
     smiles = ["CCO", "C1CC", "c1ccccc1"]
     here = scorer.judge(smiles)
     assert same(pickle.loads(pickle.dumps(scorer)).judge(smiles), here)
-    command = [sys.executable, "-c", THERE.format(smiles=smiles)]
-    done = subprocess.run(command, cwd=ROOT, input=pickle.dumps(scorer), capture_output=True, check=True)
-    assert done.stdout.decode().strip() == str(here.log_likelihood.tolist())
-
-
-SPAWNED = """
-from multiprocessing import get_context
-from multiprocessing.reduction import ForkingPickler
-from molscore import Scorer, load
-from molscore.errors import InputError
-if __name__ == "__main__":
-    scorer = Scorer({folder!r})
-    here = scorer.judge({smiles!r}).percentile.tolist(), scorer.model.training_index.contains("O")
     ForkingPickler.dumps(scorer)
     with get_context("spawn").Pool(1) as pool:
-        there = pool.apply(scorer.judge, ({smiles!r},)).percentile.tolist()
-    again = scorer.judge({smiles!r}).percentile.tolist(), scorer.model.training_index.contains("O")
-    assert here == again and here[0] == there, (here, there, again)
-"""
-
-
-def test_a_spawned_process_gets_a_scorer_and_leaves_ours_whole(folder, tmp_path) -> None:
-    """Tensors move to shared memory on the way, and arrays that share theirs would be left without."""
-    (tmp_path / "spawned.py").write_text(SPAWNED.format(folder=str(folder), smiles=["CCO", "c1ccccc1"]))
-    done = subprocess.run([sys.executable, tmp_path / "spawned.py"], env=os.environ | {"PYTHONPATH": str(ROOT)},
-                          capture_output=True, text=True, timeout=200)  # fmt: skip
-    assert done.returncode == 0, done.stderr
+        there = pool.apply(scorer.judge, (smiles,))
+    assert same(there, here) and same(scorer.judge(smiles), here)
+    assert scorer.model.training_index.contains("O")
 
 
 def test_batches_come_in_many_forms(scorer, library) -> None:
