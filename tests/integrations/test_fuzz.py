@@ -26,7 +26,7 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", APP)
 
 
 @schema.parametrize()
-@settings(max_examples=25, suppress_health_check=list(HealthCheck), deadline=None, derandomize=True, database=None)
+@settings(max_examples=15, suppress_health_check=list(HealthCheck), deadline=None, derandomize=True, database=None)
 def test_the_server_keeps_to_its_openapi(case) -> None:
     case.call_and_validate(excluded_checks=LEFT_OUT)
 

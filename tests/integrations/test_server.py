@@ -4,7 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 
+from molscore.integrations.server.app import create_app
+from molscore.integrations.server.service import Service
 from molscore.screening.generate import Request, generate
 from molscore.screening.sample import Sampling
 from molscore.screening.scorer import Scorer
@@ -46,7 +49,7 @@ def test_a_resolution_can_be_asked_for(client, model, library) -> None:
         assert all((row["percentile"] is not None) is percentile for row in answer["rows"])
 
 
-def test_molecules_are_drawn_as_the_model_draws_them(client, model) -> None:
+def test_molecules_are_drawn_as_the_model_draws_them(client, model, impatient) -> None:
     wish = {"n": 3, "seed": 5, "steps": 4}
     found = client.post("/generate", json=wish).json()["candidates"]
     drawn = generate(model, Request(3, 5, sampling=Sampling(steps=4)))
@@ -176,12 +179,7 @@ def test_a_fault_is_told_without_its_traceback(client, monkeypatch) -> None:
     refused(client.post("/log-likelihood", json={"molecules": ["C"]}), 500, "log")
 
 
-def test_a_server_with_references_compares_with_them_and_draws_in_their_manner() -> None:
-    from fastapi.testclient import TestClient
-
-    from molscore.integrations.server.app import create_app
-    from molscore.integrations.server.service import Service
-
+def test_a_server_with_references_compares_with_them_and_draws_in_their_manner(impatient) -> None:
     service = Service(tiny.model(), LIMITS, like=["CO", "CCO"])
     with TestClient(create_app(service), base_url="http://127.0.0.1") as client:
         rows = client.post("/log-likelihood", json={"molecules": ["CCCO", "c1cnc[nH]1"]}).json()["rows"]

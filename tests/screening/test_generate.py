@@ -87,9 +87,9 @@ def test_one_gets_as_many_as_one_asks_for_of_the_best_share(model, real) -> None
 
 def test_a_search_for_more_than_there_are_is_given_up(model, real) -> None:
     kinds = len(tiny.LIBRARY)
-    found = generate.generate(model, Request(10 * kinds, min_percentile=0.0))
+    found = generate.generate(model, Request(3 * kinds, min_percentile=0.0))
     assert sum(c.passed for c in found) <= kinds + 2
-    assert PATIENCE < len(found) <= Request(10 * kinds).most_draws
+    assert PATIENCE < len(found) <= Request(3 * kinds).most_draws
     last = max(c.index for c in found if c.passed)
     assert len(found) - last > PATIENCE
 

@@ -18,7 +18,6 @@ from molscore import Scorer, load
 from molscore.errors import InputError
 from molscore.molecules import workers
 from molscore.molecules.chem import from_smiles
-from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.pyg import to_pyg
 from tests import tiny
 
@@ -73,9 +72,8 @@ def test_a_molecule_that_cannot_be_judged_is_nan_with_a_status(scorer, library) 
     assert all(judged.error[bad]) and not any(judged.error[good])
 
 
-@pytest.mark.parametrize("conformers", [1, 2])
-def test_threads_share_a_scorer(model, library, conformers) -> None:
-    scorer = Scorer(model, conformers=conformers)
+def test_threads_share_a_scorer(model, library) -> None:
+    scorer = Scorer(model, conformers=2)
     alone = scorer.judge([*tiny.LIBRARY[:6], *library])
     barrier = Barrier(8)
 
@@ -155,20 +153,6 @@ def test_a_path_is_a_bad_smiles_string_and_not_a_file(scorer, tmp_path) -> None:
     (tmp_path / "in.smi").write_text("CCO\n")
     assert scorer.judge(str(tmp_path / "in.smi")).status.tolist() == ["unparsable"]
     assert scorer.judge([]).status.shape == (0,)
-
-
-def test_few_rows_share_one_process_and_many_have_their_own(model, monkeypatch) -> None:
-    scorer, smiles = Scorer(model), ["CCO", "C1CC", "CO"]
-    asked, found = [], []
-    ask = ConformerPool.embed
-    monkeypatch.setattr(ConformerPool, "embed", lambda self, texts: asked.append(self.workers) or ask(self, texts))
-    for few in (3, 2):
-        monkeypatch.setattr("molscore.screening.scorer._FEW", few)
-        with scorer.embedding(1) as embedding:
-            found.append(scorer.judge(smiles, embedding))
-    assert asked == [None, 1] and same(*found)
-    with pytest.raises(InputError, match="not 0"), scorer.embedding(0):
-        pass
 
 
 def test_a_device_is_named(model) -> None:

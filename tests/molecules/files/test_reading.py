@@ -38,11 +38,6 @@ def test_missing_empty_and_unreadable_files(tmp_path, suffix) -> None:
         read(path)
 
 
-def test_a_blank_file_is_empty(records) -> None:
-    with pytest.raises(InputError, match="is empty"):
-        records("a.csv", " \n\n\t\n")
-
-
 def test_the_first_bytes_tell_gzip_and_utf16(records, monkeypatch) -> None:
     text = "smiles,note\nCCO,é\nO,y\n"
     utf8, utf16, tabbed = text.encode(), text.encode("utf-16"), text.replace(",", "\t").encode("utf-16")
