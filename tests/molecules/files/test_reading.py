@@ -94,7 +94,7 @@ def test_standard_input_may_be_empty_or_lack_the_column(monkeypatch) -> None:
 def test_reading_streams(water, tmp_path, suffix) -> None:
     """Memory does not grow with the file: the rows of ten chunks do not fit into what reading them takes."""
 
-    n_rows, width = 1200, 8000
+    n_rows, width = 850, 8000
     path = tmp_path / f"a{suffix}"
     write(path, ((water, {"smiles": "O", "note": f"row {i} " + "x" * width}) for i in range(n_rows)))
     list(islice(read(path), 2))
