@@ -129,19 +129,24 @@ def test_a_broken_checkpoint_is_named(run, folder, tmp_path, command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["rank", "gone.csv"], ["gone.csv"]),
+        (["rank", "gone.csv", "--model", "{folder}"], ["gone.csv"]),
         (["info", "--model", "gone"], ["gone"]),
         (["evaluate", "gone.sdf"], ["gone.sdf"]),
         (["train", "gone.toml"], ["gone.toml"]),
         (["train", "run.toml"], ["run.toml", "batchsize"]),
         (["data", "qm7"], []),
+        (["data", "none.sdf"], ["none.sdf"]),
+        (["data", "qm9", "-o", "qm9.sdf"], ["is a .parquet file"]),
+        (["audit", "--model", "{folder}", "--data", "absent.parquet"], ["absent.parquet is not there"]),
+        (["audit", "--model", "{folder}", "--part", "nonsense"], ["no part 'nonsense'"]),
+        (["audit", "--model", "{folder}", "--share", "2"], ["i/n"]),
         (["rank"], []),
         (["rang"], []),
     ],
 )
-def test_other_commands_refuse(run, arguments, words) -> None:
+def test_other_commands_refuse(run, folder, arguments, words) -> None:
     Path("run.toml").write_text('data = "d"\nout = "o"\nbatchsize = 3\n')
-    assert_one_line(run(*arguments), *words)
+    assert_one_line(run(*(word.format(folder=folder) for word in arguments)), *words)
 
 
 def test_an_interruption_is_told_from_an_error(run, folder, monkeypatch) -> None:
