@@ -14,18 +14,10 @@ COLUMNS = [
     *({DEFAULT} - {"log_likelihood", "log_density", "percentile"}),
 ]  # fmt: skip
 BROKEN = {
-    "C1CC": "unparsable",
-    "": "unparsable",
-    "lemon juice": "unparsable",
-    "CC(C)(C)(C)C": "unparsable",
-    "*CC": "pattern",
-    "ClCCl": "unknown_element",
-    "[He]": "too_small",
-    "[NH4+]": "charged",
-    "[CH3]": "radical",
-    "CC(=O)O.C=O": "fragments",
-    "CCCCCCCCCC": "too_large",
-}
+    "C1CC": "unparsable", "": "unparsable", "lemon juice": "unparsable", "CC(C)(C)(C)C": "unparsable",
+    "*CC": "pattern", "ClCCl": "unknown_element", "[He]": "too_small", "[NH4+]": "charged", "[CH3]": "radical",
+    "CC(=O)O.C=O": "fragments", "CCCCCCCCCC": "too_large",
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -19,16 +19,10 @@ from molscore.screening.scorer import Scorer
 SMILES = ["CCO", "C1CC", "C", "ClC", "c1ccccc1"]
 #: Those of scikit-learn's own checks that need no table of numbers for X.
 CHECKS = (
-    "check_estimator_cloneable",
-    "check_estimator_tags_renamed",
-    "check_valid_tag_types",
-    "check_estimator_repr",
-    "check_no_attributes_set_in_init",
-    "check_parameters_default_constructible",
-    "check_get_params_invariance",
-    "check_set_params",
-    "check_do_not_raise_errors_in_init_or_set_param",
-)
+    "check_estimator_cloneable", "check_estimator_tags_renamed", "check_valid_tag_types", "check_estimator_repr",
+    "check_no_attributes_set_in_init", "check_parameters_default_constructible", "check_get_params_invariance",
+    "check_set_params", "check_do_not_raise_errors_in_init_or_set_param",
+)  # fmt: skip
 
 
 @pytest.fixture

@@ -112,21 +112,12 @@ def test_other_shapes_are_refused(client, body, word) -> None:
 @pytest.mark.parametrize(
     ("wish", "word"),
     [
-        ({"n": 0}, "n"),
-        ({"n": 4}, "3"),
-        ({"n": True}, "n"),
-        ({"steps": 5}, "steps"),
-        ({"seed": -1}, "seed"),
-        ({"n_atoms": 15}, "atoms"),
-        ({"sampler": "/bin/sh"}, "sde"),
-        ({"keep": 0.0}, "keep"),
-        ({"formula": "C1H9"}, "valences"),
-        ({"formula": "../model"}, "formula"),
-        ({"formula": "C99H200"}, "atoms"),
-        ({"formula": "CH4", "n_atoms": 5}, "not both"),
-        ({"keep": 0.5, "resolution": 0.07}, "percentiles"),
+        ({"n": 0}, "n"), ({"n": 4}, "3"), ({"n": True}, "n"), ({"steps": 5}, "steps"), ({"seed": -1}, "seed"),
+        ({"n_atoms": 15}, "atoms"), ({"sampler": "/bin/sh"}, "sde"), ({"keep": 0.0}, "keep"),
+        ({"formula": "C1H9"}, "valences"), ({"formula": "../model"}, "formula"), ({"formula": "C99H200"}, "atoms"),
+        ({"formula": "CH4", "n_atoms": 5}, "not both"), ({"keep": 0.5, "resolution": 0.07}, "percentiles"),
     ],
-)
+)  # fmt: skip
 def test_wishes_that_cannot_be_met_are_refused(client, wish, word) -> None:
     refused(client.post("/generate", json=wish), 422, word)
 

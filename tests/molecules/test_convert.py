@@ -62,14 +62,10 @@ def test_one_thing_or_many(library) -> None:
 @pytest.mark.parametrize(
     ("bad", "error"),
     [
-        ("C(", ParseError),
-        (3.5, InputError),
-        (None, InputError),
-        (Atoms("X", [(0, 0, 0)]), ElementError),
-        (Data(pos=None), InputError),
-        (Data(z=torch.tensor([6])), PositionError),
+        ("C(", ParseError), (3.5, InputError), (None, InputError), (Atoms("X", [(0, 0, 0)]), ElementError),
+        (Data(pos=None), InputError), (Data(z=torch.tensor([6])), PositionError),
     ],
-)
+)  # fmt: skip
 def test_errors_keep_their_type_and_name_the_row(bad, error, water) -> None:
     with pytest.raises(error, match="^row 2: "):
         as_molecules([water, water, bad, "C("])

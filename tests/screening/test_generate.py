@@ -105,18 +105,12 @@ def test_drawn_formulas_follow_the_distribution(model) -> None:
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"formula": "C1H9"}, FormulaError),
-        ({"formula": "C2H6S"}, ElementError),
-        ({"formula": "C6H14"}, SizeError),
-        ({"n_atoms": 1}, SizeError),
-        ({"n": 0}, InputError),
-        ({"min_percentile": 100.0}, InputError),
-        ({"temperature": 1.1}, InputError),
-        ({"guidance": -1.0}, InputError),
-        ({"resolution": 0.07}, InputError),
+        ({"formula": "C1H9"}, FormulaError), ({"formula": "C2H6S"}, ElementError), ({"formula": "C6H14"}, SizeError),
+        ({"n_atoms": 1}, SizeError), ({"n": 0}, InputError), ({"min_percentile": 100.0}, InputError),
+        ({"temperature": 1.1}, InputError), ({"guidance": -1.0}, InputError), ({"resolution": 0.07}, InputError),
         ({"flavour": "sweet"}, TypeError),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_drawn_is_refused_before_the_network_runs(model, monkeypatch, options, error) -> None:
     monkeypatch.setattr(type(model.network), "denoise", lambda *_: pytest.fail("the network ran"))
     with pytest.raises(error):

@@ -66,13 +66,9 @@ def test_rotation_and_translation_do_not_matter_but_stretching_does(model, libra
 def test_every_kind_of_molecule_is_accepted(model) -> None:
     molecule = embed("CCO")[0]
     kinds = [
-        "CCO",
-        from_smiles("CCO"),
-        mol_from_molecule(molecule),
-        to_pyg(molecule, torch.float64),
-        ase.Atoms(molecule.numbers, molecule.positions),
-        molecule,
-    ]
+        "CCO", from_smiles("CCO"), mol_from_molecule(molecule), to_pyg(molecule, torch.float64),
+        ase.Atoms(molecule.numbers, molecule.positions), molecule,
+    ]  # fmt: skip
     values = model.log_likelihood(kinds)
     assert close(values, values[0])
     assert close(model.log_likelihood("CCO"), values[:1])

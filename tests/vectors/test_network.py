@@ -10,7 +10,7 @@ from sklearn.neighbors import KernelDensity
 
 from molscore.errors import CheckpointError
 from molscore.vectors.checkpoint import load_network, save_network
-from molscore.vectors.em import common_axes, expectation_maximisation
+from molscore.vectors.em import expectation_maximisation
 from molscore.vectors.estimates import Fitted, simple_estimates
 from molscore.vectors.mixtures import broad, published
 from molscore.vectors.network import VectorConfig, VectorNetwork
@@ -120,20 +120,6 @@ def test_em_turns_and_stretches_with_the_data(float64) -> None:
     plain, turned = log_p(x), log_p(x @ A.T + 5)
     torch.testing.assert_close(turned + torch.linalg.slogdet(A).logabsdet, plain, atol=1e-6, rtol=0)
     assert (turned - plain).abs().min() > 1e-2
-
-
-def test_common_axes_make_all_covariances_diagonal_where_they_have_some(float64) -> None:
-    A, D = torch.randn(1, 5, 5), 0.2 + torch.rand(1, 4, 5)
-    C = A[:, None] @ torch.diag_embed(D) @ A.transpose(1, 2)[:, None]
-
-    def off_diagonal(C: torch.Tensor) -> float:
-        B = common_axes(torch.ones(1, 4), C, torch.ones(1, 5, dtype=torch.bool))
-        found = B[:, None] @ C @ B.transpose(1, 2)[:, None]
-        return float((found - torch.diag_embed(found.diagonal(dim1=2, dim2=3))).abs().max())
-
-    assert off_diagonal(C) < 1e-8
-    other = torch.randn(1, 4, 5, 5)
-    assert off_diagonal(other @ other.transpose(2, 3)) > 0.1  # without any, they are not
 
 
 @pytest.mark.parametrize("family", [published, broad])
