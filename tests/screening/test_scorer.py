@@ -185,7 +185,7 @@ def test_few_rows_share_one_process_and_many_have_their_own(model, monkeypatch) 
     scorer, smiles = Scorer(model), ["CCO", "C1CC", "CO"]
     asked, found = [], []
     ask = ConformerPool.embed
-    monkeypatch.setattr(ConformerPool, "embed", lambda self, texts: asked.append(self.workers) or ask(self, texts))
+    monkeypatch.setattr(ConformerPool, "embed", lambda self, *told: asked.append(self.workers) or ask(self, *told))
     for few in (3, 2):
         monkeypatch.setattr("molscore.screening.scorer._FEW", few)
         with scorer.embedding(1) as embedding:
