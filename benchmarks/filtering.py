@@ -25,7 +25,7 @@ from molscore.screening.sample import draw_formulas, draw_positions
 __all__ = ["saved"]
 
 RESULT = Path(__file__).parent / "results" / "generation" / "filtering.json"
-ORDERS = ("codimension_excess", "codimension", "percentile", "log_likelihood")
+ORDERS = ("density_excess", "codimension", "percentile", "log_likelihood")
 COLUMNS = ["draws", "good %", "the best 65 % by", "good of them %", "fewer inspected %", "at best %",
            "AUROC, good against bad"]  # fmt: skip
 KEEP, RESAMPLED = 0.65, 2000
@@ -62,7 +62,7 @@ def main() -> None:
     counts = draw_formulas(model, options.n, options.seed, None, None)
     for text in options.settings:
         drawn = draw_positions(model, counts, options.seed, sampling_of(text), progress=True)
-        candidates = judge(model, candidates_of(model, drawn), 0.05, "codimension_excess")
+        candidates = judge(model, candidates_of(model, drawn), 0.05, "density_excess")
         good = stability(candidates).molecules
         share, most = f"{100 * good.mean():.1f}", f"{100 * (1 - good.mean()):.1f}"
         for name in ORDERS:

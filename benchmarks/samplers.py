@@ -3,11 +3,13 @@
     python -m benchmarks.samplers -n 1000 --settings "" guidance=1 "temperature=0.6,corrected=none" "guided=0.1:2"
 
 A setting names fields of `molscore.screening.sample.Sampling`; an empty one is the default. With --keep each gets a
-row of its best share too, and with --data a row of real molecules comes first.
+row of what passes the checks and one of its best share too, and with --data a row of real molecules comes first. With
+--save draws are kept as files, which --drawn takes: their rows are of all files together.
 """
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import fields
@@ -93,18 +95,19 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=240, help="molecules a setting")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--settings", nargs="+", default=[""])
-    parser.add_argument("--keep", type=float, help="best share, by codimension_excess, of those that pass the checks")
+    parser.add_argument("--keep", type=float, help="best share, by density_excess, of those that pass the checks")
+    parser.add_argument("--drawn", type=Path, nargs="+", default=[], help="draws at the default, saved before")
     parser.add_argument("--data", type=Path, help="QM9, for a row of 2,000 real test molecules")
     parser.add_argument("--save", type=Path, help="folder of the molecules drawn, a Parquet file a setting")
     parser.add_argument("-o", "--output", type=Path, help=f"JSON; the table of the docs is {RESULT.name}")
     options = parser.parse_args()
-    model, rows = load(options.model, options.distribution), []
+    model, rows, given = load(options.model, options.distribution), [], " ".join(sys.argv[1:])
 
     def add(row: Row) -> None:
         rows.append(row)
         print(" | ".join("–" if cell is None else str(cell) for cell in row), flush=True)
         if options.output:
-            result = result_of(rows, model, f"python -m benchmarks.samplers -n {options.n} --seed {options.seed}")
+            result = result_of(rows, model, f"python -m benchmarks.samplers {given}")
             write_text(options.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
     print(" | ".join(COLUMNS))
@@ -112,15 +115,26 @@ def main() -> None:
         test = load_data(options.data, "test")
         real = test.select(np.random.default_rng(0).permutation(len(test))[:2000])
         add(row_of("QM9 test split, real", candidates_of(model, list(real)), None, None))
+
+    def add_kept(name: str, found: Sequence[Candidate]) -> None:
+        if options.keep:
+            passed = [c for c in found if c.passed]
+            add(row_of(f"{name}, what passes the checks", passed, None, None))
+            judged = density_filter(judge(model, passed, 0.05, "log_likelihood"), options.keep, DRAWN)
+            add(row_of(f"{name}, kept {options.keep:.0%}", [c for c in judged if c.passed], None, None))
+
+    if options.drawn:
+        found = candidates_of(model, [molecule for path in options.drawn for molecule in load_data(path)])
+        name = f"default, {len(options.drawn)} seeds"
+        add(row_of(name, found, round(Plan.of(Sampling()).evaluations, 1), None))
+        add_kept(name, found)
     counts = draw_formulas(model, options.n, options.seed, None, None)
-    for text in options.settings:
+    for text in options.settings if not options.drawn else ():
         sampling, started = sampling_of(text), time.process_time()
         molecules = draw_positions(model, counts, options.seed, sampling, progress=True)
         seconds, found = time.process_time() - started, candidates_of(model, molecules)
         add(row_of(text or "default", found, round(Plan.of(sampling).evaluations, 1), seconds))
-        if options.keep:
-            judged = density_filter(judge(model, found, 0.05, "log_likelihood"), options.keep, DRAWN)
-            add(row_of(f"{text or 'default'}, kept {options.keep:.0%}", [c for c in judged if c.passed], None, None))
+        add_kept(text or "default", found)
         if options.save:
             options.save.mkdir(parents=True, exist_ok=True)
             MoleculeSet.from_molecules(molecules).save(options.save / f"{text or 'default'}-{options.seed}.parquet")
@@ -130,7 +144,7 @@ def result_of(rows: Sequence[Row], model: Model, command: str) -> dict[str, Any]
     """The table as a result file."""
     note = (
         "N and formula drawn from the model, the same for every row, nothing filtered unless the row says so (kept: "
-        "the best share, by codimension_excess, of those that pass every check). Brackets are 95 % intervals. Bad "
+        "the best share, by density_excess, of those that pass every check). Brackets are 95 % intervals. Bad "
         "bonding: no neutral closed-shell bonds fit, or several pieces, or a charged carbon or oxonium; aromatic % and "
         f"so on are of the others. Evaluations of the network a molecule. Weights sha256 {model.weights[:12]}."
     )

@@ -59,7 +59,7 @@ def main() -> None:
     "--by",
     type=click.Choice(ORDERS),
     default=None,
-    help="What best means; unless given, the order is by percentile and what is kept is chosen by codimension_excess.",
+    help="What best means; unless given, the order is by percentile and what is kept is chosen by density_excess.",
 )
 @click.option("--novel", is_flag=True, help="Turn down known molecules: for qm9, all of QM9.")
 @click.option("--smarts", default=None, help="Turn down molecules without this pattern.")

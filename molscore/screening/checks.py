@@ -65,7 +65,7 @@ class Candidate(Molecule):
     """Why it is outside, in words."""
     codimension: float = float("nan")
     """How much of the molecule is defined, see `molscore.screening.criteria`."""
-    codimension_excess: float = float("nan")
+    density_excess: float = float("nan")
     """Less what real molecules of its kind have; NaN without bonds, and for a model without tables."""
     resolution: float = float("nan")
     """Å."""
@@ -105,7 +105,7 @@ class Candidate(Molecule):
             "log_density": round(self.log_density, 4),
             "percentile": None if self.percentile is None else round(self.percentile, 2),
             "codimension": round(self.codimension, DIGITS["codimension"]),
-            "codimension_excess": round(self.codimension_excess, DIGITS["codimension_excess"]),
+            "density_excess": round(self.density_excess, DIGITS["density_excess"]),
             **extra,
             "resolution": self.resolution,
             "valid": self.valid,

@@ -9,15 +9,15 @@ __all__ = [
 ]  # fmt: skip
 
 ORDERS = (
-    "percentile", "formula_percentile", "difference", "difference_percentile", "codimension", "codimension_excess",
+    "percentile", "formula_percentile", "difference", "difference_percentile", "codimension", "density_excess",
     "log_ratio", "log_likelihood_given", "log_likelihood", "log_density", "per_degree",
 )  # fmt: skip
 DEFAULT = "percentile"  # of `rank`, for a model that has the tables
 LIKE = "log_ratio"  # of `rank` with references: how much likelier, in nats, a molecule is among these than in general
 WITH_REFERENCES = (LIKE, "log_likelihood_given")
-DRAWN = "codimension_excess"  # of `generate`, where it keeps a share
-DIGITS = {"log_likelihood": 4, "log_density": 4}  # others: two
-DIGITS |= dict.fromkeys(("codimension", "codimension_excess", "difference", "per_degree"), 5)
+DRAWN = "density_excess"  # of `generate`, where it keeps a share
+DIGITS = {"log_likelihood": 4, "log_density": 4, "density_excess": 4}  # others: two
+DIGITS |= dict.fromkeys(("codimension", "difference", "per_degree"), 5)
 DIGITS |= dict.fromkeys(WITH_REFERENCES, 4)
 
 GIVEN, ETKDG = "given", "etkdg"  # where a geometry comes from

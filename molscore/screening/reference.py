@@ -26,6 +26,7 @@ from molscore.screening.columns import MMFF
 
 __all__ = [
     "COARSER",
+    "EXCESS_AT",
     "AtomShares",
     "FormulaPercentiles",
     "Percentiles",
@@ -37,6 +38,7 @@ __all__ = [
 Floats, Ints = NDArray[np.float64], NDArray[np.int64]
 
 COARSER = 4.0  # the difference between two resolutions is between one and another that is this much coarser
+EXCESS_AT = 0.2  # Å: where the density of real molecules of a kind is expected, whatever the resolution asked for
 LEVELS = np.linspace(0.0, 100.0, 201)
 LEAST_MOLECULES = 200  # a size with fewer borrows from its neighbours
 LEAST_OF_FORMULA = 20  # molecules of a formula that make a table
@@ -285,21 +287,20 @@ def _neighbours(molecule: Molecule) -> Ints:
 
 
 @dataclass(frozen=True, eq=False)
-class ExpectedCodimension:
-    """The codimension of real molecules by what kind of molecule they are, linear in `graph_counts`.
+class ExpectedDensity:
+    """The log-density of real molecules at one resolution, by their kind: linear in `graph_counts`.
 
-    Rigid molecules have more of it than floppy and aromatic ones: without this, the best share by codimension would be
-    of cages.
+    Rigid molecules have more of it than floppy ones: without this, the densest share would be of small rings and cages.
     """
 
     weights: Floats = _floats("W")
 
     @classmethod
-    def of(cls, codimension: Floats, counts: Ints) -> "ExpectedCodimension":
-        """By least squares over M reference molecules: codimension (M,), counts (M, F)."""
+    def of(cls, log_density: Floats, counts: Ints) -> "ExpectedDensity":
+        """By least squares over M reference molecules: log-densities (M,), counts (M, F)."""
         known = np.column_stack([np.ones(len(counts)), counts])
         ridge = 1e-3 * np.diag([0.0, *[1.0] * counts.shape[1]])
-        return cls(np.linalg.solve(known.T @ known + ridge, known.T @ codimension))
+        return cls(np.linalg.solve(known.T @ known + ridge, known.T @ log_density))
 
     def at(self, counts: Ints) -> Floats:
         """What is expected of molecules with such counts (M, F): (M,)."""
@@ -316,7 +317,7 @@ class Tables(NamedTuple):
     difference: Percentiles
     """Of the difference between two resolutions."""
     atoms: AtomShares
-    codimension: ExpectedCodimension
+    density: ExpectedDensity
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,12 +17,12 @@ from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
 from molscore.molecules.workers import cores
 from molscore.screening.columns import MMFF
-from molscore.screening.criteria import Case, criterion
 from molscore.screening.predictor import Predictor, degrees_of_freedom, element_counts, log_permutations
 from molscore.screening.reference import (
     COARSER,
+    EXCESS_AT,
     AtomShares,
-    ExpectedCodimension,
+    ExpectedDensity,
     FormulaPercentiles,
     Percentiles,
     References,
@@ -121,21 +121,20 @@ def _tables(model: Predictor, molecules: Sequence[Molecule], resolutions: Sequen
         FormulaPercentiles.of(np.stack(standardised), counts, resolutions),
         Percentiles.of(difference, n_atoms, rotatable, resolutions, sizes),
         AtomShares.of(list(shares.values()), molecules, resolutions),
-        _expected_codimension(model, molecules),
+        _expected_density(molecules, _at(model, molecules, EXCESS_AT, densities)),
     )
 
 
-def _expected_codimension(model: Predictor, molecules: Sequence[Molecule]) -> ExpectedCodimension:
+def _expected_density(molecules: Sequence[Molecule], log_density: NDArray[np.float64]) -> ExpectedDensity:
     """Of those whose bonds can be read."""
     readable, counts = [], []
-    for molecule in molecules:
+    for row, molecule in enumerate(molecules):
         with suppress(ParseError):
             counts.append(graph_counts(mol_from_molecule(molecule)))
-            readable.append(molecule)
+            readable.append(row)
     if not readable:
-        return ExpectedCodimension(np.zeros(6))
-    values = criterion(Case(model, readable, None, 0.0), "codimension")
-    return ExpectedCodimension.of(values, np.array(counts))
+        return ExpectedDensity(np.zeros(6))
+    return ExpectedDensity.of(log_density[readable], np.array(counts))
 
 
 def _at(

@@ -10,7 +10,7 @@ from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
 from molscore.screening.criteria import BONDS, Case, criterion
 from molscore.screening.model import load
-from molscore.screening.reference import ExpectedCodimension
+from molscore.screening.reference import EXCESS_AT, ExpectedDensity
 from tests.mixtures import GaussianMixture, SymmetrisedMixture
 
 ELEMENTS = (1, 6, 7, 8, 9, 17)
@@ -85,14 +85,23 @@ def test_excess_is_over_molecules_of_the_same_kind() -> None:
     molecules = [embed(smiles)[0] for smiles in ("C1CCC1", "CCCCCO")]
     broken = Molecule(molecules[0].numbers, 1.3 * molecules[0].positions)
     case = Case(model, [*molecules, broken], None, 0.05, kinds=["dft"] * 3)
-    raw, excess = (criterion(case, name) for name in ("codimension", "codimension_excess"))
+    raw, excess = model.log_density(molecules, EXCESS_AT), criterion(case, "density_excess")
     assert np.isnan(excess[2])
     counts = np.array([[12, 4, 1, 0, 0], [18, 6, 0, 3, 0]])  # atoms, heavy atoms, rings, rotatable bonds, aromatic
     counts[:, 0] = [m.n_atoms for m in molecules]
-    np.testing.assert_allclose(raw[:2] - excess[:2], model.references.of("dft").codimension.at(counts), atol=1e-6)
+    np.testing.assert_allclose(raw - excess[:2], model.references.of("dft").density.at(counts), atol=1e-4)
+
+
+def test_real_molecules_have_no_excess_and_torn_ones_lack_it() -> None:
+    """Rings and chains, made well, lie about what is expected; with a hydrogen drawn away they are far below."""
+    model = load("qm9")
+    whole = [embed(smiles)[0] for smiles in ("C1CCCC1O", "CCCCCO", "c1cc[nH]c1", "CC(C)=O")]
+    moved = [Molecule(m.numbers, m.positions + 0.25 * np.eye(m.n_atoms, 3, 1 - m.n_atoms)) for m in whole]
+    of = [criterion(Case(model, group, None, 0.05, kinds=["dft"] * 4), "density_excess") for group in (whole, moved)]
+    assert np.abs(of[0]).max() < 6 and (of[0] - of[1]).min() > 1
 
 
 def test_what_is_expected_is_what_real_molecules_have() -> None:
     counts = np.random.default_rng(0).integers(1, 20, (200, 5))
     values = 0.9 + counts @ [0.001, -0.01, 0.02, -0.005, 0.03]
-    np.testing.assert_allclose(ExpectedCodimension.of(values, counts).at(counts), values, atol=1e-4)
+    np.testing.assert_allclose(ExpectedDensity.of(values, counts).at(counts), values, atol=1e-4)

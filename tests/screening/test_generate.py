@@ -82,7 +82,7 @@ def test_one_gets_as_many_as_one_asks_for_of_the_best_share(model, real) -> None
         [c for c in found if keep(c)] for keep in (lambda c: c.passed, lambda c: c.verdict.check == DRAWN)
     )
     assert len(passed) == 6 and dropped
-    assert min(c.codimension_excess for c in passed) >= max(c.codimension_excess for c in dropped)
+    assert min(c.density_excess for c in passed) >= max(c.density_excess for c in dropped)
 
 
 def test_a_search_for_more_than_there_are_is_given_up(model, real) -> None:
