@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from molscore.screening.likelihood import element_counts
 
 from benchmarks.machine import describe
 from molscore.datasets.molecule_set import MoleculeSet
@@ -28,6 +27,7 @@ from molscore.molecules.atomic import write_text
 from molscore.screening.checks import inspect
 from molscore.screening.info import resolved
 from molscore.screening.model import load
+from molscore.screening.predictor import element_counts
 from molscore.screening.sample import Sampling, draw_positions
 from molscore.training.adapt import adapt
 from molscore.training.config import DataConfig, TrainConfig
@@ -151,12 +151,12 @@ def main() -> None:
         "rows": rows,
         "machine": describe(),
         "command": f"python -m benchmarks.adaptation {' '.join(sys.argv[1:])}",
-        "note": f"Base: {options.base}. Log-densities at 0.05 Å of {options.n} held-out molecules, mean ± standard error; the second "
-        "column is of pairs. Each arm takes the same steps, an adapter fewer where the loss of held-out molecules no "
-        "longer falls; CPU minutes count the percentile tables of an adapter as well. Draws: one for the formula of "
-        f"each of {options.draws} held-out molecules, by the default sampler, with a 95 % interval; the checks want bonds of a neutral "
-        "closed-shell molecule, one piece and no stray charge. The arm that learns nothing takes the base's token that "
-        "the held-out molecules are likest to.",
+        "note": f"Base: {options.base}. Log-densities at 0.05 Å of {options.n} held-out molecules, mean ± standard "
+        "error; the second column is of pairs. Each arm takes the same steps, an adapter fewer where the loss of "
+        "held-out molecules no longer falls; CPU minutes count the percentile tables of an adapter as well. Draws: one "
+        f"for the formula of each of {options.draws} held-out molecules, by the default sampler, with a 95 % interval; "
+        "the checks want bonds of a neutral closed-shell molecule, one piece and no stray charge. The arm that learns "
+        "nothing takes the base's token that the held-out molecules are likest to.",
     }
     write_text(options.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
