@@ -146,6 +146,7 @@ def rank(
     by: str | None,
     smiles_column: str | None,
     shard: str,
+    engine: str,
     like: str | None,
     resolution: float,
     seed: int,
@@ -164,13 +165,14 @@ def rank(
         program.start("conformers")
     program.import_to_judge()
     from molscore.reporting.outputs import streamed
-    from molscore.screening.rank.job import Job
     from molscore.screening.rank.parts import Shard
-    from molscore.screening.rank.run import Plan, run
+    from molscore.screening.rank.ray import judge_with_ray
+    from molscore.screening.rank.run import Job, Plan, judge_locally, run
     from molscore.screening.scorer import Scorer
 
+    judge = {"local": judge_locally, "ray": judge_with_ray}[engine]
     with streamed(outputs) as output:
-        plan = Plan(output.path, shard=Shard.parse(shard), progress=True, **plan)
+        plan = Plan(output.path, shard=Shard.parse(shard), engine=judge, progress=True, **plan)
         loaded = load()
         scorer = Scorer(
             loaded, resolution, by, seed, conformers=conformers, geometry=geometry, smarts=smarts, like=like

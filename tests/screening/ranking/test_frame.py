@@ -89,7 +89,7 @@ def test_bad_rows_change_nothing_for_good_ones(model) -> None:
 
 def test_chunks_do_not_matter(model, monkeypatch) -> None:
     whole = rank(model, list(tiny.LIBRARY))
-    monkeypatch.setattr("molscore.screening.rank.run.CHUNK_ROWS", 4)
+    monkeypatch.setattr("molscore.screening.rank.frame.CHUNK_ROWS", 4)
     assert np.allclose(numbers(rank(model, list(tiny.LIBRARY))), numbers(whole), atol=1e-3)
 
 

@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 
 from molscore.errors import InputError
-from molscore.screening.rank.job import Job
 from molscore.screening.rank.merge import merged
 from molscore.screening.rank.parts import Shard
-from molscore.screening.rank.ray import _cause
-from molscore.screening.rank.run import Plan, run
+from molscore.screening.rank.ray import _cause, judge_with_ray
+from molscore.screening.rank.run import Job, Plan, run
 from tests.screening.ranking.conftest import PROVENANCE
 
 
@@ -23,7 +22,7 @@ def test_ray_gives_the_bytes_of_one_process(job, tmp_path, monkeypatch) -> None:
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     try:
         run(made, Plan(f"{tmp_path}/parts/", shard=Shard(1, 2)), PROVENANCE)
-        run(made, Plan(f"{tmp_path}/parts/", shard=Shard(2, 2), engine="ray"), PROVENANCE)
+        run(made, Plan(f"{tmp_path}/parts/", shard=Shard(2, 2), engine=judge_with_ray), PROVENANCE)
     finally:
         ray.shutdown()
     merged([tmp_path / "parts"], str(tmp_path / "merged.csv"))
@@ -41,11 +40,11 @@ def test_standard_input_cannot_be_shared_out(job, tmp_path) -> None:
     pytest.importorskip("ray")
     made = Job(job().scorer, "-")
     with pytest.raises(InputError, match="standard input"):
-        run(made, Plan(str(tmp_path / "out.csv"), engine="ray"), PROVENANCE)
+        run(made, Plan(str(tmp_path / "out.csv"), engine=judge_with_ray), PROVENANCE)
 
 
 def test_without_ray_the_extra_is_named(job, tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(InputError, match=r"molscore-discoformer\[ray\]"):
-        run(job(), Plan(str(tmp_path / "out.csv"), engine="ray"), PROVENANCE)
+        run(job(), Plan(str(tmp_path / "out.csv"), engine=judge_with_ray), PROVENANCE)
     assert not Path(tmp_path / "out.csv.parts").exists()
