@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from molscore.screening.explain import explain as explain
     from molscore.screening.model import Model as Model
     from molscore.screening.model import load as load
-    from molscore.screening.rank.run import rank as rank
+    from molscore.screening.rank.frame import rank as rank
     from molscore.screening.scorer import Scorer as Scorer
     from molscore.training.adapt import adapt as adapt
 
@@ -41,7 +41,7 @@ _HOMES = {
     "evaluate": "molscore.evaluation.metrics",
     "explain": "molscore.screening.explain",
     "load": "molscore.screening.model",
-    "rank": "molscore.screening.rank.run",
+    "rank": "molscore.screening.rank.frame",
     "read": "molscore.molecules.files",
     "report": "molscore.reporting.report",
     "write": "molscore.molecules.files",

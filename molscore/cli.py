@@ -143,16 +143,13 @@ def rank(
     library: str,
     load: Callable[[], Any],
     outputs: tuple[str, ...],
-    by: str | None,
     smiles_column: str | None,
+    sort: bool,
+    resume: bool,
     shard: str,
-    like: str | None,
-    resolution: float,
-    seed: int,
-    conformers: int,
-    geometry: str,
-    smarts: str | None,
-    **plan: Any,
+    workers: int | None,
+    engine: str,
+    **judging: Any,
 ) -> None:
     """Judge each row of LIBRARY (.smi .csv[.gz] .sdf[.gz] .xyz .parquet, - for stdin) and write all of them.
 
@@ -164,21 +161,19 @@ def rank(
         program.start("conformers")
     program.import_to_judge()
     from molscore.reporting.outputs import streamed
-    from molscore.screening.rank.job import Job
     from molscore.screening.rank.parts import Shard
-    from molscore.screening.rank.run import Plan, run
+    from molscore.screening.rank.ray import judge_with_ray
+    from molscore.screening.rank.run import Job, Plan, judge_locally, run
     from molscore.screening.scorer import Scorer
 
+    judge = {"local": judge_locally, "ray": judge_with_ray}[engine]
     with streamed(outputs) as output:
-        plan = Plan(output.path, shard=Shard.parse(shard), progress=True, **plan)
-        loaded = load()
-        scorer = Scorer(
-            loaded, resolution, by, seed, conformers=conformers, geometry=geometry, smarts=smarts, like=like
-        )
-        source = loaded.provenance(program.command_line(context), seed, resolution)
+        plan = Plan(output.path, sort, resume, Shard.parse(shard), workers, progress=True, engine=judge)
+        scorer = Scorer(load(), **judging)
+        source = scorer.model.provenance(program.command_line(context), scorer.seed, scorer.resolution)
         found = run(Job(scorer, library, smiles_column, plan.keeps_shapes), plan, source)
-        output.finish(source, loaded)
-    program.say(*found.lines(scorer.by, resolution))
+        output.finish(source, scorer.model)
+    program.say(*found.lines(scorer.by, scorer.resolution))
 
 
 @main.command()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -69,22 +69,11 @@ class Request:
         check_resolution(self.resolution)
 
     @classmethod
-    def of(
-        cls,
-        n: int,
-        *,
-        steps: int = 50,
-        sampler: str = "sde",
-        temperature: float = 1.0,
-        guidance: float = 1.0,
-        keep_atoms: Any = None,
-        guide: Guide | None = None,
-        **fields: Any,
-    ) -> "Request":
-        """From the settings of `Sampling`, what `Fragment.of` takes and a guide one by one, and the other fields."""
-        sampling = Sampling(steps=steps, sampler=sampler, temperature=temperature, guidance=guidance)
+    def of(cls, n: int, *, keep_atoms: Any = None, guide: Guide | None = None, **options: Any) -> "Request":
+        """From options one by one: fields of `Sampling` and of this, what `Fragment.of` takes, and a guide."""
+        settings = {field.name: options.pop(field.name) for field in fields(Sampling) if field.name in options}
         fragment = None if keep_atoms is None else Fragment.of(keep_atoms)
-        return cls(n, sampling=sampling, wanted=Wanted(fragment, guide), **fields)
+        return cls(n, sampling=Sampling(**settings), wanted=Wanted(fragment, guide), **options)
 
     @property
     def most_draws(self) -> int:

@@ -14,7 +14,7 @@ from molscore.screening.criteria import Case, check_order, criterion
 from molscore.screening.generate import Request, generate
 from molscore.screening.info import DEFAULT
 from molscore.screening.predictor import RESOLUTION, Predictor
-from molscore.screening.rank.run import rank
+from molscore.screening.rank.frame import rank
 
 __all__ = ["Model", "load"]
 

@@ -21,7 +21,7 @@ def library(tmp_path) -> Path:
 @pytest.fixture
 def small_parts(monkeypatch) -> None:
     """Parts of four rows, so that a small library has many."""
-    from molscore.screening.rank.job import Job
+    from molscore.screening.rank.run import Job
 
     monkeypatch.setattr(Job.__init__, "__defaults__", (None, False, 4))
 
@@ -65,11 +65,11 @@ def test_a_folder_keeps_the_parts(run, folder, library, small_parts) -> None:
 
 
 def test_what_is_left_of_a_run_is_not_overlooked(run, folder, library, small_parts, monkeypatch) -> None:
-    from molscore.screening.rank import engines
+    from molscore.screening.rank import run as ranking
 
     whole = ("rank", library, "--model", folder, "-o")
     assert run(*whole, "whole.csv").exit_code == 0
-    judge, left = engines.part_of, [3]
+    judge, left = ranking.part_of, [3]
 
     def interrupted(*arguments: object) -> object:
         if not left[0]:
@@ -78,7 +78,7 @@ def test_what_is_left_of_a_run_is_not_overlooked(run, folder, library, small_par
         return judge(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(engines, "part_of", interrupted)
+        patch.setattr(ranking, "part_of", interrupted)
         assert run(*whole, "out.csv").exit_code == 130
     assert len(list(Path("out.csv.parts").glob("part-*"))) == 3
     refused(run(*whole, "out.csv"), "out.csv.parts holds parts", "--resume")

@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.workers import cores
-from molscore.screening.rank.job import Extent, Job, Progress, chunks_of, part_of
 from molscore.screening.rank.parts import PartFolder, Shard
+from molscore.screening.rank.run import Extent, Job, Progress, chunks_of, part_of
 
 __all__ = ["judge_with_ray"]
 

@@ -1,141 +1,201 @@
-"""Ranking: rows judged in parts, duplicates found, order made; `rank` for what fits into memory, `run` for files.
+"""Ranking a file: rows judged in parts, duplicates found, order made, one result written.
 
-A file's parts lie in a folder that outlives a crash; once there is one result, the folder is gone. The rows of a part
-depend on nothing but the job, so that a run that was killed and resumed, one in shards, and one by another engine give
-the same bytes.
+The parts lie in a folder that outlives a crash; once there is one result, the folder is gone. The rows of a part depend
+on nothing but the job, so that a run that was killed and resumed, one in shards, and one by another engine give the
+same bytes.
 """
 
+import hashlib
 import os
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
+from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
 
+from molscore import __version__
 from molscore.errors import InputError, OutputError
-from molscore.molecules.convert import is_frame, scan_of
-from molscore.molecules.files import check_place, format_of, write
-from molscore.screening.info import resolved
-from molscore.screening.predictor import RESOLUTION, Predictor
-from molscore.screening.rank.job import CHUNK_ROWS, Job, Progress, chunks_of, judge_locally
+from molscore.molecules.atomic import reason_of
+from molscore.molecules.chem import RDKIT_VERSION
+from molscore.molecules.files import Scan, check_place, format_of, scan, write
+from molscore.molecules.files.record import Make
+from molscore.molecules.molecule import Molecule
 from molscore.screening.rank.merge import Merge, Summary, passing, shows_shapes
 from molscore.screening.rank.parts import (
-    HIDDEN,
-    ROW,
     WHOLE,
     PartFolder,
     Shard,
     complete_parts,
-    input_columns,
-    numbers_of,
     output_name,
     read_part,
     rows_of,
+    table_of,
 )
-from molscore.screening.rank.ray import judge_with_ray
-from molscore.screening.scorer import Scorer
+from molscore.screening.scorer import Embed, Scorer
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = [
+    "CHUNK_ROWS", "Chunk", "Extent", "Job", "Plan", "Progress", "chunks_of", "judge_locally", "part_of", "run",
+]  # fmt: skip
 
-__all__ = ["Plan", "rank", "run"]
-
-_ENGINES = {"local": judge_locally, "ray": judge_with_ray}
+CHUNK_ROWS = 2048  # judged at a time: enough molecules of each size to fill the batches of the network
 
 
-def rank(
-    model: Predictor | str | Path,
-    source: Any,
-    smiles_column: str | None = None,
-    resolution: float = RESOLUTION,
-    by: str | None = None,
-    sort: bool = False,
-    seed: int = 0,
-    workers: int | None = None,
-    progress: bool = False,
-    geometry: str = "auto",
-    like: Any = None,
-) -> "pd.DataFrame":
-    """Judge a library: one row of the DataFrame for each row of it, in order unless `sort`.
+@dataclass(frozen=True)
+class Job:
+    """A file to judge and how."""
+
+    scorer: Scorer
+    path: str
+    """The file, ``-`` for standard input."""
+    smiles_column: str | None = None
+    shapes: bool = False
+    """Whether geometries that are made here are kept."""
+    part_rows: int = CHUNK_ROWS
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the input can be read again."""
+        return self.path != "-"
+
+    @property
+    def optional(self) -> bool:
+        """Whether a row of the input may lack a column, which is not the same as an empty value there."""
+        return self.repeatable and format_of(self.path)[0] in ("sdf", "xyz")
+
+    def scan(self) -> Scan:
+        """The rows of the input."""
+        return scan(self.path, self.smiles_column)
+
+    @cached_property
+    def types(self) -> dict[str, pa.DataType]:
+        """Type of each column of the output that the input has a type for; the others are text."""
+        if not self.repeatable or format_of(self.path)[0] != "parquet":
+            return {}
+        return {output_name(field.name): field.type for field in pq.read_schema(self.path)}
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Everything that the rows depend on, by name.
+
+        The input is known by its content, not by its time: jobs on other machines see other times for the same file,
+        and a copy or a touch changes nothing. Reading it once more costs little beside judging it.
+        """
+        model = self.scorer.model
+        options = {field.name.replace("_", " "): getattr(self.scorer, field.name) for field in fields(self.scorer)}
+        return {
+            **options,
+            "model": model.weights,
+            "like": None if self.scorer.like is None else _digest_of(self.scorer.like.like),
+            "distribution": model.distribution.name,
+            "device": model.device.type,
+            "input": _digest(self.path) if self.repeatable else "-",
+            "SMILES column": self.smiles_column,
+            "geometries": "kept" if self.shapes else "not kept",
+            "rows a part": self.part_rows,
+            "molscore": __version__,
+            "rdkit": RDKIT_VERSION,
+            "torch": version("torch"),
+        }
+
+    def manifest(self, provenance: Mapping[str, Any]) -> dict[str, Any]:
+        """What a folder says of the parts in it."""
+        return {
+            "identity": self.identity,
+            "provenance": dict(provenance),
+            "by": self.scorer.by,
+            "optional": self.optional,
+        }
+
+
+class Chunk(NamedTuple):
+    """The rows of one part, before any chemistry."""
+
+    number: int
+    start: int
+    rows: list[Make]
+
+
+class Extent(NamedTuple):
+    """The size of an input."""
+
+    rows: int
+    parts: int
+
+
+def chunks_of(found: Scan, size: int) -> Iterator[Chunk]:
+    """The rows of each part, in order."""
+    number = 0
+    while rows := list(islice(found.rows, size)):
+        yield Chunk(number, number * size, rows)
+        number += 1
+
+
+def part_of(chunk: Chunk, job: Job, embed: Embed) -> pa.Table:
+    """The part that a chunk becomes."""
+    return table_of(job.scorer([make() for make in chunk.rows], embed), chunk.start, job.types, job.shapes)
+
+
+class Progress:
+    """A bar on standard error, on a terminal alone, so that a log is not mixed with it: rows a second, the time left.
 
     Args:
-        model: a `Model`, or what `load` takes.
-        source: a file, ``-`` for standard input, a DataFrame, or an iterable of molecules of any kind.
-        smiles_column: of a table; found by its name unless given.
-        resolution: Å, at which densities are read.
-        by: one of `molscore.screening.columns.ORDERS`; None is the default there where the model has its tables.
-        sort: best first, then duplicates, then rows that cannot be judged.
-        seed: of geometries for rows that have none (ETKDGv3 and MMFF94s).
-        workers: processes for those; None is one a core.
-        progress: whether a bar shows how far it has come.
-        geometry: kind of those that are given, see `Scorer`.
-        like: references, a file or molecules of any kind: adds log_likelihood_given and log_ratio, the default order.
-
-    The columns of the input are kept, and the index of a DataFrame or Series: each row has its own label. Those of
-    `molscore.screening.columns.COLUMNS` are added; ``attrs["by"]`` says which order was used. A bad row has a status,
-    an error; one with a molecule seen before has the status ``duplicate`` and its numbers. Raises `InputError` for a
-    source, resolution or order that cannot be used.
+        shown: whether there is a bar at all.
+        total: rows of the input, where known; else it is estimated from `share`, the part of the file read, 0 to 1.
+        of: one row in so many is this process's to judge.
     """
-    if _is_model(source) and not _is_model(model):
-        raise InputError("the model comes first, then the library: rank(model, library)")
-    scorer = Scorer(model, resolution, by, seed, geometry=geometry, like=like)
-    found, parts, given = scan_of(source, smiles_column), [], []
-    with scorer.embedding(workers) as embed, Progress(progress, found.total, found.share) as bar:
-        for chunk in chunks_of(found, CHUNK_ROWS):
-            results = scorer([make() for make in chunk.rows], embed)
-            parts.append(numbers_of(results, chunk.start))
-            given += [{} if is_frame(source) else input_columns(result) for result in results]
-            bar.advance(len(results), True)
-    if not parts:
-        raise InputError(f"{source if isinstance(source, (str, Path)) else 'the library'} holds no molecules")
-    with Merge(parts) as merge:
-        table = pa.concat_tables(merge.sorted(scorer.by) if sort else merge.in_order())
-    frame = _frame_of(table, source, given)
-    frame.attrs["by"] = scorer.by
-    return frame
+
+    def __init__(
+        self, shown: bool, total: int | None = None, share: Callable[[], float | None] = lambda: None, of: int = 1
+    ) -> None:
+        self.total, self.share, self.of = total, share, of
+        self.seen = self.judged = 0
+        self.bar = tqdm(unit="row", desc="rank", disable=None if shown else True, leave=False, mininterval=0.5)
+
+    def advance(self, rows: int, judged: bool) -> None:
+        """Rows have been read, and judged or passed over: the rate is of those judged alone."""
+        self.seen += rows
+        self.judged += rows if judged else 0
+        self.bar.total = self.expected()
+        self.bar.update(rows if judged else 0)
+
+    def expected(self) -> int | None:
+        """Rows that this process will have judged in the end, as far as can be told."""
+        share = self.share() if self.total is None else None
+        total = self.total if self.total is not None else round(self.seen / share) if share else None
+        return None if total is None else self.judged + max(0, total - self.seen) // self.of
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
 
 
-def _is_model(given: Any) -> bool:
-    """Whether this is a model, or names a bundled one or a model folder."""
-    if isinstance(given, (str, Path)):
-        return (resolved(given)[0] / "config.json").is_file()
-    return isinstance(given, Predictor)
+def judge_locally(job: Job, folder: PartFolder, workers: int | None, progress: bool) -> Extent:
+    """Make the parts of the folder's share that are not there, one after another in this process.
 
-
-def _frame_of(table: pa.Table, source: Any, given: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
-    """The columns of the input, and ours. With a DataFrame or Series as source its index stays, and each row has its
-    own label; with a DataFrame its columns stay as they are too, values, types and all.
+    Geometries come from worker processes. Raises `InputError` for an input without rows.
     """
-    import pandas as pd
-
-    rows = table[ROW].to_numpy()
-    ours = table.drop_columns([name for name in HIDDEN if name in table.column_names]).to_pandas()
-    if is_frame(source):
-        kept = source.iloc[rows]
-        kept.columns = [output_name(name) if isinstance(name, str) else name for name in source.columns]
-    else:
-        names = dict.fromkeys(name for columns in given for name in columns)
-        kept = pd.DataFrame(
-            {name: _exact([given[row].get(name) for row in rows]) for name in names},
-            index=source.index[rows] if isinstance(source, pd.Series) else ours.index,
-        )
-    return pd.concat([kept, ours.set_index(kept.index)], axis=1)
-
-
-def _exact(values: list[Any]) -> Any:
-    """Whole numbers stay whole where some are missing: as floats, those above 2^53 would change."""
-    import pandas as pd
-
-    if None in values and {type(value) for value in values} == {int, type(None)}:
-        try:
-            return pd.array(values, dtype="Int64")
-        except (OverflowError, TypeError):
-            return pd.array(values, dtype=object)
-    return values
+    found, done, rows = job.scan(), folder.done(), 0
+    with job.scorer.embedding(workers) as embed, Progress(progress, found.total, found.share, folder.shard.of) as bar:
+        for chunk in chunks_of(found, job.part_rows):
+            wanted = folder.shard.owns(chunk.number) and chunk.number not in done
+            if wanted:
+                folder.save(chunk.number, part_of(chunk, job, embed))
+            rows += len(chunk.rows)
+            bar.advance(len(chunk.rows), wanted)
+    if not rows:
+        raise InputError(f"{'standard input' if job.path == '-' else job.path} holds no molecules")
+    return Extent(rows, -(-rows // job.part_rows))
 
 
 @dataclass(frozen=True)
@@ -147,9 +207,10 @@ class Plan:
     sort: bool = False
     resume: bool = False
     shard: Shard = WHOLE
-    engine: str = "local"
     workers: int | None = None
     progress: bool = False
+    engine: Callable[[Job, PartFolder, int | None, bool], Extent] = judge_locally
+    """What makes the parts that a folder lacks, by so many workers, with a bar or without: see `rank.ray`."""
 
     def __post_init__(self) -> None:
         if self.sort and self.is_folder:
@@ -184,7 +245,7 @@ def run(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Summary:
     if job.repeatable and Path(plan.output).resolve() == Path(job.path).resolve():
         raise OutputError(f"{plan.output}: it is the input, which would be lost; give another name")
     with _folder(job, plan, provenance) as folder:
-        extent = _ENGINES[plan.engine](job, folder, plan.workers, plan.progress)
+        extent = plan.engine(job, folder, plan.workers, plan.progress)
         folder.finish(*extent)
         summary = Summary()
         if plan.shard != WHOLE:
@@ -215,3 +276,18 @@ def _folder(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Iterator[Par
     else:
         with tempfile.TemporaryDirectory(prefix="molscore-") as folder:
             yield PartFolder(Path(folder), manifest)
+
+
+def _digest_of(molecules: Sequence[Molecule]) -> str:
+    content = hashlib.sha256()
+    for molecule in molecules:
+        content.update(molecule.numbers.tobytes() + molecule.positions.tobytes())
+    return content.hexdigest()
+
+
+def _digest(path: str) -> str:
+    try:
+        with Path(path).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None

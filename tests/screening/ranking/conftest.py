@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from molscore.molecules.files import write
-from molscore.screening.rank.job import Job
+from molscore.screening.rank.run import Job
 from molscore.screening.scorer import Scorer
 from tests import tiny
 

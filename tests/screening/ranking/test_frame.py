@@ -71,7 +71,7 @@ def test_geometries_of_a_frame_are_judged_as_those_of_the_same_parquet(model, li
 
 def test_chunks_do_not_matter(model, monkeypatch) -> None:
     whole = rank(model, list(tiny.LIBRARY))
-    monkeypatch.setattr("molscore.screening.rank.run.CHUNK_ROWS", 4)
+    monkeypatch.setattr("molscore.screening.rank.frame.CHUNK_ROWS", 4)
     assert np.allclose(numbers(rank(model, list(tiny.LIBRARY))), numbers(whole), atol=1e-3)
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from molscore.errors import InputError
 from molscore.screening.columns import COLUMNS
-from molscore.screening.rank.job import Job
 from molscore.screening.rank.parts import WHOLE, Shard, differences, given_name, output_name
+from molscore.screening.rank.run import Job
 
 
 def test_everything_that_rows_depend_on_is_part_of_a_job(job) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from molscore.screening.rank.job import Progress
+from molscore.screening.rank.run import Progress
 
 
 def test_a_known_total_is_what_is_expected() -> None:

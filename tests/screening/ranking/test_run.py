@@ -12,7 +12,7 @@ import pytest
 from molscore import rank
 from molscore.errors import InputError, OutputError
 from molscore.molecules.files import read
-from molscore.screening.rank import job as jobs
+from molscore.screening.rank import run as ranking
 from molscore.screening.rank.parts import PartFolder
 from molscore.screening.rank.run import Plan, run
 from tests.screening.ranking.conftest import PART_ROWS, PROVENANCE, ROWS
@@ -29,7 +29,7 @@ def result(job, path: Path, **options) -> bytes:
 )
 def test_the_result_is_that_of_a_ranking_in_memory(job, tmp_path, monkeypatch, suffix, sort) -> None:
     made = job(".sdf" if suffix == ".sdf" else ".parquet")
-    monkeypatch.setattr("molscore.screening.rank.run.CHUNK_ROWS", PART_ROWS)
+    monkeypatch.setattr("molscore.screening.rank.frame.CHUNK_ROWS", PART_ROWS)
     frame = rank(made.scorer.model, made.path, sort=sort)
     result(made, tmp_path / f"out{suffix}", sort=sort)
     assert not list(tmp_path.glob("*.parts"))
@@ -48,8 +48,8 @@ def killed(job, path: Path, parts: int) -> None:
     """Run in a process of its own that is killed by SIGKILL when so many parts are there."""
     pid = os.fork()
     if pid == 0:
-        slow = jobs.part_of
-        jobs.part_of = lambda *a: (time.sleep(0.02), slow(*a))[1]
+        slow = ranking.part_of
+        ranking.part_of = lambda *a: (time.sleep(0.02), slow(*a))[1]
         try:
             run(job, Plan(str(path), workers=1), PROVENANCE)
         finally:
@@ -67,14 +67,14 @@ def test_killed_and_resumed_is_as_never_killed(job, tmp_path, monkeypatch) -> No
     made, path = job(), tmp_path / "out.csv"
     whole = result(made, tmp_path / "whole.csv")
     judged: list[int] = []
-    judge = jobs.part_of
+    judge = ranking.part_of
     for moment in (1, 3):
         killed(made, path, moment)
         with pytest.raises(InputError, match="--resume"):
             run(made, Plan(str(path)), PROVENANCE)
         judged.clear()
         with monkeypatch.context() as patch:
-            patch.setattr(jobs, "part_of", lambda chunk, *rest: judged.append(chunk.number) or judge(chunk, *rest))
+            patch.setattr(ranking, "part_of", lambda chunk, *rest: judged.append(chunk.number) or judge(chunk, *rest))
             assert result(made, path, resume=True) == whole
         assert 0 < len(judged) <= 6 - moment and 0 not in judged
         assert not Path(f"{path}.parts").exists()
@@ -92,7 +92,7 @@ def test_a_run_that_could_not_write_its_result_need_not_judge_again(job, tmp_pat
     with pytest.raises(OutputError, match="no space"):
         result(made, path)
     monkeypatch.undo()
-    monkeypatch.setattr(jobs, "part_of", lambda *_: pytest.fail("judged what had been judged"))
+    monkeypatch.setattr(ranking, "part_of", lambda *_: pytest.fail("judged what had been judged"))
     assert result(made, path, resume=True) == whole
 
 

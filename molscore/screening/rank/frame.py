@@ -1,0 +1,112 @@
+"""Ranking what fits into memory: a library in, a DataFrame out."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from molscore.errors import InputError
+from molscore.molecules.convert import is_frame, scan_of
+from molscore.screening.info import resolved
+from molscore.screening.predictor import RESOLUTION, Predictor
+from molscore.screening.rank.merge import Merge
+from molscore.screening.rank.parts import HIDDEN, ROW, input_columns, numbers_of, output_name
+from molscore.screening.rank.run import CHUNK_ROWS, Progress, chunks_of
+from molscore.screening.scorer import Scorer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["rank"]
+
+
+def rank(
+    model: Predictor | str | Path,
+    source: Any,
+    smiles_column: str | None = None,
+    resolution: float = RESOLUTION,
+    by: str | None = None,
+    sort: bool = False,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: bool = False,
+    geometry: str = "auto",
+    like: Any = None,
+) -> "pd.DataFrame":
+    """Judge a library: one row of the DataFrame for each row of it, in order unless `sort`.
+
+    Args:
+        model: a `Model`, or what `load` takes.
+        source: a file, ``-`` for standard input, a DataFrame, or an iterable of molecules of any kind.
+        smiles_column: of a table; found by its name unless given.
+        resolution: Å, at which densities are read.
+        by: one of `molscore.screening.columns.ORDERS`; None is the default there where the model has its tables.
+        sort: best first, then duplicates, then rows that cannot be judged.
+        seed: of geometries for rows that have none (ETKDGv3 and MMFF94s).
+        workers: processes for those; None is one a core.
+        progress: whether a bar shows how far it has come.
+        geometry: kind of those that are given, see `Scorer`.
+        like: references, a file or molecules of any kind: adds log_likelihood_given and log_ratio, the default order.
+
+    The columns of the input are kept, and the index of a DataFrame or Series: each row has its own label. Those of
+    `molscore.screening.columns.COLUMNS` are added; ``attrs["by"]`` says which order was used. A bad row has a status,
+    an error; one with a molecule seen before has the status ``duplicate`` and its numbers. Raises `InputError` for a
+    source, resolution or order that cannot be used.
+    """
+    if _is_model(source) and not _is_model(model):
+        raise InputError("the model comes first, then the library: rank(model, library)")
+    scorer = Scorer(model, resolution, by, seed, geometry=geometry, like=like)
+    found, parts, given = scan_of(source, smiles_column), [], []
+    with scorer.embedding(workers) as embed, Progress(progress, found.total, found.share) as bar:
+        for chunk in chunks_of(found, CHUNK_ROWS):
+            results = scorer([make() for make in chunk.rows], embed)
+            parts.append(numbers_of(results, chunk.start))
+            given += [{} if is_frame(source) else input_columns(result) for result in results]
+            bar.advance(len(results), True)
+    if not parts:
+        raise InputError(f"{source if isinstance(source, (str, Path)) else 'the library'} holds no molecules")
+    with Merge(parts) as merge:
+        table = pa.concat_tables(merge.sorted(scorer.by) if sort else merge.in_order())
+    frame = _frame_of(table, source, given)
+    frame.attrs["by"] = scorer.by
+    return frame
+
+
+def _is_model(given: Any) -> bool:
+    """Whether this is a model, or names a bundled one or a model folder."""
+    if isinstance(given, (str, Path)):
+        return (resolved(given)[0] / "config.json").is_file()
+    return isinstance(given, Predictor)
+
+
+def _frame_of(table: pa.Table, source: Any, given: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+    """The columns of the input, and ours. With a DataFrame or Series as source its index stays, and each row has its
+    own label; with a DataFrame its columns stay as they are too, values, types and all.
+    """
+    import pandas as pd
+
+    rows = table[ROW].to_numpy()
+    ours = table.drop_columns([name for name in HIDDEN if name in table.column_names]).to_pandas()
+    if is_frame(source):
+        kept = source.iloc[rows]
+        kept.columns = [output_name(name) if isinstance(name, str) else name for name in source.columns]
+    else:
+        names = dict.fromkeys(name for columns in given for name in columns)
+        kept = pd.DataFrame(
+            {name: _exact([given[row].get(name) for row in rows]) for name in names},
+            index=source.index[rows] if isinstance(source, pd.Series) else ours.index,
+        )
+    return pd.concat([kept, ours.set_index(kept.index)], axis=1)
+
+
+def _exact(values: list[Any]) -> Any:
+    """Whole numbers stay whole where some are missing: as floats, those above 2^53 would change."""
+    import pandas as pd
+
+    if None in values and {type(value) for value in values} == {int, type(None)}:
+        try:
+            return pd.array(values, dtype="Int64")
+        except (OverflowError, TypeError):
+            return pd.array(values, dtype=object)
+    return values
