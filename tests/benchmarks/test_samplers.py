@@ -1,4 +1,4 @@
-"""The table of samplers: settings are read from words, and a row says what molecules are like."""
+"""The table of samplers: a row says what molecules are like."""
 
 from benchmarks.samplers import COLUMNS, candidates_of, row_of
 from molscore.molecules.conformers import embed
