@@ -9,11 +9,10 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
 from molscore.errors import CheckpointError
-from molscore.vectors.checkpoint import load_network, save_network
 from molscore.vectors.em import expectation_maximisation
 from molscore.vectors.estimates import Fitted, simple_estimates
 from molscore.vectors.mixtures import broad, published
-from molscore.vectors.network import VectorConfig, VectorNetwork
+from molscore.vectors.network import VectorConfig, VectorNetwork, load_network, save_network
 from molscore.vectors.train import draw, estimates_of, losses, main
 from molscore.vectors.whitening import Whitening
 
