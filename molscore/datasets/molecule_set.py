@@ -36,21 +36,15 @@ class MoleculeSet:
     Raises `SizeError` or `PositionError` where the arrays contradict each other.
     """
 
-    numbers: np.ndarray
-    """``(ΣN,)`` uint8 atomic numbers."""
-    positions: np.ndarray
-    """``(ΣN, 3)`` float32, Å."""
-    sizes: np.ndarray
-    """``(M,)`` int32 atoms per molecule."""
-    columns: dict[str, np.ndarray] = field(default_factory=dict)
-    """One value per molecule and column, each ``(M,)``."""
-    metadata: dict[str, str] = field(default_factory=dict)
-    """What the set is and where it comes from; travels with the file."""
+    numbers: np.ndarray  # (ΣN,) uint8 atomic numbers
+    positions: np.ndarray  # (ΣN, 3) float32, Å
+    sizes: np.ndarray  # (M,) int32 atoms per molecule
+    columns: dict[str, np.ndarray] = field(default_factory=dict)  # one value per molecule and column, each (M,)
+    metadata: dict[str, str] = field(default_factory=dict)  # what it is and where it comes from; travels with the file
+    # (ΣE, 3) uint16, None where the set has none: first and second atom, counted from 0 in their molecule, and the
+    # order: 1, 2, 3, or 4 for aromatic. Each bond once, hydrogens included.
     bonds: np.ndarray | None = None
-    """``(ΣE, 3)`` uint16, None where the set has none: first and second atom, counted from 0 in their molecule, and the
-    order: 1, 2, 3, or 4 for aromatic. Each bond once, hydrogens included."""
-    n_bonds: np.ndarray | None = None
-    """``(M,)`` int32 bonds per molecule; 0 where they are not known, everywhere unless given."""
+    n_bonds: np.ndarray | None = None  # (M,) int32 bonds per molecule; 0 where they are not known
 
     def __post_init__(self) -> None:
         if not ((np.asarray(self.numbers) > 0) & (np.asarray(self.numbers) < len(SYMBOLS))).all():

@@ -40,14 +40,11 @@ class Figure:
 
     name: str
     share: bool
-    value: float | None
-    """None where no molecule has bonds that can be read."""
-    interval: tuple[float, float] | None
-    """95 %, of the molecules drawn again."""
+    value: float | None  # none where no molecule has bonds that can be read
+    interval: tuple[float, float] | None  # 95 %, of the molecules drawn again
     reference: float
     reference_interval: tuple[float, float]
-    floor: float
-    """What two random halves of the reference differ by, at most, 95 times in 100: less is no difference."""
+    floor: float  # what two random halves of the reference differ by, at most, 95 times in 100: less is no difference
 
     @property
     def faithful(self) -> bool:

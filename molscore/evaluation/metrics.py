@@ -19,26 +19,17 @@ __all__ = ["Metrics", "PerMolecule", "evaluate", "judge"]
 class Metrics:
     """Percentages over `n` molecules, by EDM's definitions (https://arxiv.org/abs/2203.17003)."""
 
-    n: int
-    """Molecules judged."""
-    atom_stability: float
-    """Atoms with an allowed sum of bond orders, of all atoms."""
-    molecule_stability: float
-    """Molecules all of whose atoms are stable."""
-    validity: float
-    """Molecules whose bonds RDKit accepts."""
-    uniqueness: float | None
-    """Different SMILES, of the valid molecules; None when none is valid."""
-    valid_unique: float
-    """Different SMILES, of all molecules (V×U)."""
-    novelty: float | None
-    """Different SMILES that the reference lacks, of the different SMILES; None without a reference."""
-    connectivity: float
-    """Molecules whose bonds make them one piece."""
-    stable_connected: float
-    """Molecules that are stable and in one piece, which EDM's stability does not ask."""
+    n: int  # molecules judged
+    atom_stability: float  # atoms with an allowed sum of bond orders, of all atoms
+    molecule_stability: float  # molecules all of whose atoms are stable
+    validity: float  # molecules whose bonds RDKit accepts
+    uniqueness: float | None  # different SMILES, of the valid molecules; None when none is valid
+    valid_unique: float  # different SMILES, of all molecules (V×U)
+    novelty: float | None  # different SMILES that the reference lacks, of the different SMILES; None without one
+    connectivity: float  # molecules whose bonds make them one piece
+    stable_connected: float  # molecules that are stable and in one piece, which EDM's stability does not ask
+    # 95 % interval of each figure above. Those of uniqueness are approximate: draws of SMILES are not a coin's.
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """95 % interval of each figure above. Those of uniqueness are approximate: draws of SMILES are not a coin's."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
@@ -46,10 +37,9 @@ class Metrics:
 
     def to_text(self) -> str:
         """One line a figure, for people."""
-        names = [name for name in asdict(self) if name in self.intervals]
         lines = [
             f"{name.replace('_', ' '):<20}{getattr(self, name):7.2f} %   [{low:.2f}, {high:.2f}]"
-            for name, (low, high) in ((name, self.intervals[name]) for name in names)
+            for name, (low, high) in self.intervals.items()
         ]
         return "\n".join([f"{'molecules':<20}{self.n:7d}", *lines])
 

@@ -18,12 +18,9 @@ __all__ = ["Batch", "collate", "element_index", "element_indices", "padded", "si
 class Batch(NamedTuple):
     """B molecules of at most N atoms as tensors."""
 
-    positions: Tensor
-    """``(B, N, 3)`` Å: mean zero over the real atoms, zero at padding."""
-    elements: Tensor
-    """``(B, N)`` int64: index into the element table, 0 at padding."""
-    mask: Tensor
-    """``(B, N)`` bool: True for real atoms."""
+    positions: Tensor  # (B, N, 3) Å: mean zero over the real atoms, zero at padding
+    elements: Tensor  # (B, N) int64: index into the element table, 0 at padding
+    mask: Tensor  # (B, N) bool: True for real atoms
 
     @property
     def sizes(self) -> Tensor:

@@ -26,12 +26,9 @@ _COVALENT_FACTORS = (1.15, 1.2, 1.25, 1.3, None)
 class Bonds(NamedTuple):
     """One Kekulé reading of a geometry."""
 
-    pairs: NDArray[np.int32]
-    """``(M, 2)`` atom indices."""
-    orders: NDArray[np.int32]
-    """``(M,)`` 1, 2 or 3."""
-    charges: NDArray[np.int32]
-    """``(N,)`` formal charges, summing to zero."""
+    pairs: NDArray[np.int32]  # (M, 2) atom indices
+    orders: NDArray[np.int32]  # (M,) 1, 2 or 3
+    charges: NDArray[np.int32]  # (N,) formal charges, summing to zero
 
 
 def perceive_bonds(molecule: Molecule, max_iterations: int = 10_000, time_limit: float = 5.0) -> Bonds:

@@ -122,14 +122,10 @@ def fragments(mol: Chem.Mol) -> int:
 class Contents(NamedTuple):
     """What a graph says of a molecule, as a `Molecule` does, without a geometry."""
 
-    counts: dict[str, int]
-    """Atoms of each element, hydrogens included."""
-    charge: int
-    """Net, in elementary charges."""
-    pieces: int
-    """Parts that no bond joins."""
-    unpaired: int
-    """Unpaired electrons."""
+    counts: dict[str, int]  # atoms of each element, hydrogens included
+    charge: int  # net, in elementary charges
+    pieces: int  # parts that no bond joins
+    unpaired: int  # unpaired electrons
 
     @property
     def n_atoms(self) -> int:

@@ -17,14 +17,10 @@ class Distribution:
     Raises `InputError` when the parts do not fit together.
     """
 
-    name: str
-    """Short name, such as ``qm9``."""
-    elements: tuple[str, ...]
-    """Element symbols, in the order of the counts below."""
-    formula_counts: dict[tuple[int, ...], int]
-    """Number of molecules of each formula, a formula being the count of each of `elements`."""
-    sigma_N: dict[int, float]
-    """Å: sqrt(E[‖x‖² | N] / d) with d = 3(N-1), smoothed over N, for every N from 2 to `max_atoms`."""
+    name: str  # short name, such as qm9
+    elements: tuple[str, ...]  # element symbols, in the order of the counts below
+    formula_counts: dict[tuple[int, ...], int]  # molecules of each formula, which is the count of each of `elements`
+    sigma_N: dict[int, float]  # Å: sqrt(E[‖x‖² | N] / 3(N-1)), smoothed over N, for every N from 2 to `max_atoms`
 
     def __post_init__(self) -> None:
         if len(set(self.elements)) != len(self.elements) or not self.elements:

@@ -4,22 +4,19 @@ import re
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 
+from ase.data import chemical_symbols
+
 from molscore.errors import ElementError, FormulaError
 
 __all__ = [
-    "SYMBOLS", "atomic_number", "check_formula", "hill_formula", "hill_string", "max_valence", "parse_formula",
-    "symbol_of",
+    "SYMBOLS", "VALENCES", "atomic_number", "check_formula", "hill_formula", "hill_string", "max_valence",
+    "parse_formula", "symbol_of",
 ]  # fmt: skip
 
-_PERIODIC_TABLE = (
-    "X H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr "
-    "Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu "
-    "Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr "
-    "Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og"
-)
-
 #: ``SYMBOLS[Z]`` is the symbol of atomic number Z; index 0 stands for no element.
-SYMBOLS: tuple[str, ...] = tuple(_PERIODIC_TABLE.split())
+SYMBOLS: tuple[str, ...] = tuple(chemical_symbols)
+#: Bonds of a neutral atom, by atomic number, where no more are asked for.
+VALENCES = {1: 1, 5: 3, 6: 4, 7: 3, 8: 2, 9: 1, 14: 4, 15: 3, 16: 2, 17: 1, 35: 1, 53: 1}
 
 _NUMBERS = {symbol: number for number, symbol in enumerate(SYMBOLS) if number}
 _TERM = re.compile(r"([A-Z][a-z]?)([0-9]*)")

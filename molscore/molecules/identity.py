@@ -59,10 +59,8 @@ class TrainingIndex:
     n / 2^40 (1e-7 for 100,000).
     """
 
-    hashes: np.ndarray
-    """``(n,)`` int64 of 40 bits, ascending, all different."""
-    name: str = "known molecules"
-    """What list it is, such as ``qm9``."""
+    hashes: np.ndarray  # (n,) int64 of 40 bits, ascending, all different
+    name: str = "known molecules"  # what list it is, such as qm9
 
     def __post_init__(self) -> None:
         if self.hashes.dtype != np.int64 or self.hashes.ndim != 1 or (np.diff(self.hashes) <= 0).any():

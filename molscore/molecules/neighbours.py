@@ -10,6 +10,7 @@ from ase.data import covalent_radii
 from numpy.typing import NDArray
 
 from molscore.errors import FragmentError, PositionError
+from molscore.molecules.elements import VALENCES
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["REACH", "Topology", "check_geometry", "neighbour_counts", "open_valences", "topology"]
@@ -26,19 +27,15 @@ _MISSING_ALL, _MISSING_SOME = 0.4, 1.25
 _PAULING = 0.3  # Å
 _ZERO = 1e-8  # eigenvalues of a graph's Laplacian below it are zero: there is one for each piece
 _SURROUNDED = 0.3  # unit vectors from neighbours that add up to less leave no room for another
-VALENCES = {1: 1, 5: 3, 6: 4, 7: 3, 8: 2, 9: 1, 14: 4, 15: 3, 16: 2, 17: 1, 35: 1, 53: 1}  # of neutral atoms
 _TRIPLE = 2.3  # bonds of this order and more are taken for triple ones
 
 
 class Topology(NamedTuple):
     """Counts that say what kind of molecule it is."""
 
-    heavy: int
-    """Atoms other than hydrogen."""
-    rings: int
-    """Independent rings: bonds less atoms and pieces."""
-    rotatable: int
-    """Single bonds outside rings between heavy atoms that both have another heavy neighbour, none of them linear."""
+    heavy: int  # atoms other than hydrogen
+    rings: int  # independent rings: bonds less atoms and pieces
+    rotatable: int  # single bonds outside rings between heavy atoms that have another heavy neighbour, none linear
 
 
 def neighbour_counts(molecule: Molecule) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ T_l is the number of distinct n there. The last context counts molecules, the ot
 Source: Witten and Bell 1991, doi 10.1109/18.87000; Chen and Goodman 1999, doi 10.1006/csla.1999.0128.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from molscore.errors import DistributionError, InputError, SizeError
 from molscore.molecules.distribution import Distribution
-from molscore.nn.support import Support
+from molscore.molecules.elements import VALENCES, atomic_number, max_valence
 
 __all__ = ["FormulaPmf", "FormulasGiven", "smoothed_sizes"]
 
@@ -32,7 +33,57 @@ _MULTIPLIERS = np.random.default_rng(0).integers(2**62, size=128) * 2 + 1  # of 
 # formula, 60 clusters each (ALPHA 0.3 to 3, WIDTH 0.4 to 1.5; kernels without q, with its root, with q itself).
 # These gain, by ring systems, 0.3, 0.6, 1.0 nats for molecules of validation and 1.2, 2.4, 3.5 for those held out.
 ALPHA, WIDTH = 1.0, 0.7
-_VALENCE = {"H": 1, "F": 1, "Cl": 1, "Br": 1, "I": 1, "B": 3, "N": 3, "P": 3, "C": 4, "Si": 4}  # others: 2
+_IMPOSSIBLE = -(10**6)
+
+
+class _Support:
+    """Which partial formulas of up to `max_atoms` atoms of `elements`, decided in that order, can still be completed.
+
+        reach[k, r, e, o] = the most bonds of r atoms of elements k, k+1, ... with an electron count of parity e,
+                            o telling whether oxygen or fluorine is among the elements before k
+                          = max over n of  n valence_k(o)
+                                           + reach[k + 1, r - n, e - n Z_k mod 2, o or (k in O, F and n > 0)]
+
+    A formula of N atoms is possible when its electrons are even and its valences add up to 2(N - 1) or more: the
+    conditions of `molscore.molecules.elements.check_formula`.
+
+    Heavier halogens change their valence beside oxygen and fluorine, so those two must come before them.
+    """
+
+    def __init__(self, elements: Sequence[str], max_atoms: int) -> None:
+        self.max_atoms = max_atoms
+        self.odd_electrons = np.array([atomic_number(symbol) % 2 for symbol in elements])
+        self.oxidiser = np.array([symbol in ("O", "F") for symbol in elements])
+        self.valence = np.array([[max_valence(symbol, ()), max_valence(symbol, ("O",))] for symbol in elements])
+        self.reach = np.full((len(elements) + 1, max_atoms + 1, 2, 2), _IMPOSSIBLE)
+        self.reach[-1, 0, 0] = 0
+        for k in range(len(elements) - 1, -1, -1):
+            for n in range(max_atoms + 1):
+                for oxidised in (0, 1):
+                    after = oxidised | int(self.oxidiser[k] and n > 0)
+                    rest = self.reach[k + 1, : max_atoms + 1 - n, :, after] + n * self.valence[k, oxidised]
+                    if n * self.odd_electrons[k] % 2:
+                        rest = rest[:, ::-1]
+                    best = self.reach[k, n:, :, oxidised]
+                    np.maximum(best, rest, out=best)
+
+    def possible(self, sizes: Ints) -> NDArray[np.bool_]:
+        """Whether there is a formula of so many atoms, (B,)."""
+        return self.reach[0, sizes, 0, 0] >= 2 * (sizes - 1)
+
+    def allowed(self, before: Ints, sizes: Ints) -> NDArray[np.bool_]:
+        """Whether later elements can complete each number of atoms of element k, (B, max_atoms + 1).
+
+        `before` (B, k) are the atoms of the elements before it, of `sizes` (B,) in all.
+        """
+        k, n = before.shape[1], np.arange(self.max_atoms + 1)
+        oxidised = before[:, self.oxidiser[:k]].any(1).astype(int)
+        left = (sizes - before.sum(1))[:, None] - n
+        odd = ((before @ self.odd_electrons[:k])[:, None] + n * self.odd_electrons[k]) % 2
+        bonds = (before * self.valence[:k, oxidised].T).sum(1)[:, None] + n * self.valence[k, oxidised][:, None]
+        oxidised_after = oxidised[:, None] | (self.oxidiser[k] & (n > 0))
+        reach = self.reach[k + 1, np.maximum(left, 0), odd, oxidised_after]
+        return (left >= 0) & (bonds + reach >= 2 * (sizes - 1)[:, None])
 
 
 class _Counts(NamedTuple):
@@ -70,7 +121,7 @@ class FormulaPmf:
         self._order = sorted(
             range(len(self.elements)), key=lambda k: (self.elements[k] == "H", self.elements[k] not in ("O", "F"))
         )
-        self._support = Support([self.elements[k] for k in self._order], self.max_atoms)
+        self._support = _Support([self.elements[k] for k in self._order], self.max_atoms)
         self.formulas = np.array(list(distribution.formula_counts), dtype=np.int64)  # (F, E), those observed
         formulas, sizes = self.formulas[:, self._order], self.formulas.sum(1)
         molecules = np.array(list(distribution.formula_counts.values()), dtype=np.float64)
@@ -176,7 +227,7 @@ class FormulasGiven:
         given, n = np.unique(np.asarray(references, dtype=np.int64), axis=0, return_counts=True)
         self.table = np.unique(np.concatenate([plain.formulas, given]), axis=0)
         heavy = np.array([symbol != "H" for symbol in self.elements])
-        bonds = np.array([_VALENCE.get(symbol, 2) - 2 for symbol in self.elements])
+        bonds = np.array([VALENCES.get(atomic_number(symbol), 2) - 2 for symbol in self.elements])
 
         def features(counts: Ints) -> Ints:
             return np.column_stack([counts[:, heavy], counts @ bonds // 2])

@@ -190,7 +190,7 @@ class _Adaptation:
         return denoising_loss(self.network.denoise, noisy, context, None, _OBJECTIVE)[0]
 
     def loss(self) -> float:
-        """The objective on held-out molecules, each at the same noise every time."""
+        """The objective on held-out molecules."""
         total = sum(len(noisy.ln_sigma) * float(self._terms(noisy, dual=True).detach()) for noisy in self.judged)
         return total / sum(len(noisy.ln_sigma) for noisy in self.judged)
 

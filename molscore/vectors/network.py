@@ -224,7 +224,7 @@ def attend(q: Tensor, k: Tensor, value: Tensor) -> Tensor:
 
 
 def save_network(path: Path, config: VectorConfig, weights: dict[str, torch.Tensor], info: dict[str, Any]) -> None:
-    """Weights as safetensors, sizes and free-form provenance `info` as JSON in the header: written in one step."""
+    """Weights as safetensors, sizes and `info`, free-form provenance, as JSON in the header; written in one step."""
     header = {"format": FORMAT, "config": json.dumps(asdict(config)), "info": json.dumps(info)}
     make_folder(path.parent)
     with replacing(path) as fresh:
