@@ -238,6 +238,8 @@ def report(file: str, outputs: tuple[str, ...], load: Callable[[], Any], **optio
     check_outputs(outputs, file)
     found = make(file, load(), **options)
     write_report(outputs, found)
+    if found.misread:
+        program.say(found.misread)
     program.say(f"{len(found)} molecules in {', '.join(outputs)}")
 
 

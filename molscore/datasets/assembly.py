@@ -18,9 +18,9 @@ from molscore.molecules.atomic import write_text
 from molscore.molecules.identity import geometry_key
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["Entry", "LeftOut", "assemble", "left_out_path", "progress", "set_of", "summary"]
+__all__ = ["INPUT", "Entry", "LeftOut", "assemble", "left_out_path", "progress", "set_of", "summary"]
 
-_GIVEN = "input"
+INPUT = "input"  # where a geometry comes from, else the force field that made it
 
 
 class Entry(NamedTuple):
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
     molecule: Molecule
     smiles: str  # canonical, with stereochemistry
     bonds: np.ndarray  # (E, 3), see `MoleculeSet.bonds`
-    geometry: str = _GIVEN  # input, or the force field that made the geometry
+    geometry: str = INPUT  # input, or the force field that made the geometry
 
 
 class LeftOut(NamedTuple):
@@ -98,9 +98,9 @@ def _duplicates(molecules: MoleculeSet) -> Iterable[LeftOut]:
     for index, (row, smiles, geometry) in enumerate(
         zip(columns["row"].tolist(), columns["smiles"], columns["geometry"], strict=True)
     ):
-        key = geometry_key(molecules[index]) if geometry == _GIVEN else smiles
+        key = geometry_key(molecules[index]) if geometry == INPUT else smiles
         if (earlier := first.setdefault(key, row)) != row:
-            what = "geometry" if geometry == _GIVEN else "molecule"
+            what = "geometry" if geometry == INPUT else "molecule"
             yield LeftOut(row, str(columns["name"][index]), "duplicate", f"the same {what} as in row {earlier}")
 
 

@@ -30,6 +30,7 @@ _METADATA = {
     "name": "ligands",
     "source": "Chemical Component Dictionary, ideal coordinates, PyPI biotite",
     "units": "angstrom",
+    "kind": "ideal",
     "citation": "Westbrook 2015, doi:10.1093/bioinformatics/btu789",
 }
 

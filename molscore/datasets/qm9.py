@@ -82,7 +82,7 @@ def read_pack(folder: str | os.PathLike[str]) -> MoleculeSet:
         positions=_coordinates(table["XYZ_Ang"].to_pylist()).astype(np.float32),
         sizes=table["N_atoms"].to_numpy(),
         columns={"smiles": table["SMILES"].to_numpy(), "index": table["Index"].to_numpy().astype(np.int32)},
-        metadata={"name": "qm9", "source": "PyPI qm9pack", "units": "angstrom", "citation": _CITATION},
+        metadata={"name": "qm9", "source": "PyPI qm9pack", "units": "angstrom", "kind": "dft", "citation": _CITATION},
     )
 
 

@@ -17,6 +17,7 @@ from molscore.molecules.chem import mol_from_molecule, smiles_of
 from molscore.molecules.descriptors import descriptors
 from molscore.molecules.files import Record, Row, read
 from molscore.molecules.files.record import is_smiles_name
+from molscore.molecules.implausible import doubts
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import check_geometry
 
@@ -55,6 +56,8 @@ class Evaluation:
                 if not any(is_smiles_name(name) for name in columns):
                     columns["smiles"] = smiles_of(mol)
                 columns |= {"formula": record.molecule.formula, **descriptors(mol)}
+                found = doubts(mol, record.molecule.positions)
+                ours["doubts"] = "; ".join(f"{check}: {value}" for check, value in found.items())
             except MolscoreError:
                 mol = None
             yield Row(record.molecule, columns | ours, mol)

@@ -17,7 +17,7 @@ import numpy as np
 from molscore import __version__
 from molscore.molecules.atomic import write_text
 from molscore.molecules.drawing import svg_of
-from molscore.molecules.files.record import text_of
+from molscore.molecules.files.record import misread, text_of
 from molscore.reporting.entries import Entry, entries_of
 from molscore.screening.explain import FULL_COLOUR
 from molscore.screening.predictor import Predictor
@@ -50,6 +50,12 @@ class Report:
     def html(self) -> str:
         """The page: one file without any request to a network."""
         return _page(self.entries, self.title, self.about)
+
+    @property
+    def misread(self) -> str:
+        """That nearly all rows are no molecules, and which column may be meant instead; empty where that is not so."""
+        unparsable = [entry.columns for entry in self.entries if entry.molecule is None and entry.graph is None]
+        return misread(unparsable, len(unparsable), len(self.entries))
 
     def save(self, path: str | Path) -> None:
         """Write the page; raises `OutputError` where that cannot be done."""

@@ -7,19 +7,18 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, NamedTuple
 
-from rdkit import Chem
-
 from molscore.errors import ParseError
 from molscore.molecules.chem import fragments, mol_from_molecule, smiles_of
 from molscore.molecules.descriptors import descriptors, pattern_of
 from molscore.molecules.drawing import svg_of
 from molscore.molecules.identity import TrainingIndex
+from molscore.molecules.implausible import ASKED, doubts
 from molscore.molecules.molecule import Molecule
 from molscore.screening.columns import DIGITS
 
 __all__ = [
     "PASSED", "Candidate", "CheckResult", "candidate_rows", "candidate_summary", "density_filter", "filtered",
-    "inspect", "mark_duplicates", "ranked", "separated_charges", "share_of", "surplus_turned_down", "value_of",
+    "inspect", "mark_duplicates", "ranked", "share_of", "surplus_turned_down", "value_of",
 ]  # fmt: skip
 
 
@@ -130,31 +129,13 @@ def inspect(molecule: Molecule, index: int, known: TrainingIndex | None = None) 
         novel = None if known is None else not known.contains(smiles)
     except ParseError:
         return _turned_down(bare, "valid", "no neutral closed-shell bonds", "some must fit the geometry")
-    pieces, charges = fragments(mol), separated_charges(mol)
+    pieces = fragments(mol)
     found = replace(bare, mol=mol, smiles=smiles, valid=True, connected=pieces == 1, novel=novel)
     if pieces > 1:
         return _turned_down(found, "connected", f"{pieces} pieces", "1 piece")
-    if charges:
-        return _turned_down(found, "charges", " ".join(charges), "only next to the opposite charge, as in nitro groups")
+    for check, value in list(doubts(mol, molecule.positions).items())[:1]:
+        found = _turned_down(found, check, value, ASKED[check])
     return found
-
-
-def separated_charges(mol: Chem.Mol) -> list[str]:
-    """Charged atoms without a neighbour of opposite charge, such as ``N+``, and oxonium, in atom order.
-
-    Nitro groups, N-oxides, isocyanides and azides have none: their charges are how the bonds are written. What is left
-    are zwitterions (3 in 1,000 of QM9) and readings of a geometry that has a hydrogen too many or too few.
-    """
-
-    def oxonium(atom: Chem.Atom) -> bool:
-        return atom.GetAtomicNum() == 8 and atom.GetFormalCharge() > 0 and atom.GetDegree() > 1
-
-    charges = [atom.GetFormalCharge() for atom in mol.GetAtoms()]
-    return [
-        f"{atom.GetSymbol()}{'+' if charge > 0 else '-'}"
-        for atom, charge in zip(mol.GetAtoms(), charges, strict=True)
-        if charge and (oxonium(atom) or not any(charge * charges[b.GetIdx()] < 0 for b in atom.GetNeighbors()))
-    ]
 
 
 def filtered(

@@ -35,6 +35,7 @@ __all__ = ["Fragment", "fixed_atoms"]
 
 MOST_TRIES = 2**20  # formulas drawn to find those that contain a fragment
 REACHES = 1.4, 0.1  # Å: from an open valence to the middle of what grows there, and more for each atom; QM9's are so
+SPARE = 0.2  # bonds that an atom lacks by distances: of QM9's 95 in 100 lack less, without one hydrogen 1 in 200
 SPREAD = 0.3  # Å: deviation of its atoms from there, times the root of their number
 
 
@@ -54,13 +55,15 @@ class Fragment(NamedTuple):
 
         All atoms of an SDF or XYZ file stay, hydrogens too if it has them; dummy atoms are left out. A SMILES string
         gets a geometry, of which its heavy atoms stay; with ``*`` where it is to grow, its hydrogens as well. Raises
-        `InputError` for what has no atoms or no geometry.
+        `InputError` for what has no atoms or no geometry, a net charge, or no bond to spare, so that nothing can grow.
         """
         if isinstance(given, Molecule):
             given = [given]
         if isinstance(given, (str, Path)):
             path = Path(given)
             given = _of_file(path) if path.suffix in (".sdf", ".mol", ".xyz") else [_of_smiles(str(given))]
+        for molecule in given:
+            _check_growth(molecule)
         numbers, positions = (np.concatenate([getattr(m, part) for m in given]) for part in ("numbers", "positions"))
         if not len(numbers) or not np.isfinite(positions).all():
             raise InputError("a fragment has at least one atom, and each has a place")
@@ -154,6 +157,21 @@ def fixed_atoms(score_fn: ScoreFn, positions: Tensor, released: float = 0.0) -> 
     return given
 
 
+def _check_growth(fragment: Molecule) -> None:
+    """Raise `InputError` for a charge, which no molecule here has, and for a fragment that nothing can be bonded to."""
+    label = fragment.label.replace("molecule", "fragment", 1)
+    if fragment.charge:
+        raise InputError(
+            f"{label} has a net charge of {fragment.charge:+d}, and molecules that are drawn have none: give its "
+            "neutral form"
+        )
+    if fragment.n_atoms and not (open_valences(fragment)[0] > SPARE).any():
+        raise InputError(
+            f"{label} has no bond to spare, so that nothing can be attached: leave out the hydrogens, or another atom, "
+            "where it is to grow, or put * there"
+        )
+
+
 def _of_file(path: Path) -> list[Molecule]:
     if not path.is_file():
         raise InputError(f"{path} is not there")
@@ -165,18 +183,21 @@ def _of_file(path: Path) -> list[Molecule]:
     mols = list(Chem.SDMolSupplier(str(path), sanitize=False, removeHs=False))
     if not mols or any(mol is None or not mol.GetNumConformers() for mol in mols):
         raise InputError(f"{path}: a fragment file holds molecules with a geometry")
-    return [_real_atoms(mol, mol.GetConformer().GetPositions()) for mol in mols]
+    return [_real_atoms(mol, path) for mol in mols]
 
 
-def _real_atoms(mol: Chem.Mol, positions: NDArray[np.float64]) -> Molecule:
+def _real_atoms(mol: Chem.Mol, path: Path) -> Molecule:
     numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
-    return Molecule(numbers[numbers > 0], positions[numbers > 0])
+    positions = mol.GetConformer().GetPositions()
+    return Molecule(numbers[numbers > 0], positions[numbers > 0], str(path), charge=Chem.GetFormalCharge(mol))
 
 
 def _of_smiles(smiles: str) -> Molecule:
     mol = Chem.MolFromSmiles(smiles) if "*" in smiles else from_smiles(smiles)
     if mol is None:
         raise InputError(f"fragment {smiles!r} is neither a file .sdf, .mol or .xyz nor a SMILES string")
+    if len(Chem.GetMolFrags(mol)) > 1:
+        raise InputError(f"fragment {smiles!r} is in pieces, and does not say how they lie: give them as a file .sdf")
     dummies = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0]
     for index in dummies:
         mol.GetAtomWithIdx(index).SetAtomicNum(1)
@@ -184,4 +205,4 @@ def _of_smiles(smiles: str) -> Molecule:
     whole = embed(mol)[0]
     stays = np.ones(whole.n_atoms, dtype=bool) if dummies else whole.numbers > 1
     stays[dummies] = False
-    return Molecule(whole.numbers[stays], whole.positions[stays])
+    return Molecule(whole.numbers[stays], whole.positions[stays], smiles, charge=Chem.GetFormalCharge(mol))

@@ -23,8 +23,6 @@ __all__ = ["GUIDES", "Guide", "guide_of", "log_weights", "property_of"]
 
 Guide = Callable[[Candidate], float]
 
-CLASH = 1.3  # Å; atoms of QM9 that are not bonded are 1.5 Å apart and more
-
 
 class Property(NamedTuple):
     """A number of a molecule with bonds."""
@@ -85,15 +83,7 @@ def log_weights(guide: Guide, molecules: Sequence[Molecule]) -> Tensor:
 
 
 def _log_weight(guide: Guide, candidate: Candidate) -> float:
-    if not candidate.passed or _clashes(candidate):
+    if not candidate.passed:
         return -np.inf
     value = float(guide(candidate))
     return -np.inf if np.isnan(value) else value
-
-
-def _clashes(candidate: Candidate) -> bool:
-    """Whether atoms that are not bonded lie nearer than bonded ones do, which perceived bonds allow."""
-    apart = ~Chem.GetAdjacencyMatrix(candidate.mol).astype(bool)
-    np.fill_diagonal(apart, False)
-    x = candidate.positions
-    return bool((np.linalg.norm(x[:, None] - x, axis=-1)[apart] < CLASH).any())

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from molscore.datasets.assembly import INPUT
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import InputError, ParseError
 from molscore.molecules.chem import mol_from_molecule
@@ -16,7 +17,7 @@ from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
 from molscore.molecules.workers import cores
-from molscore.screening.columns import MMFF
+from molscore.screening.columns import GIVEN, MMFF
 from molscore.screening.predictor import Predictor, degrees_of_freedom, element_counts, log_permutations
 from molscore.screening.reference import (
     COARSER,
@@ -32,19 +33,26 @@ from molscore.screening.reference import (
 from molscore.screening.ring_systems import RingSystems
 from molscore.screening.validation import is_valid
 
-__all__ = ["RESOLUTIONS", "make_references", "with_tables", "with_tables_of"]
+__all__ = ["RESOLUTIONS", "kind_of_set", "make_references", "with_tables", "with_tables_of"]
 
 RESOLUTIONS = (0.02, 0.05, 0.1, 0.2)  # Å
 HELD_OUT = 4096  # molecules, about, that tables are made of where there are more
 
 
-def with_tables_of(model: Predictor, data: MoleculeSet, kind: str = "dft") -> Predictor:
+def kind_of_set(data: MoleculeSet) -> str:
+    """What kind its geometries are of: what its metadata call ``kind``, `MMFF` where all were made here, else given."""
+    made = "geometry" in data.columns and (data.columns["geometry"] != INPUT).all()
+    return data.metadata.get("kind", MMFF if made else GIVEN)
+
+
+def with_tables_of(model: Predictor, data: MoleculeSet, kind: str | None = None) -> Predictor:
     """The model with every table of the data set that its distribution was learnt from; unsaved.
 
     What `molscore train` ends with, and how the tables of a trained model are made anew. Percentiles and what is
     expected are those of the split ``valid``, ring systems are counted over ``train`` alone, and all of the data set
-    is known. `kind` is that of its geometries.
+    is known. `kind` is that of its geometries, `kind_of_set` unless given.
     """
+    kind = kind or kind_of_set(data)
     held_out = data.split("valid")
     held_out = held_out.select(range(0, len(held_out), max(1, len(held_out) // HELD_OUT)))
     known, trained, to_place = (each.columns["smiles"] for each in (data, data.split("train"), held_out))

@@ -25,7 +25,7 @@ from molscore.nn.adapter import RANK, adaptable, learnt, merge
 from molscore.nn.checkpoint import Adapter, Checkpoint, started_from
 from molscore.screening.model import Model, load
 from molscore.screening.reference import MMFF
-from molscore.screening.tables import with_tables
+from molscore.screening.tables import kind_of_set, with_tables
 from molscore.training.config import DataConfig, TrainConfig
 from molscore.training.data import Batches, generator_of
 from molscore.training.losses import Noised, denoising_loss, dual_loss, noise_levels, noised
@@ -95,9 +95,8 @@ def adapt(
     adapter = Adapter(base.source, base.weights, adaptation.best)
     checkpoint = Checkpoint(network.eval(), (adaptation.distribution,), info, {}, adapter)
     judged = held_out.select(np.arange(min(len(held_out), TABLED)))
-    made = "geometry" in judged.columns and (judged.columns["geometry"] != "input").all()
-    smiles = () if made else judged.columns["smiles"]
-    kind = MMFF if made else "given"
+    kind = kind_of_set(judged)
+    smiles = () if kind == MMFF else judged.columns["smiles"]
     known, trained = ([text for text in each.columns["smiles"] if text] for each in (library, train))
     return with_tables(Model(checkpoint, distribution), judged, smiles, known, trained, kind=kind)
 

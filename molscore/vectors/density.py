@@ -23,6 +23,8 @@ __all__ = ["DiScoFormerDensity"]
 
 BUNDLED = Path(__file__).resolve().parents[1] / "models" / "vectors"
 CHUNK = 2**21  # pairs of query and sample at a time: some hundred MB
+FEWEST, FEWEST_EACH = 50, 10  # rows, and rows a column, below which the network's guess is mostly what it was taught
+REPEATED, ALIKE = 5, 0.1  # of a discrete column, how often a value occurs; share of rows that repeat another
 TRUSTED = 100.0  # effective samples below which an importance-sampled integral is not believed
 
 
@@ -74,13 +76,17 @@ class DiScoFormerDensity(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: None = None) -> "DiScoFormerDensity":
-        """Read the rows of X (n, d). Raises InputError for n <= d and for columns that depend on each other."""
+        """Read the rows of X (n, d). Raises InputError for n <= d and for columns that depend on each other.
+
+        Warns of rows that are few for so many columns, and of columns that are not continuous.
+        """
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         n, d = X.shape
         if n <= d:
             raise InputError(f"{n} rows of {d} columns: whitening needs more rows than columns; reduce them, as by PCA")
         if self.adapt_steps < 0:
             raise InputError(f"adapt_steps must be at least 0, not {self.adapt_steps}")
+        _warn_of(X)
         device = torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
         network = _network(_file(self.model, d), str(device))
         random = check_random_state(self.random_state)
@@ -185,6 +191,26 @@ class DiScoFormerDensity(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.estimator_type = "density_estimator"
         return tags
+
+
+def _warn_of(X: NDArray[np.float64]) -> None:
+    """Warn, in a line each, of rows (n, d) that are too few for a density, or that are no draws from one."""
+    n, d = X.shape
+    if n < (enough := max(FEWEST, FEWEST_EACH * d)):
+        warnings.warn(f"{n} rows are few for a density of {d} columns: {enough} or more tell it", stacklevel=3)
+    distinct = [len(np.unique(column)) for column in X.T]
+    if columns := [k for k in range(d) if 1 < distinct[k] <= n / REPEATED]:
+        warnings.warn(
+            f"column {columns[0]} has {distinct[columns[0]]} different values in {n} rows"
+            + (f", as have {len(columns) - 1} more columns few" if len(columns) > 1 else "")
+            + ": it is discrete and has no density; leave it out, or add noise of about the step between values",
+            stacklevel=3,
+        )
+    elif (repeated := n - len(np.unique(X, axis=0))) > ALIKE * n:
+        warnings.warn(
+            f"{repeated} of {n} rows repeat another exactly, which draws from a density do not: leave copies out",
+            stacklevel=3,
+        )
 
 
 def _file(model: str | PathLike[str] | None, d: int) -> Path:

@@ -137,3 +137,25 @@ def test_several_outputs_hold_the_same_rows_and_a_pattern_chooses(run, folder) -
     assert Path("a.sdf").read_text().count("$$$$") == 3 and "<!DOCTYPE html>" in Path("a.html").read_text()
     assert run("rank", "in.smi", "--model", folder, "-o", "b.html").exit_code == 0 and Path("b.html").exists()
     assert run("rank", "in.smi", "--model", folder, "-o", "-", "-o", "b.csv").exit_code == 2
+
+
+ALCOHOLS = "id,name,structure,mass\n" + "".join(f"{i},ethanol no {i},{'C' * (1 + i)}O,{30 + i}\n" for i in range(5))
+
+
+@pytest.mark.parametrize("command", [["rank", "in.csv"], ["report", "in.csv"], ["rank", "-"]])
+@pytest.mark.parametrize("wrong", ["id", "name", "mass"])
+def test_a_column_without_smiles_is_told_and_which_has_them(run, folder, command, wrong) -> None:
+    Path("in.csv").write_text(ALCOHOLS)
+    done = run(*command, "-s", wrong, "--model", folder, input=ALCOHOLS if "-" in command else None)
+    assert done.exit_code == 0
+    assert "5 of 5 rows" in done.stderr and "the column 'structure' has such" in done.stderr
+    assert "-s structure" in done.stderr
+    right = run(*command, "-s", "structure", "--model", folder, input=ALCOHOLS if "-" in command else None)
+    assert "no SMILES string that parses" not in right.stderr
+
+
+def test_a_table_without_any_smiles_is_told_and_a_few_bad_rows_are_none(run, folder) -> None:
+    Path("none.csv").write_text("smiles,mass\n" + "lemon,1\n" * 12)
+    assert "is this a table of SMILES?" in run("rank", "none.csv", "--model", folder).stderr
+    Path("some.csv").write_text("smiles,mass\n" + "lemon,1\n" * 8 + "CCO,46\n" * 2)
+    assert "no SMILES string that parses" not in run("rank", "some.csv", "--model", folder).stderr

@@ -7,8 +7,10 @@ import pytest
 from rdkit import Chem
 
 from molscore.molecules import Molecule
+from molscore.molecules.chem import mol_from_molecule
 from molscore.molecules.conformers import embed
 from molscore.molecules.identity import TrainingIndex
+from molscore.molecules.implausible import doubts, separated_charges
 from molscore.screening.checks import (
     CheckResult,
     candidate_summary,
@@ -17,7 +19,6 @@ from molscore.screening.checks import (
     inspect,
     mark_duplicates,
     ranked,
-    separated_charges,
 )
 
 
@@ -85,6 +86,38 @@ def test_zwitterions_are_not_neutral_molecules(smiles, charges) -> None:
     candidate = inspect(embed(smiles)[0], 0)
     assert not candidate.passed and candidate.valid
     assert candidate.verdict.check == "charges" and sorted(candidate.verdict.value.split()) == charges.split()
+
+
+STRAINED = ["C1#CC=CC=C1", "C1#CC=CN=C1", "C1#CCCCC1", "C1CCC#CCC1", "C1=C=CCCC1", "C1=C=CC=CC1"]
+
+
+@pytest.mark.parametrize("smiles", [*STRAINED, "C1CCCC#CCC1"])
+def test_linear_atoms_in_small_rings_are_turned_down(smiles, monkeypatch) -> None:
+    """Arynes, cycloalkynes and cyclic allenes of fewer than eight atoms, which hardly have a geometry to read."""
+    graph = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    monkeypatch.setattr("molscore.screening.checks.mol_from_molecule", lambda _: graph)
+    numbers = [atom.GetAtomicNum() for atom in graph.GetAtoms()]
+    candidate = inspect(Molecule(numbers, 9.0 * np.arange(3 * len(numbers)).reshape(-1, 3)), 0)
+    assert candidate.passed == (smiles not in STRAINED)
+    assert candidate.passed or (candidate.verdict.check == "ring" and "in a ring of" in candidate.verdict.value)
+
+
+@pytest.mark.parametrize("smiles", ["c1ccccc1C#C", "C=C=CC1CC1", "C#CC1CC1", "c1ccc2nsnc2c1", "O=C1C=CC(=O)C=C1"])
+def test_linear_atoms_elsewhere_pass(smiles) -> None:
+    assert inspect(embed(smiles)[0], 0).passed
+
+
+def test_atoms_that_clash_are_named() -> None:
+    """Two ends of one molecule driven into each other: each end is whole, and the bonds fit."""
+    molecule = embed("CCCCCC")[0]
+    graph = mol_from_molecule(molecule)
+    assert doubts(graph, molecule.positions) == {}
+    last = [5, *(atom.GetIdx() for atom in graph.GetAtomWithIdx(5).GetNeighbors() if atom.GetAtomicNum() == 1)]
+    clashing = molecule.positions.copy()
+    clashing[last] += clashing[0] - clashing[5] + [1.0, 0.0, 1.4]
+    found = doubts(graph, clashing)
+    assert list(found) == ["clash"] and "Å apart, not bonded" in found["clash"]
+    assert "C0" in found["clash"] or "H" in found["clash"]
 
 
 def test_what_is_outside_the_data_does_not_pass_the_percentile_filter() -> None:

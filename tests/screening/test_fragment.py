@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 from rdkit import Chem
+from rdkit.Chem import rdDistGeom
 
 from molscore.diffusion.gaussian import centred_noise
 from molscore.diffusion.sampling import dpm_solver, noise_levels
 from molscore.errors import FormulaError, InputError
 from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
+from molscore.molecules.files import write
 from molscore.screening.fragment import Fragment, fixed_atoms
 from molscore.screening.sample import Sampling, Wanted, draw_formulas, draw_positions
 from tests.mixtures import GaussianMixture
@@ -31,9 +33,33 @@ def test_a_fragment_is_read_from_a_smiles_string_or_a_file(tmp_path) -> None:
     assert np.allclose(found.positions, ethanol.positions[:8], atol=1e-3)
     two = [Molecule([6], [[0.0, 0, 0]]), Molecule([8, 1], [[3.0, 0, 0], [4.0, 0, 0]])]
     assert Fragment.of(two).numbers.tolist() == [6, 8, 1]  # pieces to be linked
-    for wrong in (tmp_path / "gone.sdf", "*nonsense"):
-        with pytest.raises(InputError):
+    for wrong in (tmp_path / "gone.sdf", "*nonsense", "*C.*C"):
+        with pytest.raises(InputError, match=str(wrong).replace("*", r"\*")):
             Fragment.of(wrong)
+
+
+@pytest.mark.parametrize("smiles", ["C[NH3+]", "*C(=O)[O-]", "[O-]C=O"])
+def test_a_charged_fragment_is_refused(smiles, tmp_path) -> None:
+    with pytest.raises(InputError, match="fragment .* net charge of [+-]1.*neutral form"):
+        Fragment.of(smiles)
+    mol = Chem.AddHs(Chem.MolFromSmiles("C[NH3+]"))
+    assert rdDistGeom.EmbedMolecule(mol, randomSeed=1) == 0
+    Chem.MolToMolFile(mol, str(tmp_path / "charged.sdf"))
+    with pytest.raises(InputError, match=r"charged\.sdf.*charge of \+1"):
+        Fragment.of(tmp_path / "charged.sdf")
+    assert len(Fragment.of("C[N+](=O)[O-]").numbers) == 4  # charges that are how bonds are written
+
+
+@pytest.mark.parametrize("smiles", ["O=C=O", "FC(F)(F)F", "N#N", "ClC(Cl)=C(Cl)Cl"])
+def test_a_fragment_that_nothing_can_be_bonded_to_is_refused(smiles, tmp_path) -> None:
+    for given in (smiles, embed("CCO")[0], [Molecule([6], [[9.0, 0, 0]]), embed("CC")[0]]):  # one of two to be linked
+        with pytest.raises(InputError, match="no bond to spare"):
+            Fragment.of(given)
+    write(tmp_path / "whole.sdf", [embed("c1ccccc1")[0]])
+    with pytest.raises(InputError, match=r"whole\.sdf"):
+        Fragment.of(tmp_path / "whole.sdf")
+    for open_one in ("C", "*C(F)(F)F", "c1ccccc1", "*c1ccccc1", "*C#N", "N", "*O"):
+        assert len(Fragment.of(open_one).numbers)
 
 
 def test_formulas_contain_the_fragment(model, monkeypatch) -> None:
@@ -46,7 +72,7 @@ def test_formulas_contain_the_fragment(model, monkeypatch) -> None:
     assert many.sum(1).mean() == pytest.approx(expected.sum(1).mean(), abs=0.15)
     monkeypatch.setattr("molscore.screening.fragment.MOST_TRIES", 2**14)
     with pytest.raises(InputError, match="fragment"):
-        draw_formulas(model, 1, 0, None, None, Fragment.of("FC(F)(F)C(F)(F)C(F)(F)C(F)(F)C(F)(F)F"))
+        draw_formulas(model, 1, 0, None, None, Fragment.of("FC(F)(F)C(F)(F)C(F)(F)C(F)(F)C(F)F"))
     with pytest.raises(InputError, match="S"):
         draw_formulas(model, 1, 0, None, None, Fragment.of("CS"))
     with pytest.raises(FormulaError):

@@ -27,7 +27,25 @@ def test_ring_systems_are_of_training_alone_and_all_are_known() -> None:
     assert made.ring_systems.pack().equal(RingSystems.of(trained, tiny.ELEMENTS).pack())
     assert sum(made.ring_systems.counts.values()) + made.ring_systems.once == len(trained)
     assert len(made.training_index) == len(tiny.LIBRARY) and made.training_index.contains("c1ccccc1")
-    assert list(made.references.tables) == ["dft", "mmff"]
+    assert list(made.references.tables) == ["given", "mmff"]
+
+
+@pytest.mark.parametrize(
+    ("geometry", "metadata", "expected"),
+    [
+        (None, {"kind": "dft"}, ["dft", "mmff"]),
+        (None, {}, ["given", "mmff"]),
+        ("input", {"kind": "ideal"}, ["ideal", "mmff"]),
+        ("input", {}, ["given", "mmff"]),
+        ("MMFF94s", {}, ["mmff"]),
+    ],
+)
+def test_tables_are_of_the_kind_of_geometries_that_the_data_set_says(geometry, metadata, expected) -> None:
+    columns = {"smiles": tiny.LIBRARY, "split": ["train"] * 9 + ["valid"] * 18}
+    if geometry is not None:
+        columns["geometry"] = [geometry] * len(tiny.LIBRARY)
+    data = MoleculeSet.from_molecules(tiny.geometries(), columns, metadata=metadata)
+    assert list(with_tables_of(Model(tiny.checkpoint(), "tiny"), data).references.tables) == expected
 
 
 def as_listed(graph: Chem.Mol) -> set[str]:

@@ -1,6 +1,7 @@
 """`DiScoFormerDensity` with the shipped models: laws, and better than a kernel density estimate."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -157,3 +158,26 @@ def test_more_rows_than_it_was_trained_on_are_drawn_from(plane) -> None:
     density = DiScoFormerDensity(max_rows=100, n_importance=0).fit(x)
     assert density.n_rows_ == 100
     assert np.corrcoef(density.score_samples(y), plane[-1].score_samples(y))[0, 1] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda rng: rng.normal(size=(10, 2)), "10 rows are few for a density of 2 columns: 50"),
+        (lambda rng: rng.normal(size=(100, 12)), "100 rows are few for a density of 12 columns: 120"),
+        (lambda rng: rng.poisson(3, size=(300, 3)), "column 0 has .* different values in 300 rows, as have 2 more"),
+        (lambda rng: np.c_[rng.normal(size=300), rng.integers(0, 2, 300)], "column 1 has 2 different values"),
+        (lambda rng: np.repeat(rng.normal(size=(100, 2)), 2, axis=0), "100 of 200 rows repeat"),
+    ],
+)
+def test_rows_that_are_few_or_no_draws_from_a_density_are_warned_of_once(rng, make, said) -> None:
+    with pytest.warns(UserWarning, match=said) as found:
+        DiScoFormerDensity(n_importance=0).fit(make(rng))
+    assert len(found) == 1 and "\n" not in str(found[0].message) and found[0].filename == __file__
+
+
+@pytest.mark.parametrize("decimals", [2, 15])
+def test_enough_rows_of_continuous_columns_are_not_warned_of(rng, decimals) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        DiScoFormerDensity(n_importance=0).fit(rng.normal(size=(400, 2)).round(decimals))

@@ -1,5 +1,6 @@
 """One row of a file: a `Record` that was read, usable or not, or a `Row` to be written; how values are spelled."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from molscore.molecules.molecule import Molecule
 
 __all__ = [
     "GEOMETRY", "Make", "Record", "Row", "as_row", "bad_record", "checked", "geometry_of", "is_smiles_name",
-    "one_line", "record_of", "smiles_among", "smiles_column",
+    "misread", "one_line", "record_of", "smiles_among", "smiles_column",
     "smiles_column_if_any", "smiles_for", "text_of",
 ]  # fmt: skip
 
@@ -24,6 +25,7 @@ _SMILES = (
     "smiles", "canonical_smiles", "isomeric_smiles", "can_smiles", "smiles_string", "input_smiles", "molecule_smiles",
     "smi",
 )  # fmt: skip
+_FEW, _NEARLY_ALL = 3, 0.9  # rows that do not parse: so many, and this share, tell of a wrong column
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,30 @@ def smiles_column_if_any(names: Sequence[str], wanted: str | None, source: str) 
     if wanted is None and set(GEOMETRY) <= set(names) and not any(map(is_smiles_name, names)):
         return None
     return smiles_column(names, wanted, source)
+
+
+def misread(unparsable: Sequence[Mapping[str, Any]], n_unparsable: int, n: int) -> str:
+    """What to say where SMILES strings of nearly all of `n` rows do not parse: which column has such, if one has.
+
+    `unparsable` are some of these rows. Empty where they are few among the others: bad rows, and no wrong column.
+    """
+    if n_unparsable < max(_FEW, _NEARLY_ALL * n):
+        return ""
+    said = f"{n_unparsable} of {n} rows have no SMILES string that parses"
+    names = dict.fromkeys(name for row in unparsable for name in row)
+    parsed = {name: sum(_is_smiles(row.get(name)) for row in unparsable) for name in names}
+    best = max(parsed, key=parsed.__getitem__, default="")
+    if parsed.get(best, 0) > 0.5 * len(unparsable):
+        return f"{said}, but the column {best!r} has such: if it is the one that is meant, add -s {shlex.quote(best)}"
+    return f"{said}, in whatever column: is this a table of SMILES?"
+
+
+def _is_smiles(value: Any) -> bool:
+    """Whether it is the SMILES string of a molecule with a bond: a single letter says nothing."""
+    try:
+        return isinstance(value, str) and from_smiles(value).GetNumBonds() > 0
+    except MolscoreError:
+        return False
 
 
 def record_of(row: int, columns: dict[str, Any], smiles_column: str | None) -> Record:

@@ -16,11 +16,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from molscore.errors import InputError, OutputError
+from molscore.errors import InputError, OutputError, ParseError
 from molscore.molecules.files import format_of, write
 from molscore.molecules.files.parquet import common_schema
+from molscore.molecules.files.record import misread
 from molscore.molecules.workers import cores
-from molscore.screening.columns import DUPLICATE, GIVEN, MMFF, OUTSIDE
+from molscore.screening.columns import COLUMNS, DUPLICATE, GIVEN, MMFF, OUTSIDE
 from molscore.screening.rank.parts import (
     HIDDEN,
     KEY,
@@ -38,6 +39,7 @@ __all__ = ["Merge", "Summary", "merged", "passing", "shows_shapes"]
 _MEMORY = "1GB"  # what DuckDB may take before it writes to disk
 _BATCH_ROWS = 8192
 _FIRST = "molscore_first"
+_SHOWN = 100  # rows that do not parse and are looked into
 _BREAK_TIES = f"log_likelihood DESC NULLS LAST, {ROW}"
 
 
@@ -167,6 +169,8 @@ class Summary:
     statuses: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     renamed: dict[str, str] = field(default_factory=dict)
+    unparsable: list[dict[str, Any]] = field(default_factory=list)
+    """Columns of the input of some rows whose SMILES string does not parse."""
 
     def counting(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """The same tables, counted as they pass."""
@@ -176,6 +180,10 @@ class Summary:
             self.kinds.update(given["reference"].drop_null().to_pylist())
             names = [name for name in table.column_names if name not in HIDDEN and given_name(name) != name]
             self.renamed |= {given_name(name): name for name in names}
+            if (room := _SHOWN - len(self.unparsable)) > 0:
+                names = [name for name in table.column_names if name not in (*COLUMNS, *HIDDEN)]
+                bad = table.filter(pc.equal(table["status"], ParseError.status)).slice(0, room).select(names)
+                self.unparsable += bad.rename_columns([given_name(name) for name in names]).to_pylist()
             yield table
 
     def lines(self, by: str, resolution: float) -> list[str]:
@@ -188,6 +196,7 @@ class Summary:
         first += f", {statuses[DUPLICATE]} more of the same molecules" if statuses[DUPLICATE] else ""
         first += f", {statuses[OUTSIDE]} outside the data, without a percentile" if statuses[OUTSIDE] else ""
         lines = [first + (f"; not judged: {bad}" if bad else "")]
+        lines += filter(None, [misread(self.unparsable, statuses[ParseError.status], statuses.total())])
         if n := self.kinds[MMFF]:
             lines.append(
                 f"{n} given geometries are compared with those of a force field ({MMFF}), whose minima they are; "
