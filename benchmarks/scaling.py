@@ -89,7 +89,7 @@ def point(what: str, atoms: int, batch: int, preset: str, repeats: int) -> dict[
         network.eval()
         run = lambda: one_pass(network, given)  # noqa: E731
     else:
-        optimiser = Optimiser(network.named_parameters(), config)
+        optimiser = Optimiser.of(network, config)
         run = lambda: training_step(network, optimiser, config, given)  # noqa: E731
     idle, seconds = peak_mib(), []
     for _ in range(repeats + 1):  # the first warms up

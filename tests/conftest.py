@@ -8,11 +8,16 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import random  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
+
+from molscore.molecules import Molecule  # noqa: E402
+from molscore.screening.model import Model  # noqa: E402
+from tests import tiny  # noqa: E402
 
 SEED = 0
 
@@ -50,3 +55,27 @@ def float64() -> Iterator[torch.dtype]:
     torch.set_default_dtype(torch.float64)
     yield torch.float64
     torch.set_default_dtype(before)
+
+
+@pytest.fixture
+def model() -> Model:
+    """The tiny model with every table."""
+    return tiny.model()
+
+
+@pytest.fixture
+def library() -> list[Molecule]:
+    """Its molecules, 27 geometries of several sizes."""
+    return list(tiny.geometries())
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model as a checkpoint folder."""
+    return tiny.saved(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that is given up soon, for a network of random weights finds nothing."""
+    monkeypatch.setattr("molscore.screening.generate.PATIENCE", 6)

@@ -6,7 +6,6 @@ are the library's. A tenth of it is held out: the best of what was learnt, by th
 
 import math
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +23,16 @@ from molscore.molecules.convert import as_molecules
 from molscore.molecules.elements import SYMBOLS
 from molscore.nn.adapter import RANK, adaptable, learnt, merge
 from molscore.nn.checkpoint import Adapter, Checkpoint, started_from
-from molscore.nn.context import Context
-from molscore.nn.discoformer import DiScoFormer
 from molscore.screening.model import Model, load
 from molscore.screening.reference import MMFF
 from molscore.screening.tables import with_tables
 from molscore.training.config import DataConfig, TrainConfig
-from molscore.training.data import Batches
+from molscore.training.data import Batches, generator_of
 from molscore.training.losses import Noised, denoising_loss, dual_loss, noise_levels, noised
+from molscore.training.optim import Optimiser
 from molscore.training.state import load_state, save_state
 
-__all__ = ["adapt", "as_set"]
+__all__ = ["adapt"]
 
 FEWEST = 20  # molecules
 HELD_OUT = 0.1  # of the library, unless it has a split
@@ -42,6 +40,8 @@ JUDGED, TABLED = 64, 400  # held-out molecules: by whose loss one stops, and of 
 CHECKS, PATIENCE = 12, 3  # looks at the held-out loss in the time given; so many without a gain end it
 LR_TOKEN, LR_FACTORS, LR_OFFSET = 5e-3, 4e-3, 2e-4  # of AdamW; they fall to zero over the time given
 _OBJECTIVE = TrainConfig((DataConfig("library"),), "", batch=32, density_share=0.5)
+_LAW = (_OBJECTIVE.log_normal, _OBJECTIVE.uniform_share)  # of the noise
+_LAW_DENSITY = (_OBJECTIVE.log_normal_density, _OBJECTIVE.uniform_share_density)
 
 
 def adapt(
@@ -74,8 +74,11 @@ def adapt(
     if base.checkpoint.adapter is not None or base.weights == "unsaved":
         raise InputError(f"model {base.name} is {'an adapter' if base.checkpoint.adapter else 'not saved'}: "
                          "a base is a saved model of its own")  # fmt: skip
-    library = as_set(molecules)
-    _check_elements(library, base.network.elements)
+    library, known = _as_set(molecules), base.network.elements
+    if lacking := [SYMBOLS[number] for number in np.unique(library.numbers) if SYMBOLS[number] not in known]:
+        raise ElementError(
+            f"the base has no embedding for {', '.join(lacking)}; it knows {', '.join(known)}: leave such molecules out"
+        )
     train, held_out = _split(library, seed)
     adaptation = _Adaptation(base.checkpoint, distribution_of(distribution, train), train, held_out, seed, blocks)
     before = adaptation.run(60 * minutes, steps, None if state is None else Path(state), progress)
@@ -99,7 +102,7 @@ def adapt(
     return with_tables(Model(checkpoint, distribution), judged, smiles, known, trained, kind=kind)
 
 
-def as_set(molecules: Any) -> MoleculeSet:
+def _as_set(molecules: Any) -> MoleculeSet:
     """A library as a `MoleculeSet` with the column ``smiles``: SMILES are read off geometries where none are given."""
     if not isinstance(molecules, MoleculeSet):
         molecules = MoleculeSet.from_molecules(as_molecules(molecules))
@@ -113,13 +116,6 @@ def _smiles(molecule: Any) -> str:
         return smiles_of(mol_from_molecule(molecule))
     except MolscoreError:
         return ""
-
-
-def _check_elements(library: MoleculeSet, known: tuple[str, ...]) -> None:
-    if lacking := [SYMBOLS[number] for number in np.unique(library.numbers) if SYMBOLS[number] not in known]:
-        raise ElementError(
-            f"the base has no embedding for {', '.join(lacking)}; it knows {', '.join(known)}: leave such molecules out"
-        )
 
 
 def _split(library: MoleculeSet, seed: int) -> tuple[MoleculeSet, MoleculeSet]:
@@ -152,8 +148,10 @@ class _Adaptation:
         fits = held_out.select(held_out.sizes <= distribution.max_atoms)
         if not len(fits):
             raise InputError(f"all held-out molecules are larger than those to learn ({distribution.max_atoms} atoms)")
-        judged = fits.select(np.arange(min(len(fits), JUDGED)))
-        self.judged = list(_noisy(judged, self.network.elements, seed))
+        judged, generator = fits.select(np.arange(min(len(fits), JUDGED))), torch.Generator().manual_seed(seed)
+        self.judged = [
+            self._noisy(judged, rows, _LAW_DENSITY, generator) for rows in size_groups(judged.sizes, 16)
+        ]  # each at the same noise every time
         self.start = self._nearest(base)
         self.network = adaptable(self.network, RANK, blocks).train()
         token, offset = self.network.distribution_token.weight, self.network.noise_offset
@@ -161,8 +159,7 @@ class _Adaptation:
         factors = [p for p in self.parameters if p is not token and p is not offset]
         groups = [{"params": [token], "lr": LR_TOKEN}, {"params": [offset], "lr": LR_OFFSET}]
         groups += [{"params": factors, "lr": LR_FACTORS}] if factors else []
-        self.optimiser = torch.optim.AdamW(groups, weight_decay=0.0)
-        self.rates = [group["lr"] for group in groups]
+        self.optimiser = Optimiser(torch.optim.AdamW(groups, weight_decay=0.0))
         self.step, self.seconds, self.lowest, self.worse = 0, 0.0, math.inf, 0
         self.best: dict[str, Tensor] = {}
 
@@ -179,44 +176,35 @@ class _Adaptation:
         begin_at(nearest)
         return base.distributions[nearest].name
 
-    def _context(self, sizes: Tensor) -> Context:
-        return self.network.context(torch.zeros_like(sizes), sizes)
+    def _noisy(
+        self, molecules: MoleculeSet, rows: np.ndarray, law: tuple, generator: torch.Generator, width: int = 0
+    ) -> Noised:
+        x = molecules.batch(rows, self.network.elements, pad_to=width)
+        return noised(x, noise_levels(len(rows), _OBJECTIVE, *law, generator), generator)
 
     def _terms(self, noisy: Noised, dual: bool) -> Tensor:
-        context = self._context(noisy.x.sizes)
+        sizes = noisy.x.sizes
+        context = self.network.context(torch.zeros_like(sizes), sizes)
         if dual:
             return dual_loss(self.network, noisy, context, _OBJECTIVE)[0]
         return denoising_loss(self.network.denoise, noisy, context, None, _OBJECTIVE)[0]
 
     def loss(self) -> float:
         """The objective on held-out molecules, each at the same noise every time."""
-        total = sum(len(noisy.ln_sigma) * float(self._terms(noisy, dual=True)) for noisy in self.judged)
+        total = sum(len(noisy.ln_sigma) * float(self._terms(noisy, dual=True).detach()) for noisy in self.judged)
         return total / sum(len(noisy.ln_sigma) for noisy in self.judged)
 
     def one_step(self, progress: float) -> None:
         """One step of the optimiser at a learning rate that falls with progress."""
-        state = np.random.SeedSequence([self.seed, self.step]).generate_state(1, np.uint64)[0]
-        generator = torch.Generator().manual_seed(int(state >> np.uint64(1)))
+        generator = generator_of("cpu", self.seed, self.step)
         chosen = self.batches.at(self.step)
         dual = max(1, round(_OBJECTIVE.density_share * len(chosen.rows)))
-        for rows, is_dual in ((chosen.rows[dual:], False), (chosen.rows[:dual], True)):
-            if not len(rows):
-                continue
-            law = (_OBJECTIVE.log_normal_density, _OBJECTIVE.uniform_share_density)
-            levels = noise_levels(
-                len(rows),
-                _OBJECTIVE,
-                *(law if is_dual else (_OBJECTIVE.log_normal, _OBJECTIVE.uniform_share)),
-                generator,
-            )
-            x = self.train.batch(rows, self.network.elements, pad_to=chosen.width)
-            noisy = noised(x, levels, generator)
-            self._terms(noisy, is_dual).backward(inputs=self.parameters)
+        for rows, law in ((chosen.rows[dual:], _LAW), (chosen.rows[:dual], _LAW_DENSITY)):
+            if len(rows):
+                noisy = self._noisy(self.train, rows, law, generator, chosen.width)
+                self._terms(noisy, dual=law is _LAW_DENSITY).backward(inputs=self.parameters)
         nn.utils.clip_grad_norm_(self.parameters, _OBJECTIVE.clip)
-        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
-            group["lr"] = rate * min(1.0, (self.step + 1) / 10) * (1 - progress)
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.step(min(1.0, (self.step + 1) / 10) * (1 - progress))
         self.step += 1
 
     def run(self, limit: float, steps: int, path: Path | None, progress: bool) -> float:
@@ -259,24 +247,10 @@ class _Adaptation:
         try:
             before, now = state.pop("before"), state.pop("now")
             self.optimiser.load_state_dict(state.pop("optimiser"))
-            for parameter, value in zip(_ordered(self.network), now.values(), strict=True):
+            for parameter, value in zip(self.parameters, now.values(), strict=True):
                 parameter.data.copy_(value)
             for name, value in state.items():
                 setattr(self, name, value)
         except (KeyError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"{path} is not a state of this adaptation: {error}") from None
         return before
-
-
-def _ordered(network: DiScoFormer) -> Iterator[nn.Parameter]:
-    """The parameters that learn, in the order of `learnt`."""
-    return (parameter for parameter in network.parameters() if parameter.requires_grad)
-
-
-def _noisy(molecules: MoleculeSet, elements: tuple[str, ...], seed: int) -> Iterator[Noised]:
-    """Batches of molecules with noise of the levels of the density terms."""
-    generator = torch.Generator().manual_seed(seed)
-    law = (_OBJECTIVE.log_normal_density, _OBJECTIVE.uniform_share_density)
-    for rows in size_groups(molecules.sizes, 16):
-        x = molecules.batch(rows, elements)
-        yield noised(x, noise_levels(len(rows), _OBJECTIVE, *law, generator), generator)

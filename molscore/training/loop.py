@@ -26,7 +26,7 @@ from molscore.nn.checkpoint import Checkpoint, build, from_pretrained, save_pret
 from molscore.nn.context import Context
 from molscore.nn.discoformer import DiScoFormer
 from molscore.training.config import TrainConfig
-from molscore.training.data import Batches, Chosen, Clusters
+from molscore.training.data import Batches, Chosen, Clusters, generator_of
 from molscore.training.losses import denoising_loss, dual_loss, noise_levels, noised
 from molscore.training.optim import Average, Optimiser, learning_rate
 from molscore.training.state import load_state, save_state
@@ -94,7 +94,7 @@ class Trainer:
         device = processes.device
         self.network.to(device)
         self.parameters = list(self.network.parameters())
-        self.optimiser = Optimiser(self.network.named_parameters(), config)
+        self.optimiser = Optimiser.of(self.network, config)
         self.average = Average(self.network, config.ema)
         sizes, weights = [molecules.sizes for molecules in self.data], [part.weight for part in config.data]
         self.batches = Batches(sizes, weights, config.batch, config.seed)
@@ -115,8 +115,7 @@ class Trainer:
     def one_step(self) -> dict[str, Tensor]:
         """Take one optimiser step and return the parts of the loss, on the device."""
         config, (rank, _, device), progress = self.config, self.processes, self.progress
-        seed = np.random.SeedSequence([config.seed, self.step, rank]).generate_state(1, np.uint64)[0]
-        generator = torch.Generator(device).manual_seed(int(seed >> np.uint64(1)))
+        generator = generator_of(device, config.seed, self.step, rank)
         if config.references and progress >= config.references_start:
             if not self.teacher or self.step % config.references_every == 0:
                 self.teacher = {name: value.clone() for name, value in self.average.weights.items()}

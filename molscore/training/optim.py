@@ -75,28 +75,33 @@ def _is_hidden_matrix(name: str, p: nn.Parameter) -> bool:
 
 
 class Optimiser:
-    """Muon for the hidden matrices and AdamW for the rest, stepped as one."""
+    """Several optimisers stepped as one, at a factor of the learning rates that they were made with."""
 
-    def __init__(self, named: Iterable[tuple[str, nn.Parameter]], config: TrainConfig) -> None:
-        named = list(named)
+    def __init__(self, *parts: torch.optim.Optimizer) -> None:
+        self.parts = parts
+        self.rates = [[group["lr"] for group in part.param_groups] for part in parts]
+
+    @classmethod
+    def of(cls, network: nn.Module, config: TrainConfig) -> "Optimiser":
+        """Muon for the hidden matrices and AdamW for the rest."""
+        named = list(network.named_parameters())
         matrices = [p for name, p in named if _is_hidden_matrix(name, p)]
         rest = [p for name, p in named if not _is_hidden_matrix(name, p)]
-        self.rates = config.lr, config.lr_muon
-        self.parts: list[torch.optim.Optimizer] = [
+        return cls(
             torch.optim.AdamW(rest, lr=config.lr, betas=(0.9, 0.99), weight_decay=0.0),
             Muon(matrices, lr=config.lr_muon, weight_decay=config.decay_muon),
-        ]
+        )
 
     def step(self, factor: float) -> None:
         """Update at `factor` times the learning rates, then clear the gradients."""
-        for part, base in zip(self.parts, self.rates, strict=True):
-            for group in part.param_groups:
-                group["lr"] = base * factor
+        for part, rates in zip(self.parts, self.rates, strict=True):
+            for group, rate in zip(part.param_groups, rates, strict=True):
+                group["lr"] = rate * factor
             part.step()
             part.zero_grad(set_to_none=True)
 
     def state_dict(self) -> list[dict]:
-        """State of both."""
+        """State of all."""
         return [part.state_dict() for part in self.parts]
 
     def load_state_dict(self, states: list[dict]) -> None:

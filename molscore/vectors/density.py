@@ -15,8 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from molscore.errors import InputError
 from molscore.vectors.adaptation import adapted
-from molscore.vectors.checkpoint import load_network
-from molscore.vectors.network import VectorNetwork
+from molscore.vectors.network import VectorNetwork, load_network
 from molscore.vectors.normalisation import Proposal, normaliser
 from molscore.vectors.whitening import Whitening
 
@@ -115,10 +114,11 @@ class DiScoFormerDensity(BaseEstimator):
         if self.n_importance:
             drawn = drawn[: self.n_importance]
             log_f = self._evaluate(torch.from_numpy(drawn))[0].numpy()
-            found = normaliser(log_f - proposal.log_density(drawn))
-            self.log_normaliser_, self.log_normaliser_error_, self.effective_samples_ = map(float, found)
+            log_w = log_f - proposal.log_density(drawn)
+            self.log_normaliser_, self.log_normaliser_error_, self.effective_samples_ = normaliser(log_w)
             self.normalised_ = self.effective_samples_ >= TRUSTED
-            self._pool = self._unwhitened(drawn), log_f - proposal.log_density(drawn)
+            unwhitened = self._whitening.inverse(torch.from_numpy(drawn)[None])[0].numpy()
+            self._pool = unwhitened * self._scale + self._shift, log_w
             if not self.normalised_:
                 warnings.warn(
                     f"{self.effective_samples_:.0f} effective samples are too few for the integral of the density, "
@@ -180,9 +180,6 @@ class DiScoFormerDensity(BaseEstimator):
                 parts.append((log_p[0].double().cpu(), score[0].double().cpu()))
         log_p, score = zip(*parts, strict=True)
         return torch.cat(log_p), torch.cat(score)
-
-    def _unwhitened(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self._whitening.inverse(torch.from_numpy(y)[None])[0].numpy() * self._scale + self._shift
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -59,9 +59,9 @@ def published(d: Tensor, D: int, most: int = 10, fewest: int = 1) -> Mixtures:
     return Mixtures(log_weights, means * live[:, None], variances, torch.zeros_like(means), live)
 
 
-def broad(d: Tensor, D: int, most: int = 16) -> Mixtures:
+def broad(d: Tensor, D: int) -> Mixtures:
     """Mixtures of many kinds: clusters, shells, heavy tails and sharp peaks; in d (B,) of D dimensions."""
-    B, device = len(d), d.device
+    B, device, most = len(d), d.device, 16
     live = _live(d, D)
     K = torch.randint(1, most + 1, (B, 1), device=device)
     closed = torch.arange(most, device=device) >= K

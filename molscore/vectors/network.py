@@ -21,17 +21,25 @@ theory has softmax attention as a KDE whose normaliser must be read out, which p
 place of random rotations in training, are this package's: `molscore.nn.attention` has them in R^3.
 """
 
+import json
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from molscore.errors import CheckpointError
+from molscore.molecules.atomic import make_folder, replacing
 from molscore.vectors.estimates import Estimates, Fitted, log_normal, simple_estimates
 
-__all__ = ["Block", "Context", "VectorConfig", "VectorNetwork"]
+__all__ = ["Block", "Context", "VectorConfig", "VectorNetwork", "load_network", "save_network"]
+
+FORMAT = "molscore-vectors/1"
 
 
 @dataclass(frozen=True)
@@ -213,3 +221,27 @@ def with_null(heads: Tensor, key: Tensor | None = None) -> Tensor:
 def attend(q: Tensor, k: Tensor, value: Tensor) -> Tensor:
     """Softmax attention of (B, H, m, c) -> (B*m, H, c); logits are scaled already."""
     return F.scaled_dot_product_attention(q, k, value, scale=1.0).transpose(1, 2).flatten(0, 1)
+
+
+def save_network(path: Path, config: VectorConfig, weights: dict[str, torch.Tensor], info: dict[str, Any]) -> None:
+    """Weights as safetensors with sizes and `info`, free-form provenance, as JSON in the header: written in one step."""
+    header = {"format": FORMAT, "config": json.dumps(asdict(config)), "info": json.dumps(info)}
+    make_folder(path.parent)
+    with replacing(path) as fresh:
+        save_file({name: value.detach().cpu().contiguous() for name, value in weights.items()}, fresh, metadata=header)
+
+
+def load_network(path: Path) -> tuple[VectorNetwork, dict[str, Any]]:
+    """The network, in float32 and evaluation mode, and its provenance; CheckpointError where there is none."""
+    try:
+        with safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+            if header.get("format") != FORMAT:
+                raise CheckpointError(f"{path}: not a {FORMAT} model")
+            config = json.loads(header["config"])
+            network = VectorNetwork(VectorConfig(**{**config, "bandwidths": tuple(config["bandwidths"])}))
+            network.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        line = " ".join(str(error).split())[:160]
+        raise CheckpointError(f"{path}: the model is missing, corrupt or of another version: {line}") from None
+    return network.eval().requires_grad_(False), json.loads(header["info"])

@@ -6,24 +6,14 @@ q is the Gaussian mixture of `molscore.vectors.em`, with heavier tails: each com
 with twice that and with nine times that, so that f/q is bounded wherever f falls like a Gaussian or faster.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from molscore.vectors.em import GaussianMixtures
 
-__all__ = ["Normaliser", "Proposal", "normaliser"]
+__all__ = ["Proposal", "normaliser"]
 
 TAILS = ((1.0, 0.6), (2.0, 0.3), (9.0, 0.1))  # factor on the covariances, share of the draws
-
-
-class Normaliser(NamedTuple):
-    """What importance sampling says of an integral."""
-
-    log_Z: float  # nats
-    standard_error: float  # of log_Z, nats
-    effective_samples: float
 
 
 class Proposal:
@@ -57,9 +47,9 @@ class Proposal:
         return np.logaddexp.reduce(parts, axis=0)
 
 
-def normaliser(log_weights: NDArray[np.float64]) -> Normaliser:
-    """From ln f(y)/q(y) (N,) at draws of q."""
+def normaliser(log_weights: NDArray[np.float64]) -> tuple[float, float, float]:
+    """ln Z and its standard error in nats, and the effective samples, from ln f(y)/q(y) (N,) at draws of q."""
     top = log_weights.max()
     w = np.exp(log_weights - top)
     ess = w.sum() ** 2 / np.square(w).sum()
-    return Normaliser(top + np.log(w.mean()), w.std() / w.mean() / np.sqrt(len(w)), ess)
+    return float(top + np.log(w.mean())), float(w.std() / w.mean() / np.sqrt(len(w))), float(ess)

@@ -27,10 +27,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from molscore.vectors.checkpoint import load_network, save_network
+from molscore.training.optim import Average, Optimiser
 from molscore.vectors.estimates import Estimates
 from molscore.vectors.mixtures import Mixtures, broad, published
-from molscore.vectors.network import Block, VectorConfig, VectorNetwork
+from molscore.vectors.network import Block, VectorConfig, VectorNetwork, load_network, save_network
 from molscore.vectors.whitening import Whitening
 
 __all__ = ["Batch", "Losses", "draw", "estimates_of", "losses", "main"]
@@ -113,15 +113,15 @@ def losses(network: VectorNetwork, batch: Batch, estimates: Estimates) -> Losses
     )
 
 
-def optimisers(network: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
+def optimiser_of(network: nn.Module, rate: float) -> Optimiser:
     """Muon for the matrices of the blocks and AdamW for the rest."""
     matrices = [p for p in network.blocks.parameters() if p.ndim == 2 and min(p.shape) > network.config.vectors]
     chosen = {id(p) for p in matrices}
     rest = [p for p in network.parameters() if id(p) not in chosen]
-    return [
+    return Optimiser(
         torch.optim.Muon(matrices, lr=0.02 * rate, momentum=0.95, weight_decay=0.01),
         torch.optim.AdamW(rest, lr=2e-3 * rate, betas=(0.9, 0.99), weight_decay=0.0),
-    ]
+    )
 
 
 def compiled(network: VectorNetwork, step: Callable[[], None], patience: int = 120) -> None:
@@ -184,9 +184,7 @@ def main(argv: list[str] | None = None) -> None:
     if options.resume and target.is_file():
         network = load_network(target)[0].train().requires_grad_(True)
     network.to(device)
-    average = {name: p.detach().clone() for name, p in network.named_parameters()}
-    parts = optimisers(network, options.rate)
-    rates = [[group["lr"] for group in part.param_groups] for part in parts]
+    average, optimiser = Average(network, 0.998), optimiser_of(network, options.rate)
     sums: dict[str, list[Tensor]] = {}
     recent: list[tuple[Batch, Estimates]] = []
 
@@ -213,14 +211,8 @@ def main(argv: list[str] | None = None) -> None:
             p.grad.nan_to_num_(0.0, 0.0, 0.0)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         left = max(0.0, 1 - (time.monotonic() - start) / options.seconds)
-        factor = min((index + 1) / 20, left, (options.steps - index) / max(1, options.steps))
-        for part, base in zip(parts, rates, strict=True):
-            for group, lr in zip(part.param_groups, base, strict=True):
-                group["lr"] = lr * factor
-            part.step()
-            part.zero_grad(set_to_none=True)
-        beta = min(0.998, (1 + index) / (10 + index))
-        torch._foreach_lerp_(list(average.values()), [p.detach() for p in network.parameters()], 1 - beta)
+        optimiser.step(min((index + 1) / 20, left, (options.steps - index) / max(1, options.steps)))
+        average.update(network, index)
         half = (B + 1) // 2
         for name, which in (("published", slice(0, half)), ("broad", slice(half, B)))[: min(B, 2)]:
             figures = torch.stack([(loss.fresh_density / batch.d)[which].mean(), loss.fresh_score[which].mean()])
@@ -228,14 +220,9 @@ def main(argv: list[str] | None = None) -> None:
 
     def save(index: int) -> None:
         seconds = round(time.monotonic() - start)
-        info = {
-            "dims": options.dims,
-            "rows": options.rows,
-            "steps": index,
-            "seconds": seconds,
-            "tokens": options.tokens,
-        }
-        save_network(target, network.config, average, info | {"device": str(device), "torch": torch.__version__})
+        info = {"dims": options.dims, "rows": options.rows, "steps": index, "seconds": seconds}
+        info |= {"tokens": options.tokens, "device": str(device), "torch": torch.__version__}
+        save_network(target, network.config, average.weights, info)
 
     options.out.mkdir(parents=True, exist_ok=True)
     if options.compile:

@@ -19,10 +19,9 @@ from molscore.audit.flow import (
     rank_correlation,
     rank_correlation_within,
 )
-from molscore.audit.paths import PROBES, line_integral, many_paths, one_path, random_bases
+from molscore.audit.paths import line_integral, many_paths, one_path
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.diffusion.gaussian import centre
-from molscore.diffusion.likelihood import divergence
 from molscore.errors import InputError
 from molscore.evaluation.intervals import bootstrap_interval
 from tests import tiny
@@ -80,18 +79,6 @@ def test_the_line_integral_of_the_score_is_the_change_of_log_density(generator: 
     assert change.abs().max() > 1
     torch.testing.assert_close(found, change, atol=1e-4, rtol=0)
     assert (line_integral(Astray(mixture, 6), x, start, end, levels) - change).abs().max() > 0.01
-
-
-def test_paths_go_round_a_basis(generator: torch.Generator) -> None:
-    density = Known(shapes(generator), 5)
-    y, sigma = noised(density, generator), torch.full((5,), 0.8, dtype=torch.float64)
-    basis = torch.stack(random_bases(density.mask, range(5), 1, 0)[0], 1)  # (d, B, N, 3)
-    alone = random_bases(density.mask[1:], range(1, 5), 1, 0)[0]
-    assert torch.equal(alone[0], random_bases(density.mask, range(5), 1, 0)[0][1])  # what is random is the molecule's
-    exact = divergence(density.score, y, sigma, density.mask)
-    whole, some = (divergence(density.score, y, sigma, density.mask, e) for e in (basis, basis[:PROBES]))
-    torch.testing.assert_close(whole * PROBES / len(basis), exact)
-    assert float((some - exact).abs().max()) > 0.01
 
 
 @pytest.fixture

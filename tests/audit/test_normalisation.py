@@ -8,8 +8,8 @@ import torch
 
 from molscore.audit import Options
 from molscore.audit.importance import Annealed, anneal, effective, formulas_of, importance
-from molscore.audit.normalisation import Offsets, bennett, normalisation, offsets, works_of
-from molscore.audit.transitions import State, Step, deviations_of, levels_of, state_at
+from molscore.audit.normalisation import Offsets, normalisation, offsets, works_of
+from molscore.audit.transitions import State, Step, deviations_of, levels_of
 from molscore.datasets.molecule_set import MoleculeSet
 from tests import tiny
 from tests.audit.known import Error, Known, water
@@ -52,20 +52,6 @@ def test_an_error_of_the_shape_shows_as_the_mean_error(generator: torch.Generato
     assert found.offset[0] == pytest.approx(expected, abs=0.15)
 
 
-def test_two_gaussians_of_known_ratio(rng: np.random.Generator) -> None:
-    """ln of the ratio of exp(-x^2/2) to exp(-(x - 1)^2/2 - 2) has mean normalisers that differ by 2."""
-    up, down = rng.normal(size=20_000), rng.normal(1.0, 1.0, size=20_000)
-
-    def work(x: np.ndarray) -> np.ndarray:
-        return -(x**2) / 2 + (x - 1) ** 2 / 2 + 2
-
-    C, influence, overlap = bennett(work(up), work(down))
-    assert abs(C - 2.0) < 4 * influence.std() / 141
-    assert influence.std() / 141 < 0.02
-    assert 0.5 < overlap < 1
-    assert bennett(work(up), work(down + 9))[2] < 0.2
-
-
 def test_a_step_down_undoes_a_step_up_where_clean_positions_are_known(generator: torch.Generator) -> None:
     """From one clean point, up and down are the same joint density: the work is constant and the variance right."""
     mask = torch.ones(N, 4, dtype=torch.bool)
@@ -83,17 +69,6 @@ def test_a_step_down_undoes_a_step_up_where_clean_positions_are_known(generator:
     for below in (low, down):
         assert step.work(below, high, mask).abs().max() < 1e-9
     assert Step(0.3, 0.5, 0.4).work(low, high, mask).std() > 0.1
-
-
-def test_denoised_positions_miss_by_the_deviation_of_the_posterior(generator: torch.Generator) -> None:
-    mixture = shapes(generator)
-    mixture.means, mixture.variances = torch.zeros_like(mixture.means), torch.full((3,), 0.04, dtype=torch.float64)
-    x, levels = mixture.sample(2000, generator)[0], np.array([0.05, 0.2, 2.0])
-    expected = np.sqrt(levels**2 * 0.04 / (levels**2 + 0.04))
-    np.testing.assert_allclose(deviations_of(Known(mixture, 2000), x, levels, 0), expected, rtol=0.03)
-    state = state_at(Known(mixture, 2000), x, 0.3)
-    assert torch.allclose(state.D, x / (1 + 0.09 / 0.04))
-    assert torch.allclose(state.U, -mixture.log_density(x, 0.3))
 
 
 PARTICLES = 100

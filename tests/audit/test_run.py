@@ -50,9 +50,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data.parquet"
 
 
-def test_parts_can_be_run_one_by_one_and_results_add_up(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parts_can_be_run_one_by_one_and_results_add_up(data, tmp_path, monkeypatch) -> None:
     for name in PARTS:  # each is taken through a model in a test of its own
         monkeypatch.setitem(PARTS, name, lambda *_, name=name: Part(name, "?", [], []))
 

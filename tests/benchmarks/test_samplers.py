@@ -1,23 +1,8 @@
 """The table of samplers: settings are read from words, and a row says what molecules are like."""
 
-import pytest
-
-from benchmarks.samplers import COLUMNS, candidates_of, row_of, sampling_of
-from molscore.errors import InputError
+from benchmarks.samplers import COLUMNS, candidates_of, row_of
 from molscore.molecules.conformers import embed
-from molscore.screening.sample import Sampling
 from tests import tiny
-
-
-def test_settings_are_read_from_words() -> None:
-    assert sampling_of("") == Sampling()
-    assert sampling_of("steps=30,guided=0.1:2,corrected=none,sampler=ode") == Sampling(
-        steps=30, guided=(0.1, 2.0), corrected=None, sampler="ode"
-    )
-    with pytest.raises(SystemExit, match="sweetness"):
-        sampling_of("sweetness=1")
-    with pytest.raises(InputError):
-        sampling_of("steps=0")
 
 
 def test_a_row_says_what_molecules_are_like() -> None:

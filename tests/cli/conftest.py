@@ -12,12 +12,6 @@ from tests import tiny
 Run = Callable[..., Result]
 
 
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model as a checkpoint folder."""
-    return tiny.saved(tmp_path_factory.mktemp("models"))
-
-
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the program in an empty working folder."""

@@ -45,11 +45,6 @@ def test_rank_like_orders_by_log_ratio(run, folder, series, tmp_path):
     assert "order: log_ratio" in done.stderr
 
 
-@pytest.mark.parametrize("by, code", [("log_ratio", 2), ("log_likelihood", 0)])
-def test_ratio_needs_references(run, folder, series, by, code):
-    assert run("rank", series, "--by", by, "--model", folder).exit_code == code
-
-
 def test_references_that_are_no_file_or_no_molecules_are_named(run, folder, series, tmp_path):
     done = run("rank", series, "--like", "CCO", "--model", folder)
     assert done.exit_code == 2 and "CCO: unknown file type" in done.stderr

@@ -1,8 +1,6 @@
 """`molscore generate`: the same seed gives the same bytes; what is written has passed, in order, with its numbers."""
 
 import csv
-import hashlib
-from pathlib import Path
 
 import pytest
 
@@ -13,25 +11,16 @@ from tests import tiny
 SUFFIXES = (".sdf", ".csv", ".parquet", ".xyz", ".smi")
 
 
-def bytes_of(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
-
-
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_same_seed_gives_the_same_bytes(run, folder, tmp_path, suffix) -> None:
+@pytest.mark.usefixtures("impatient")
+def test_the_same_seed_gives_the_same_bytes_in_every_format_wherever_they_go(run, folder, tmp_path) -> None:
     for name, seed in (("one", 3), ("two", 3), ("other", 4)):
         (tmp_path / name).mkdir()
-        output = tmp_path / name / f"out{suffix}"
-        done = run("generate", "-n", 1, "--steps", 3, "--seed", seed, "--all", "--model", folder, "-o", output)
+        outputs = [word for suffix in SUFFIXES for word in ("-o", f"{name}/out{suffix}")]
+        done = run("generate", "-n", 1, "--steps", 3, "--seed", seed, "--all", "--model", folder, *outputs)
         assert done.exit_code in (0, 1), done.output
-    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
-    assert bytes_of(tmp_path / "one") != bytes_of(tmp_path / "other")
-
-
-def test_the_name_of_the_output_leaves_its_bytes_alone(run, folder, tmp_path) -> None:
-    for name in ("a.sdf", "b.sdf"):
-        assert run("generate", "-n", 1, "--steps", 2, "--all", "--model", folder, "-o", name).exit_code in (0, 1)
-    assert (tmp_path / "a.sdf").read_bytes() == (tmp_path / "b.sdf").read_bytes()
+    one, two, other = ({p.name: p.read_bytes() for p in (tmp_path / n).iterdir()} for n in ("one", "two", "other"))
+    assert one == two and len(one) >= len(SUFFIXES)
+    assert all(other[f"out{suffix}"] != one[f"out{suffix}"] for suffix in SUFFIXES)
 
 
 @pytest.mark.usefixtures("likely")
@@ -55,20 +44,6 @@ def test_fewer_than_were_asked_for_is_no_success(run, folder, tmp_path) -> None:
     found = len(list(csv.DictReader((tmp_path / "out.csv").open())))
     assert 0 < found <= len(tiny.LIBRARY)
     assert f"given up {60 - found} short of 60" in done.stderr
-
-
-@pytest.mark.usefixtures("likely")
-@pytest.mark.parametrize("keep", [0.65, 0.3])
-def test_keep_keeps_the_best_share_of_what_passes(run, folder, tmp_path, keep) -> None:
-    options = ["--keep", keep, "--min-percentile", 0, "--all", "--model", folder]
-    assert run("generate", "-n", 6, *options, "-o", "out.csv").exit_code == 0
-    rows = list(csv.DictReader((tmp_path / "out.csv").open()))
-    of = {check: [r for r in rows if r["verdict"].startswith(check)] for check in ("passed", DRAWN, "surplus")}
-    assert len(of["passed"]) == 6
-    n_kept = len(of["passed"]) + len(of["surplus"])
-    assert abs(n_kept - keep * (n_kept + len(of[DRAWN]))) <= 0.5
-    least = min(float(row[DRAWN]) for row in of["passed"])
-    assert all(float(row[DRAWN]) <= least for row in of[DRAWN])
 
 
 @pytest.mark.usefixtures("likely")
@@ -99,6 +74,7 @@ def test_an_sdf_carries_the_same_names_and_where_it_comes_from(run, folder, tmp_
     assert record.columns["molscore_command"].startswith("molscore generate -n 10 ")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_formula_is_kept_to(run, folder, tmp_path) -> None:
     options = ["--steps", 2, "--all", "--model", folder, "-o", "out.csv"]
     assert run("generate", "-n", 1, "--formula", "C2H6O", *options).exit_code in (0, 1)

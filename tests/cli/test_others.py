@@ -1,4 +1,4 @@
-"""`info`, `evaluate` and `train` do what they say."""
+"""`info`, `evaluate`, `report`, `train`, `data` and `audit` do what they say."""
 
 import csv
 import json
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from molscore.datasets.molecule_set import MoleculeSet
+from molscore.datasets.molecule_set import load as load_set
 from molscore.molecules.files import write
 from molscore.screening.model import load
 from tests import tiny
@@ -99,3 +100,26 @@ def test_train_makes_a_model_that_ranks_and_generates(run, tmp_path) -> None:
     assert str(model.training_index) == "qm9, 27 molecules" and model.training_index.contains("OCC")
     again = run("train", "run.toml")
     assert again.exit_code == 2 and "--resume" in again.stderr
+
+
+def test_a_library_becomes_a_data_set_with_splits(run, tmp_path) -> None:
+    write(tmp_path / "own.sdf", tiny.geometries())
+    done = run("data", "own.sdf", "--workers", 1, "--seed", 3, "--split", "scaffold")
+    assert done.exit_code == 0, done.output
+    made = load_set("data/own.parquet")
+    assert len(made) == len(tiny.LIBRARY) and set(made.columns["split"]) == {"train", "valid", "test"}
+    assert "27 molecules" in done.stderr and "train" in done.stderr and not done.stdout
+    assert "left out" not in done.stderr
+    again = run("data", "data/own.parquet")
+    assert again.exit_code == 2 and "is the library itself" in again.stderr
+
+
+def test_audit_prints_and_saves(run, folder, tmp_path) -> None:
+    MoleculeSet.from_molecules(tiny.geometries()).save(tmp_path / "data.parquet")
+    done = run("audit", "--model", folder, "--data", "data.parquet", "-n", 6, "--part", "heads", "-o", "found")
+    assert done.exit_code == 0
+    assert "is the score the slope" in done.stdout
+    assert "audit.json" in done.stderr
+    result = json.loads((tmp_path / "found" / "audit.json").read_text())
+    assert result["parts"][0]["name"] == "heads"
+    assert result["provenance"]["model"] == "tiny"

@@ -10,15 +10,11 @@ from molscore.molecules.chem import from_smiles
 @pytest.mark.parametrize(
     ("smiles", "rings"),
     [
-        ("CCO", set()),
-        ("Cc1ccccc1CC1CC1", {"c1ccccc1", "C1CC1"}),
-        ("c1ccc2[nH]ccc2c1CC", {"c1ccc2nccc2c1"}),
-        ("Cn1ccc2c(F)cccc21", {"c1ccc2nccc2c1"}),
-        ("O=C1CCC12CC2", {"C1CC2(C1)CC2"}),
-        ("C1CCC12CC2CC(=O)O", {"C1CC2(C1)CC2"}),
-        ("C[C@H]1CC[C@@H]1F", {"C1CCC1"}),
+        ("CCO", set()), ("Cc1ccccc1CC1CC1", {"c1ccccc1", "C1CC1"}), ("c1ccc2[nH]ccc2c1CC", {"c1ccc2nccc2c1"}),
+        ("Cn1ccc2c(F)cccc21", {"c1ccc2nccc2c1"}), ("O=C1CCC12CC2", {"C1CC2(C1)CC2"}),
+        ("C1CCC12CC2CC(=O)O", {"C1CC2(C1)CC2"}), ("C[C@H]1CC[C@@H]1F", {"C1CCC1"}),
     ],
-)
+)  # fmt: skip
 def test_ring_systems(smiles, rings) -> None:
     assert ring_systems(from_smiles(smiles)) == rings
 

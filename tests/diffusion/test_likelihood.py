@@ -22,9 +22,7 @@ def flow(mixture: GaussianMixture, y: Tensor, nodes: int, sigma_max: float = 30.
     return flow_log_density(mixture.score, y, SIGMA, mask, prior, sigma_max=sigma_max, nodes=nodes)
 
 
-def test_the_trace_is_that_of_the_jacobian_whatever_the_padding(
-    plain: GaussianMixture, generator: torch.Generator
-) -> None:
+def test_the_trace_is_that_of_the_jacobian_whatever_the_padding(plain, generator) -> None:
     y, _ = plain.sample(3, generator, SIGMA)
     padded = torch.cat([y, torch.zeros(3, 2, 3)], dim=1)
     mask, sigma = torch.arange(6).expand(3, 6) < 4, torch.full((3,), SIGMA, dtype=torch.float64)
@@ -56,9 +54,7 @@ def test_a_symmetrised_mixture_agrees_too(generator: torch.Generator) -> None:
     assert (flow(mixture, y, 40, sigma_max=15.0) - mixture.log_density(y, SIGMA)).abs().max() < 0.05
 
 
-def test_counting_3n_dimensions_would_show(
-    plain: GaussianMixture, generator: torch.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_counting_3n_dimensions_would_show(plain, generator, monkeypatch) -> None:
     y, _ = plain.sample(4, generator, SIGMA)
     right = flow(plain, y, 24)
 

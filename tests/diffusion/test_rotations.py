@@ -59,9 +59,7 @@ def test_the_mean_rotation_is_the_derivative(matrices: torch.Tensor) -> None:
     torch.testing.assert_close(R.detach(), gradient, rtol=0, atol=1e-9)
 
 
-def test_rotating_either_side_changes_nothing_and_reflecting_does(
-    matrices: torch.Tensor, generator: torch.Generator
-) -> None:
+def test_rotating_either_side_changes_nothing_and_reflecting_does(matrices, generator) -> None:
     A, B = random_rotations(30, generator), random_rotations(30, generator)
     ln_c, R = log_rotation_average(matrices)
     turned, R_turned = log_rotation_average(A @ matrices @ B)

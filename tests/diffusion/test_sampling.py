@@ -63,9 +63,7 @@ def spread(y: Tensor) -> tuple[float, float]:
     return float(squares.mean()), float(squares.std()) / len(y) ** 0.5
 
 
-def test_a_gaussian_is_recovered_and_a_wrong_score_shows(
-    sampler: str, gaussian: GaussianMixture, generator: torch.Generator
-) -> None:
+def test_a_gaussian_is_recovered_and_a_wrong_score_shows(sampler, gaussian, generator) -> None:
     calls = []
 
     def score_fn(y: Tensor, sigma: Tensor) -> Tensor:

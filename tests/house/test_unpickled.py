@@ -31,16 +31,11 @@ def test_nothing_is_unpickled() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "import pickle",
-        "from pickle import loads",
-        "def f():\n    import joblib",
-        "from torch import load",
-        "torch.load(path)",
-        "torch.load(open(path), weights_only=False)",
-        "np.load(path, allow_pickle=True)",
+        "import pickle", "from pickle import loads", "def f():\n    import joblib", "from torch import load",
+        "torch.load(path)", "torch.load(open(path), weights_only=False)", "np.load(path, allow_pickle=True)",
         "frame.to_pickle(path)",
     ],
-)
+)  # fmt: skip
 def test_pickles_are_seen(source: str) -> None:
     assert len(found(source)) == 1
 

@@ -19,16 +19,10 @@ from molscore.screening.scorer import Scorer
 SMILES = ["CCO", "C1CC", "C", "ClC", "c1ccccc1"]
 #: Those of scikit-learn's own checks that need no table of numbers for X.
 CHECKS = (
-    "check_estimator_cloneable",
-    "check_estimator_tags_renamed",
-    "check_valid_tag_types",
-    "check_estimator_repr",
-    "check_no_attributes_set_in_init",
-    "check_parameters_default_constructible",
-    "check_get_params_invariance",
-    "check_set_params",
-    "check_do_not_raise_errors_in_init_or_set_param",
-)
+    "check_estimator_cloneable", "check_estimator_tags_renamed", "check_valid_tag_types", "check_estimator_repr",
+    "check_no_attributes_set_in_init", "check_parameters_default_constructible", "check_get_params_invariance",
+    "check_set_params", "check_do_not_raise_errors_in_init_or_set_param",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -64,13 +58,6 @@ def test_it_needs_no_fit_and_fit_changes_nothing(estimator, model) -> None:
     assert np.isnan(before).tolist() == [False, True, False, True, False]
 
 
-def test_several_conformers_are_judged_as_one(estimator, model) -> None:
-    texts = ["OCCCO", "C1CC"]
-    found = estimator.set_params(conformers=3).score_samples(texts)
-    assert np.array_equal(found, Scorer(model, conformers=3).judge(texts).log_likelihood, equal_nan=True)
-    assert abs(found[0] - Scorer(model).judge(texts).log_likelihood[0]) > 1e-3
-
-
 def test_score_is_the_sum(estimator) -> None:
     assert estimator.score(["CCO", "C"]) == estimator.score_samples(["CCO", "C"]).sum()
     with pytest.warns(UserWarning, match="2 of 5 molecules are not in the score; the first is row 1"):
@@ -100,6 +87,9 @@ def test_parameters_are_kept_and_changed(estimator, model) -> None:
     before = estimator.score_samples(["CCO"])
     assert estimator.set_params(resolution=0.1) is estimator
     assert estimator.score_samples(["CCO"]) == model.log_likelihood(["CCO"], 0.1).round(4) != before
+    several = estimator.set_params(resolution=0.05, conformers=3).score_samples(["OCCCO"])
+    assert several == Scorer(model, conformers=3).judge(["OCCCO"]).log_likelihood
+    assert abs(several - Scorer(model).judge(["OCCCO"]).log_likelihood) > 1e-3
 
 
 def test_a_clone_has_the_same_parameters_and_shares_the_model(estimator) -> None:
@@ -136,8 +126,6 @@ def test_samples_follow_the_random_state_of_numpy(estimator) -> None:
         assert np.array_equal(first(kind(1)), first(kind(1))) and not np.array_equal(first(kind(1)), first(kind(2)))
     np.random.seed(1)
     assert np.array_equal(first(None), first(np.random.RandomState(1)))
-    assert np.array_equal(first(np.random.default_rng(1)), first(np.random.default_rng(1)))
-    assert not np.array_equal(first(np.random.default_rng(1)), first(np.random.default_rng(2)))
     assert not np.array_equal(first(None), first(None))
 
 

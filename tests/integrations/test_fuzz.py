@@ -26,7 +26,7 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", APP)
 
 
 @schema.parametrize()
-@settings(max_examples=25, suppress_health_check=list(HealthCheck), deadline=None, derandomize=True, database=None)
+@settings(max_examples=15, suppress_health_check=list(HealthCheck), deadline=None, derandomize=True, database=None)
 def test_the_server_keeps_to_its_openapi(case) -> None:
     case.call_and_validate(excluded_checks=LEFT_OUT)
 
@@ -70,8 +70,3 @@ def test_any_body_is_answered_below_500(anyone, path, body) -> None:
     found = json.loads(answer.text, parse_constant=pytest.fail)  # JSON has no NaN
     assert "Traceback" not in answer.text and "\n" not in answer.text
     assert (answer.status_code == 200) != (list(found) == ["error"])
-
-
-def test_a_fault_would_be_seen(anyone, monkeypatch) -> None:
-    monkeypatch.setattr("molscore.integrations.server.service.Record", lambda *_: 1 / 0)
-    assert anyone.post("/log-likelihood", json={"molecules": ["C"]}).status_code == 500

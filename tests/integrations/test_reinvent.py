@@ -1,9 +1,6 @@
 """What REINVENT4 sends is answered in its own words: a number or NaN for each SMILES, in order, and nothing else."""
 
 import json
-import shlex
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,10 +10,9 @@ from hypothesis import strategies as st
 
 from molscore.cli import main
 from molscore.errors import InputError
-from molscore.integrations.reinvent import VALUES, answer_process, answer_rest, judge_lines, read_lines
+from molscore.integrations.reinvent import VALUES, answer_process, judge_lines, read_lines
 from molscore.screening.scorer import Scorer
 from tests import tiny
-from tests.house.sources import ROOT
 
 SMILES = ["CCO", "C1CC", "C", "", "ClC", "c1ccccc1", "[CH3]", "O"]
 GOOD = [True, False, True, False, False, True, False, True]
@@ -55,15 +51,6 @@ def test_any_of_the_numbers_can_be_the_predictions(folder, by) -> None:
     scores, metadata = as_reinvent(SMILES, run(folder, "\n".join(SMILES), "--by", by).stdout)
     assert np.array_equal(scores, getattr(SCORER.judge(SMILES), by), equal_nan=True)
     assert np.array_equal(scores, metadata[by], equal_nan=True)
-
-
-def test_reinvent_runs_it_as_a_program(folder) -> None:
-    """As `ExternalProcess` does: a path, arguments split like a shell's, text in and out, and a failure if it fails."""
-    arguments = shlex.split(f"-m molscore reinvent --workers 1 --model {folder}")
-    command = {"capture_output": True, "text": True, "check": True, "shell": False, "cwd": ROOT}
-    result = subprocess.run([sys.executable, *arguments], input="\n".join(SMILES), **command)
-    scores, _ = as_reinvent(SMILES, result.stdout)
-    assert np.isfinite(scores).tolist() == GOOD
 
 
 def test_standard_output_is_for_the_answer_alone(folder, monkeypatch) -> None:
@@ -130,16 +117,6 @@ def test_order_and_length_are_kept_whatever_comes(lines) -> None:
     for text, value in zip(lines, scores, strict=True):
         alone = SCORER.judge([text]).log_likelihood[0]
         assert np.isnan(value) == np.isnan(alone) and (np.isnan(value) or abs(value - alone) < 1e-3)
-
-
-def test_a_rest_answer_leaves_failures_out_of_the_successes() -> None:
-    rows = [
-        {"percentile": 3.5, "status": "ok", "error": ""},
-        {"percentile": None, "status": "unparsable", "error": "no"},
-    ]
-    output = answer_rest(["7", "8"], rows, "percentile")["output"]
-    assert output["successes_list"] == [{"query_id": "7", "output_value": 3.5}]
-    assert output["failures_list"] == [{"query_id": "8", "status": "unparsable", "error": "no"}]
 
 
 def test_a_number_that_there_is_not_is_refused() -> None:

@@ -4,7 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 
+from molscore.integrations.server.app import create_app
+from molscore.integrations.server.service import Service
 from molscore.screening.generate import Request, generate
 from molscore.screening.sample import Sampling
 from molscore.screening.scorer import Scorer
@@ -46,7 +49,7 @@ def test_a_resolution_can_be_asked_for(client, model, library) -> None:
         assert all((row["percentile"] is not None) is percentile for row in answer["rows"])
 
 
-def test_molecules_are_drawn_as_the_model_draws_them(client, model) -> None:
+def test_molecules_are_drawn_as_the_model_draws_them(client, model, impatient) -> None:
     wish = {"n": 3, "seed": 5, "steps": 4}
     found = client.post("/generate", json=wish).json()["candidates"]
     drawn = generate(model, Request(3, 5, sampling=Sampling(steps=4)))
@@ -68,6 +71,8 @@ def test_reinvent_is_answered_in_its_own_words(client) -> None:
         for compound in answer.json()["output"]["successes_list"]:
             scores[int(compound["query_id"])] = float(compound["output_value"])
         assert np.array_equal(scores, getattr(Scorer(tiny.model()).judge(smiles), value), equal_nan=True)
+        (failure,) = answer.json()["output"]["failures_list"]
+        assert (failure["query_id"], failure["status"]) == ("1", "unparsable") and failure["error"]
     refused(client.post("/reinvent", json=queries, params={"predictor_id": "qed"}), 422, "percentile")
     refused(client.post("/reinvent", json=queries, params={"inp_fmt": "mol"}), 422, "inp_fmt")
 
@@ -107,21 +112,12 @@ def test_other_shapes_are_refused(client, body, word) -> None:
 @pytest.mark.parametrize(
     ("wish", "word"),
     [
-        ({"n": 0}, "n"),
-        ({"n": 4}, "3"),
-        ({"n": True}, "n"),
-        ({"steps": 5}, "steps"),
-        ({"seed": -1}, "seed"),
-        ({"n_atoms": 15}, "atoms"),
-        ({"sampler": "/bin/sh"}, "sde"),
-        ({"keep": 0.0}, "keep"),
-        ({"formula": "C1H9"}, "valences"),
-        ({"formula": "../model"}, "formula"),
-        ({"formula": "C99H200"}, "atoms"),
-        ({"formula": "CH4", "n_atoms": 5}, "not both"),
-        ({"keep": 0.5, "resolution": 0.07}, "percentiles"),
+        ({"n": 0}, "n"), ({"n": 4}, "3"), ({"n": True}, "n"), ({"steps": 5}, "steps"), ({"seed": -1}, "seed"),
+        ({"n_atoms": 15}, "atoms"), ({"sampler": "/bin/sh"}, "sde"), ({"keep": 0.0}, "keep"),
+        ({"formula": "C1H9"}, "valences"), ({"formula": "../model"}, "formula"), ({"formula": "C99H200"}, "atoms"),
+        ({"formula": "CH4", "n_atoms": 5}, "not both"), ({"keep": 0.5, "resolution": 0.07}, "percentiles"),
     ],
-)
+)  # fmt: skip
 def test_wishes_that_cannot_be_met_are_refused(client, wish, word) -> None:
     refused(client.post("/generate", json=wish), 422, word)
 
@@ -174,12 +170,7 @@ def test_a_fault_is_told_without_its_traceback(client, monkeypatch) -> None:
     refused(client.post("/log-likelihood", json={"molecules": ["C"]}), 500, "log")
 
 
-def test_a_server_with_references_compares_with_them_and_draws_in_their_manner() -> None:
-    from fastapi.testclient import TestClient
-
-    from molscore.integrations.server.app import create_app
-    from molscore.integrations.server.service import Service
-
+def test_a_server_with_references_compares_with_them_and_draws_in_their_manner(impatient) -> None:
     service = Service(tiny.model(), LIMITS, like=["CO", "CCO"])
     with TestClient(create_app(service), base_url="http://127.0.0.1") as client:
         rows = client.post("/log-likelihood", json={"molecules": ["CCCO", "c1cnc[nH]1"]}).json()["rows"]

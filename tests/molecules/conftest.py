@@ -7,21 +7,9 @@ from molscore.molecules.conformers import embed
 
 #: SMILES with rings, multiple bonds, zwitterions, stereocentres and every element of QM9.
 LIBRARY = (
-    "O",
-    "CCO",
-    "C#N",
-    "c1ccccc1",
-    "C[C@H](N)C(=O)O",
-    "C[C@@H](N)C(=O)O",
-    "C/C=C/C",
-    "C/C=C\\C",
-    "[NH3+]CC(=O)[O-]",
-    "FC(F)(F)C1CC1",
-    "C1C2CC3CC1CC(C2)C3",
-    "CC(=O)Nc1ccc(O)cc1",
-    "C[N+](=O)[O-]",
-    "c1cn[nH]c1",
-)
+    "O", "CCO", "C#N", "c1ccccc1", "C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O", "C/C=C/C", "C/C=C\\C", "[NH3+]CC(=O)[O-]",
+    "FC(F)(F)C1CC1", "C1C2CC3CC1CC(C2)C3", "CC(=O)Nc1ccc(O)cc1", "C[N+](=O)[O-]", "c1cn[nH]c1",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -29,10 +29,3 @@ def test_a_place_that_cannot_be_written_is_found_at_once(tmp_path) -> None:
     for path in (tmp_path / "missing" / "a.txt", tmp_path / "file" / "a.txt", tmp_path, os.devnull):
         with pytest.raises(OutputError, match="cannot be written"), replacing(path):
             pytest.fail("the block must not be entered")
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder(tmp_path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(OutputError, match="permission"):
-        write_text(tmp_path / "a.txt", "x")

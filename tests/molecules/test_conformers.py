@@ -173,14 +173,9 @@ def test_a_pool_gives_what_embed_gives_in_order() -> None:
 
 def test_what_has_been_parsed_is_parsed_once_more_in_its_canonical_form_and_no_third_time(monkeypatch) -> None:
     smiles = [
-        "OCC",
-        "C[C@@H](F)[C@H](Cl)Br",
-        "F/C=C\\Cl",
-        "[2H]C([2H])O",
-        "[CH3:1][OH:2]",
-        "CCO |$;;foo$| named",
+        "OCC", "C[C@@H](F)[C@H](Cl)Br", "F/C=C\\Cl", "[2H]C([2H])O", "[CH3:1][OH:2]", "CCO |$;;foo$| named",
         "N/N=C/C",
-    ]
+    ]  # fmt: skip
     graphs = [from_smiles(text) for text in smiles]
     expected = [embed(text, 2, seed=3) for text in smiles]
     texts, parse = [], Chem.MolFromSmiles

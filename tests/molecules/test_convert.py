@@ -1,8 +1,5 @@
 """Molecules from whatever a user holds them in."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -65,25 +62,13 @@ def test_one_thing_or_many(library) -> None:
 @pytest.mark.parametrize(
     ("bad", "error"),
     [
-        ("C(", ParseError),
-        (3.5, InputError),
-        (None, InputError),
-        (Atoms("X", [(0, 0, 0)]), ElementError),
-        (Data(pos=None), InputError),
-        (Data(z=torch.tensor([6])), PositionError),
+        ("C(", ParseError), (3.5, InputError), (None, InputError), (Atoms("X", [(0, 0, 0)]), ElementError),
+        (Data(pos=None), InputError), (Data(z=torch.tensor([6])), PositionError),
     ],
-)
+)  # fmt: skip
 def test_errors_keep_their_type_and_name_the_row(bad, error, water) -> None:
     with pytest.raises(error, match="^row 2: "):
         as_molecules([water, water, bad, "C("])
-
-
-def test_the_front_door_needs_no_chemistry_package() -> None:
-    """Molecules and batches load without RDKit, ASE and PyG; the gate, the control, does not."""
-    loaded = "print(sorted({'rdkit', 'ase', 'torch_geometric'} & set(sys.modules)))"
-    code = f"import sys, molscore.molecules.batch; {loaded}; import molscore.molecules.chem; {loaded}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[:2] == ["[]", "['rdkit']"]
 
 
 def test_converting_does_not_share_memory(library) -> None:

@@ -66,6 +66,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "config is a folder": lambda folder: [(folder / "config.json").unlink(), (folder / "config.json").mkdir()],
     "weights cut to half": lambda folder: truncate(folder / "model.safetensors", 0.5),
     "weights cut in the header": lambda folder: truncate(folder / "model.safetensors", 0.001),
+    "pickled weights": lambda folder: (folder / "model.safetensors").write_bytes(b"\x80\x04pickle"),
     "foreign weights": lambda folder: weights(folder, embedding=torch.zeros(3, 3)),
     "wrong shape": lambda folder: weights(
         folder, **load_file(folder / "model.safetensors") | {"element_token.weight": torch.zeros(2, 2)}

@@ -65,18 +65,14 @@ def asymmetry(network: DiScoFormer, x: Inputs, name: str) -> tuple[float, float]
 
 
 @pytest.mark.parametrize("move", MOVES)
-def test_score_and_density_follow_the_symmetries(
-    dtype: torch.dtype, move: str, randomised: Callable, inputs: Callable[..., Inputs]
-) -> None:
+def test_score_and_density_follow_the_symmetries(dtype, move, randomised, inputs) -> None:
     score, density = asymmetry(randomised(), inputs(dtype), move)
     assert score < TOLERANCE[dtype]
     assert density < TOLERANCE[dtype]
 
 
 @pytest.mark.parametrize("move", ["rotation", "reflection"])
-def test_a_coupling_that_is_none_breaks_the_symmetry(
-    move: str, randomised: Callable, inputs: Callable[..., Inputs]
-) -> None:
+def test_a_coupling_that_is_none_breaks_the_symmetry(move, randomised, inputs) -> None:
     network = randomised()
     network.coarse_tokenizer.coupling += 0.3 * torch.randn_like(network.coarse_tokenizer.coupling)
     score, density = asymmetry(network, inputs(), move)
@@ -138,9 +134,7 @@ def test_it_starts_as_the_gaussian_of_the_same_moments(inputs: Callable[..., Inp
     torch.testing.assert_close(estimate.log_density, log_density, rtol=1e-5, atol=1e-3)
 
 
-def test_far_noise_makes_any_network_the_normalised_gaussian(
-    float64: torch.dtype, randomised: Callable, inputs: Callable[..., Inputs]
-) -> None:
+def test_far_noise_makes_any_network_the_normalised_gaussian(float64, randomised, inputs) -> None:
     network, x, differences = randomised(), inputs(float64), []
     sigma_N = x.context.sigma_N
     for sigma in (1.0, 1e3, 1e5):
@@ -164,9 +158,7 @@ def test_each_distribution_has_its_own_numbers(randomised: Callable, inputs: Cal
 
 
 @torch.no_grad()
-def test_references_move_the_density_whatever_their_order_and_no_references_do_not(
-    randomised: Callable, inputs: Callable[..., Inputs]
-) -> None:
+def test_references_move_the_density_whatever_their_order_and_no_references_do_not(randomised, inputs) -> None:
     network, x = randomised(), inputs()
     states = network.state(x.y, x.elements, x.mask, x.context).expand(6, -1, -1)  # the molecules, as references of each
     present = torch.ones(6, 6, dtype=torch.bool)
@@ -184,9 +176,7 @@ def test_references_move_the_density_whatever_their_order_and_no_references_do_n
     torch.testing.assert_close(network.given(x.context, states, present), x.context, rtol=0, atol=0)
 
 
-def test_the_energy_has_the_derivatives_it_claims(
-    float64: torch.dtype, randomised: Callable, inputs: Callable[..., Inputs]
-) -> None:
+def test_the_energy_has_the_derivatives_it_claims(float64, randomised, inputs) -> None:
     network, x = randomised(), inputs(float64)
     h, direction = 1e-5, centred(torch.randn(6, 7, 3), x.mask)
 

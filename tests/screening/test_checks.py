@@ -128,6 +128,7 @@ def test_the_filter_keeps_the_most_likely_share(judged, keep) -> None:
     dropped = [c.percentile for index, c in before.items() if index not in after]
     assert min(c.percentile for c in after.values()) > max(dropped, default=-1)
     assert sum(c.verdict.check == "connected" for c in density_filter(judged, keep)) == 10
+    assert density_filter([], keep) == []
 
 
 def test_likelihood_breaks_ties(judged) -> None:
@@ -135,10 +136,6 @@ def test_likelihood_breaks_ties(judged) -> None:
     kept = [c for c in density_filter(level, 0.5) if c.passed]
     dropped = [c for c in density_filter(level, 0.5) if c.verdict.check == "percentile"]
     assert min(c.log_likelihood for c in kept) > max(c.log_likelihood for c in dropped)
-
-
-def test_a_filter_of_nothing_keeps_nothing() -> None:
-    assert density_filter([], 0.5) == []
 
 
 def test_those_that_passed_come_first_and_best_first(judged) -> None:

@@ -96,9 +96,14 @@ def test_real_molecules_have_no_excess_and_torn_ones_lack_it() -> None:
     """Rings and chains, made well, lie about what is expected; with a hydrogen drawn away they are far below."""
     model = load("qm9")
     whole = [embed(smiles)[0] for smiles in ("C1CCCC1O", "CCCCCO", "c1cc[nH]c1", "CC(C)=O")]
-    moved = [Molecule(m.numbers, m.positions + 0.25 * np.eye(m.n_atoms, 3, 1 - m.n_atoms)) for m in whole]
-    of = [criterion(Case(model, group, None, 0.05, kinds=["dft"] * 4), "density_excess") for group in (whole, moved)]
-    assert np.abs(of[0]).max() < 6 and (of[0] - of[1]).min() > 1
+    groups = [
+        [Molecule(m.numbers, m.positions + width * np.eye(m.n_atoms, 3, 1 - m.n_atoms)) for m in whole]
+        for width in (0.0, 0.03, 0.5)  # Å by which the last atom, a hydrogen, is moved
+    ]
+    same, hardly, torn = (
+        criterion(Case(model, group, None, 0.05, kinds=["dft"] * 4), "density_excess") for group in groups
+    )
+    assert np.abs(same).max() < 6 and np.abs(same - hardly).max() < 0.5 and (same - torn).min() > 1.5
 
 
 def test_what_is_expected_is_what_real_molecules_have() -> None:

@@ -28,13 +28,6 @@ def test_it_is_the_logarithm_of_the_mean() -> None:
     assert found[0] == values[0] and found[3] == values[7], "one value stays what it is, to the last bit"
 
 
-def test_copies_change_nothing_and_order_does_not_matter() -> None:
-    assert log_mean_exp(np.array([3.0, 3.0, 3.0]), np.array([3]))[0] == pytest.approx(3.0, abs=1e-12)
-    one, other = (log_mean_exp(np.array(values), np.array([3]))[0] for values in ([1.0, 2, 5], [5.0, 1, 2]))
-    assert one == pytest.approx(other, abs=1e-12)
-    assert one != pytest.approx(log_mean_exp(np.array([1.0, 2, 5, 5]), np.array([4]))[0], abs=0.1)
-
-
 def test_conformers_are_judged_as_one(model, drawn) -> None:
     case = together(model, drawn, 0.05, coarse=True)
     for i, conformers in enumerate(drawn):

@@ -87,27 +87,11 @@ def test_one_gets_as_many_as_one_asks_for_of_the_best_share(model, real) -> None
 
 def test_a_search_for_more_than_there_are_is_given_up(model, real) -> None:
     kinds = len(tiny.LIBRARY)
-    found = generate.generate(model, Request(10 * kinds, min_percentile=0.0))
+    found = generate.generate(model, Request(3 * kinds, min_percentile=0.0))
     assert sum(c.passed for c in found) <= kinds + 2
-    assert PATIENCE < len(found) <= Request(10 * kinds).most_draws
+    assert PATIENCE < len(found) <= Request(3 * kinds).most_draws
     last = max(c.index for c in found if c.passed)
     assert len(found) - last > PATIENCE
-
-
-def test_the_density_filter_turns_down_what_is_unlikely(model, real) -> None:
-    found = generate.generate(model, Request(4, min_percentile=60.0))
-    dropped = [c for c in found if c.verdict.check == "percentile"]
-    assert dropped and all(c.percentile < 60 for c in dropped)
-    assert all(c.percentile >= 60 for c in found if c.passed)
-
-
-def test_a_formula_or_a_size_is_kept_to(model) -> None:
-    def drawn(formula: str | None = None, n_atoms: int | None = None) -> list[Molecule]:
-        return draw_positions(model, draw_formulas(model, 6, 0, formula, n_atoms), 0, Sampling(steps=2))
-
-    assert {c.formula for c in drawn("C2H6O")} == {c.formula for c in drawn("CH3CH2OH")} == {"C2H6O"}
-    assert {c.n_atoms for c in drawn(n_atoms=9)} == {9}
-    assert len({c.n_atoms for c in drawn()}) > 1
 
 
 def test_drawn_formulas_follow_the_distribution(model) -> None:
@@ -121,25 +105,12 @@ def test_drawn_formulas_follow_the_distribution(model) -> None:
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"formula": "C1H9"}, FormulaError),
-        ({"formula": "C2H5"}, FormulaError),
-        ({"formula": "C2H6S"}, ElementError),
-        ({"formula": "C6H14"}, SizeError),
-        ({"formula": "CH4", "n_atoms": 5}, InputError),
-        ({"n_atoms": 15}, SizeError),
-        ({"n_atoms": 1}, SizeError),
-        ({"n": 0}, InputError),
-        ({"steps": 0}, InputError),
-        ({"seed": -1}, InputError),
-        ({"keep": 0.0}, InputError),
-        ({"min_percentile": 100.0}, InputError),
-        ({"sampler": "magic"}, InputError),
-        ({"temperature": 1.1}, InputError),
-        ({"guidance": -1.0}, InputError),
-        ({"resolution": 0.07}, InputError),
+        ({"formula": "C1H9"}, FormulaError), ({"formula": "C2H6S"}, ElementError), ({"formula": "C6H14"}, SizeError),
+        ({"n_atoms": 1}, SizeError), ({"n": 0}, InputError), ({"min_percentile": 100.0}, InputError),
+        ({"temperature": 1.1}, InputError), ({"guidance": -1.0}, InputError), ({"resolution": 0.07}, InputError),
         ({"flavour": "sweet"}, TypeError),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_drawn_is_refused_before_the_network_runs(model, monkeypatch, options, error) -> None:
     monkeypatch.setattr(type(model.network), "denoise", lambda *_: pytest.fail("the network ran"))
     with pytest.raises(error):

@@ -55,18 +55,6 @@ def test_scores_are_those_of_each_molecule(model, library) -> None:
         assert close(alone, padded[row, : molecule.n_atoms])
 
 
-def test_a_permutation_of_the_library_permutes_the_answers(model, library, rng) -> None:
-    order = rng.permutation(len(library))
-    whole = model.log_likelihood(library)
-    assert close(model.log_likelihood([library[i] for i in order]), whole[order])
-    assert not close(whole[order], whole)
-
-
-def test_company_does_not_matter(model, library) -> None:
-    alone = np.concatenate([model.log_density(molecule) for molecule in library])
-    assert close(alone, model.log_density(library))
-
-
 def test_rotation_and_translation_do_not_matter_but_stretching_does(model, library, rng) -> None:
     rotation, _ = np.linalg.qr(rng.standard_normal((3, 3)))
     moved = [Molecule(m.numbers, m.positions @ rotation.T + [5.0, -3.0, 9.0]) for m in library]
@@ -78,13 +66,9 @@ def test_rotation_and_translation_do_not_matter_but_stretching_does(model, libra
 def test_every_kind_of_molecule_is_accepted(model) -> None:
     molecule = embed("CCO")[0]
     kinds = [
-        "CCO",
-        from_smiles("CCO"),
-        mol_from_molecule(molecule),
-        to_pyg(molecule, torch.float64),
-        ase.Atoms(molecule.numbers, molecule.positions),
-        molecule,
-    ]
+        "CCO", from_smiles("CCO"), mol_from_molecule(molecule), to_pyg(molecule, torch.float64),
+        ase.Atoms(molecule.numbers, molecule.positions), molecule,
+    ]  # fmt: skip
     values = model.log_likelihood(kinds)
     assert close(values, values[0])
     assert close(model.log_likelihood("CCO"), values[:1])

@@ -1,11 +1,10 @@
 """A scorer gives the same numbers wherever it is: in a thread, in another process, in any company."""
 
-import os
 import pickle  # what a pool of processes does with a scorer; nothing is read from a stranger
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
+from multiprocessing.reduction import ForkingPickler
 from threading import Barrier
 
 import ase
@@ -19,10 +18,8 @@ from molscore import Scorer, load
 from molscore.errors import InputError
 from molscore.molecules import workers
 from molscore.molecules.chem import from_smiles
-from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.pyg import to_pyg
 from tests import tiny
-from tests.house.sources import ROOT
 
 #: What people put in lists of molecules, and what is said of it.
 ODD = [
@@ -40,7 +37,6 @@ ODD = [
     (Data(z=torch.tensor([6, 1]), pos=torch.zeros(2, 3)), "bad_positions"),
     (ase.Atoms(), "too_small"),
 ]
-THERE = "import pickle, sys; print(pickle.load(sys.stdin.buffer).judge({smiles!r}).log_likelihood.tolist())"
 
 
 @pytest.fixture
@@ -76,9 +72,8 @@ def test_a_molecule_that_cannot_be_judged_is_nan_with_a_status(scorer, library) 
     assert all(judged.error[bad]) and not any(judged.error[good])
 
 
-@pytest.mark.parametrize("conformers", [1, 2])
-def test_threads_share_a_scorer(model, library, conformers) -> None:
-    scorer = Scorer(model, conformers=conformers)
+def test_threads_share_a_scorer(model, library) -> None:
+    scorer = Scorer(model, conformers=2)
     alone = scorer.judge([*tiny.LIBRARY[:6], *library])
     barrier = Barrier(8)
 
@@ -121,38 +116,17 @@ def test_a_molecule_that_hangs_costs_itself_alone(model, monkeypatch) -> None:
     assert Scorer(model).judge(["CCO"]).ok.all()
 
 
-def test_a_copy_in_another_process_gives_the_same_numbers(model) -> None:
-    scorer = Scorer(model, conformers=2, seed=3)
+def test_a_copy_in_a_spawned_process_gives_the_same_numbers_and_leaves_ours_whole(folder) -> None:
+    """Tensors move to shared memory on the way, and arrays that share theirs would be left without."""
+    scorer = Scorer(str(folder), conformers=2, seed=3)
     smiles = ["CCO", "C1CC", "c1ccccc1"]
     here = scorer.judge(smiles)
     assert same(pickle.loads(pickle.dumps(scorer)).judge(smiles), here)
-    command = [sys.executable, "-c", THERE.format(smiles=smiles)]
-    done = subprocess.run(command, cwd=ROOT, input=pickle.dumps(scorer), capture_output=True, check=True)
-    assert done.stdout.decode().strip() == str(here.log_likelihood.tolist())
-
-
-SPAWNED = """
-from multiprocessing import get_context
-from multiprocessing.reduction import ForkingPickler
-from molscore import Scorer, load
-from molscore.errors import InputError
-if __name__ == "__main__":
-    scorer = Scorer({folder!r})
-    here = scorer.judge({smiles!r}).percentile.tolist(), scorer.model.training_index.contains("O")
     ForkingPickler.dumps(scorer)
     with get_context("spawn").Pool(1) as pool:
-        there = pool.apply(scorer.judge, ({smiles!r},)).percentile.tolist()
-    again = scorer.judge({smiles!r}).percentile.tolist(), scorer.model.training_index.contains("O")
-    assert here == again and here[0] == there, (here, there, again)
-"""
-
-
-def test_a_spawned_process_gets_a_scorer_and_leaves_ours_whole(folder, tmp_path) -> None:
-    """Tensors move to shared memory on the way, and arrays that share theirs would be left without."""
-    (tmp_path / "spawned.py").write_text(SPAWNED.format(folder=str(folder), smiles=["CCO", "c1ccccc1"]))
-    done = subprocess.run([sys.executable, tmp_path / "spawned.py"], env=os.environ | {"PYTHONPATH": str(ROOT)},
-                          capture_output=True, text=True, timeout=200)  # fmt: skip
-    assert done.returncode == 0, done.stderr
+        there = pool.apply(scorer.judge, (smiles,))
+    assert same(there, here) and same(scorer.judge(smiles), here)
+    assert scorer.model.training_index.contains("O")
 
 
 def test_batches_come_in_many_forms(scorer, library) -> None:
@@ -179,20 +153,6 @@ def test_a_path_is_a_bad_smiles_string_and_not_a_file(scorer, tmp_path) -> None:
     (tmp_path / "in.smi").write_text("CCO\n")
     assert scorer.judge(str(tmp_path / "in.smi")).status.tolist() == ["unparsable"]
     assert scorer.judge([]).status.shape == (0,)
-
-
-def test_few_rows_share_one_process_and_many_have_their_own(model, monkeypatch) -> None:
-    scorer, smiles = Scorer(model), ["CCO", "C1CC", "CO"]
-    asked, found = [], []
-    ask = ConformerPool.embed
-    monkeypatch.setattr(ConformerPool, "embed", lambda self, *told: asked.append(self.workers) or ask(self, *told))
-    for few in (3, 2):
-        monkeypatch.setattr("molscore.screening.scorer._FEW", few)
-        with scorer.embedding(1) as embedding:
-            found.append(scorer.judge(smiles, embedding))
-    assert asked == [None, 1] and same(*found)
-    with pytest.raises(InputError, match="not 0"), scorer.embedding(0):
-        pass
 
 
 def test_a_device_is_named(model) -> None:

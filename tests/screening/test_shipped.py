@@ -50,9 +50,7 @@ def test_symmetric_molecules_have_one_number(shipped: Model, smiles: str) -> Non
     assert spread(shipped, embed(smiles)[0]) < 1e-3
 
 
-def test_a_normalisation_that_lifts_what_symmetry_makes_zero_has_many(
-    shipped: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_normalisation_that_lifts_what_symmetry_makes_zero_has_many(shipped, monkeypatch) -> None:
     def lifting(v: torch.Tensor) -> torch.Tensor:
         return v * torch.rsqrt(v.square().sum(-2, keepdim=True).mean(-1, keepdim=True) + 1e-8)
 

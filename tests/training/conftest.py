@@ -32,20 +32,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings_of(path: Path, out: Path | str, **changes: object) -> TrainConfig:
     """The configuration of a run of 12 steps whose last 6 train the density."""
     values = {
-        "data": (DataConfig(str(path), "tiny"),),
-        "out": str(out),
-        "model": TINY,
-        "steps": 12,
-        "batch": 2,
-        "warmup": 2,
-        "density_start": 0.5,
-        "references_start": 0.3,
-        "references_every": 3,
-        "references": 3,
-        "references_pool": 8,
-        "save_minutes": 0.0,
-        "evaluate_every": 100,
-    }
+        "data": (DataConfig(str(path), "tiny"),), "out": str(out), "model": TINY, "steps": 12, "batch": 2,
+        "warmup": 2, "density_start": 0.5, "references_start": 0.3, "references_every": 3, "references": 3,
+        "references_pool": 8, "save_minutes": 0.0, "evaluate_every": 100,
+    }  # fmt: skip
     return TrainConfig(**(values | changes))
 
 

@@ -55,14 +55,9 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         *(
             (f"{line}\n{GOOD.replace('lr = 1', '')}{DATA}", named)
             for line, named in (
-                ("colour = 3", "'colour'"),
-                ("sigma_min = 60.0", "sigma_min"),
-                ("steps = 0", "steps"),
-                ('steps = "many"', "'steps'"),
-                ("steps = true", "'steps'"),
-                ('ema = "0.9"', "'ema'"),
-                ("bf16 = 1", "'bf16'"),
-                ("init = 3", "'init'"),
+                ("colour = 3", "'colour'"), ("sigma_min = 60.0", "sigma_min"), ("steps = 0", "steps"),
+                ('steps = "many"', "'steps'"), ("steps = true", "'steps'"), ('ema = "0.9"', "'ema'"),
+                ("bf16 = 1", "'bf16'"), ("init = 3", "'init'"),
             )
         ),
         ('out = "o"\nlog_normal = 3' + DATA, "'log_normal'"),
@@ -77,7 +72,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         (GOOD + DATA + DATA, "'qm9'"),
         ("data = ", "run.toml"),
     ],
-)
+)  # fmt: skip
 def test_a_bad_file_is_one_line_that_names_the_field(tmp_path: Path, text: str, named: str) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, text)

@@ -107,9 +107,7 @@ def test_the_closed_form_is_the_least(network: DiScoFormer, noisy: Noised) -> No
             assert after[name] == pytest.approx(before[name], abs=1e-4), (parameter, name)
 
 
-def test_3n_dimensions_are_above_the_closed_form(
-    network: DiScoFormer, noisy: Noised, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_3n_dimensions_are_above_the_closed_form(network, noisy, monkeypatch) -> None:
     residual = parts(network, noisy)["time"]
     wrong = noisy._replace(time=noisy.time + 3)  # d = 3N in place of 3(N - 1)
     v = float(time_variance(noisy.ln_sigma, torch.tensor([D]))[0])
@@ -150,9 +148,7 @@ def test_a_pull_teaches_what_its_weight_says(network: DiScoFormer, noisy: Noised
     assert float(terms["slope"]) > 1e-4
 
 
-def test_every_parameter_gets_a_gradient_and_one_without_use_is_found(
-    network: DiScoFormer, generator: torch.Generator
-) -> None:
+def test_every_parameter_gets_a_gradient_and_one_without_use_is_found(network, generator) -> None:
     """Random weights, both losses on a few molecules with references."""
     network.idle = torch.nn.Parameter(torch.ones(2))
     with torch.no_grad():

@@ -51,9 +51,7 @@ def offset(checkpoint: Checkpoint) -> torch.Tensor:
     return (D * share * (noise_waves(sigma) @ checkpoint.network.noise_offset[0])).detach()
 
 
-def test_an_offset_is_taken_back_and_a_right_density_stays(
-    spoilt: Callable[[float], Checkpoint], gaussian: MoleculeSet
-) -> None:
+def test_an_offset_is_taken_back_and_a_right_density_stays(spoilt, gaussian) -> None:
     checkpoint = spoilt(0.2)
     before = offset(checkpoint)
     after = offset(with_noise_offset(checkpoint, [gaussian], RANGE, samples=1024))

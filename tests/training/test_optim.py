@@ -70,7 +70,7 @@ def test_the_learning_rate_rises_stays_and_falls(config: Callable[..., TrainConf
 
 
 def test_every_parameter_has_one_optimiser(network: DiScoFormer, config: Callable[..., TrainConfig]) -> None:
-    optimiser = Optimiser(network.named_parameters(), config())
+    optimiser = Optimiser.of(network, config())
     adamw, muon = ([p for group in part.param_groups for p in group["params"]] for part in optimiser.parts)
     assert len(adamw) + len(muon) == len({id(p) for p in [*adamw, *muon]}) == len(list(network.parameters()))
     names = {id(p): name for name, p in network.named_parameters()}
@@ -86,7 +86,7 @@ def test_a_step_moves_by_the_rate_of_that_step(network: DiScoFormer, config: Cal
     for step in (0, 9):
         torch.manual_seed(0)
         start = [p.detach().clone() for p in network.parameters()]
-        optimiser = Optimiser(network.named_parameters(), settings)
+        optimiser = Optimiser.of(network, settings)
         for p in network.parameters():
             p.grad = torch.ones_like(p)
         optimiser.step(learning_rate(step, step / 100, settings))

@@ -38,11 +38,6 @@ def test_missing_empty_and_unreadable_files(tmp_path, suffix) -> None:
         read(path)
 
 
-def test_a_blank_file_is_empty(records) -> None:
-    with pytest.raises(InputError, match="is empty"):
-        records("a.csv", " \n\n\t\n")
-
-
 def test_the_first_bytes_tell_gzip_and_utf16(records, monkeypatch) -> None:
     text = "smiles,note\nCCO,é\nO,y\n"
     utf8, utf16, tabbed = text.encode(), text.encode("utf-16"), text.replace(",", "\t").encode("utf-16")
@@ -99,7 +94,7 @@ def test_standard_input_may_be_empty_or_lack_the_column(monkeypatch) -> None:
 def test_reading_streams(water, tmp_path, suffix) -> None:
     """Memory does not grow with the file: the rows of ten chunks do not fit into what reading them takes."""
 
-    n_rows, width = 1200, 8000
+    n_rows, width = 850, 8000
     path = tmp_path / f"a{suffix}"
     write(path, ((water, {"smiles": "O", "note": f"row {i} " + "x" * width}) for i in range(n_rows)))
     list(islice(read(path), 2))

@@ -99,12 +99,6 @@ def test_the_title_is_the_name(library) -> None:
     assert (row.molecule.name, row.columns) == ("water", {"name": "water", "molscore_seed": "1"})
 
 
-def test_a_row_without_a_molecule_keeps_its_place(records) -> None:
-    rows = rows_of(records[0] + sdf_record(Row(None, {"why": "no conformer"}), {}) + records[1])
-    assert [r.status for r in rows] == ["ok", "unparsable", "ok"]
-    assert rows[1].columns == {"why": "no conformer"}
-
-
 @pytest.mark.parametrize("kept", [0.1, 0.3, 0.5, 0.7, 0.9])
 @pytest.mark.parametrize("closed", [True, False])
 def test_a_truncated_record_costs_itself_alone(records, kept, closed) -> None:

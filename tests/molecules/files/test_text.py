@@ -19,12 +19,6 @@ def rows_of(text: str) -> list:
     return [checked(make()) for make in scan_csv(Lines(io.StringIO(text, newline="")), None, "table")]
 
 
-def test_columns_are_kept_in_order(records) -> None:
-    (row,) = records("a.csv", "id,Canonical_SMILES,stock\n7,CCO,3.5\n")
-    assert (row.smiles, row.status) == ("CCO", "ok")
-    assert list(row.columns.items()) == [("id", "7"), ("Canonical_SMILES", "CCO"), ("stock", "3.5")]
-
-
 @pytest.mark.parametrize("name", ["smiles", "SMILES", "Smiles ", "canonical_smiles", "Isomeric SMILES", "smi"])
 def test_the_column_is_found_by_name(name) -> None:
     assert smiles_column(["id", name.strip()], None, "t") == name.strip()
@@ -37,11 +31,6 @@ def test_the_column_asked_for_wins_and_its_case_is_forgiven() -> None:
         smiles_column(names, "educt", "t")
     with pytest.raises(InputError, match="no column 'A'"):
         smiles_column(["a", "a"], "A", "t")
-
-
-def test_a_missing_column_lists_those_there_are(records) -> None:
-    with pytest.raises(InputError, match=r"a\.csv: no column of SMILES found; its columns are id, name"):
-        records("a.csv", "id,name\n1,x\n")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

@@ -6,10 +6,7 @@ import pytest
 
 from molscore import explain, rank
 from molscore.errors import InputError
-from molscore.molecules.chem import from_smiles
-from molscore.molecules.convert import records_of
 from molscore.screening.columns import DEFAULT
-from molscore.screening.criteria import choose_order
 from molscore.screening.model import load
 from molscore.screening.scorer import Scorer
 from tests import tiny
@@ -72,21 +69,6 @@ def test_geometries_of_a_frame_are_judged_as_those_of_the_same_parquet(model, li
     assert rank(model, bad)["status"].tolist() == ["bad_positions"] * 2
 
 
-def test_answers_are_those_of_the_model(model, library) -> None:
-    frame = rank(model, library, resolution=0.1)
-    assert np.allclose(frame["log_likelihood"], model.log_likelihood(library, 0.1), atol=1e-3)
-    assert np.allclose(frame["log_density"], model.log_density(library, 0.1), atol=1e-3)
-    assert np.allclose(frame["percentile"], model.percentile(library, 0.1), atol=0.1)
-    assert frame["n_atoms"].tolist() == [molecule.n_atoms for molecule in library]
-    assert set(frame["geometry"]) == {"given"}
-
-
-def test_bad_rows_change_nothing_for_good_ones(model) -> None:
-    good = [smiles for smiles, status in zip(MIXED, EXPECTED, strict=True) if status == "ok"]
-    mixed = rank(model, MIXED)
-    assert np.allclose(numbers(mixed[mixed["status"] == "ok"]), numbers(rank(model, good)), atol=1e-3)
-
-
 def test_chunks_do_not_matter(model, monkeypatch) -> None:
     whole = rank(model, list(tiny.LIBRARY))
     monkeypatch.setattr("molscore.screening.rank.frame.CHUNK_ROWS", 4)
@@ -100,40 +82,6 @@ def test_worker_processes_give_the_same_bytes(model, monkeypatch) -> None:
     there = rank(model, smiles, workers=2)
     assert here.to_csv() == there.to_csv()
     assert here["status"].tolist()[-1] == "fragments"
-
-
-def test_sort_orders_and_nothing_else(model) -> None:
-    plain, ordered = rank(model, MIXED), rank(model, MIXED, by="log_likelihood", sort=True)
-    values = ordered["log_likelihood"][ordered["status"] == "ok"].tolist()
-    assert ordered["status"].tolist()[: len(values) + 1] == ["ok"] * len(values) + ["duplicate"]
-    assert values == sorted(values, reverse=True)
-    assert ordered["log_likelihood"].isna().tolist() == [False] * 4 + [True] * 5
-    assert sorted(plain["smiles"]) == sorted(ordered["smiles"])
-
-
-def test_the_difference_of_two_resolutions(model, library) -> None:
-    frame = rank(model, library, by="difference")
-    degrees = 3 * (frame["n_atoms"] - 1)
-    expected = (model.log_density(library, 0.05) - model.log_density(library, 0.2)) / degrees
-    assert np.allclose(frame["difference"], expected, atol=1e-3)
-    assert "difference" not in rank(model, library)
-
-
-def test_the_order_is_percentile_where_there_are_percentiles(model) -> None:
-    bare = type(model)(model.checkpoint._replace(extras={}))
-    assert choose_order(model, None, 0.05) == DEFAULT
-    assert choose_order(bare, None, 0.05) == "log_likelihood"
-    assert rank(bare, ["CCO"])["percentile"].isna().all()
-    for refused, resolution in ((bare, 0.05), (model, 0.07)):
-        with pytest.raises(InputError):
-            choose_order(refused, "percentile", resolution)
-    assert rank(model, ["CCO"], resolution=0.07, by="log_likelihood")["percentile"].isna().all()
-
-
-def test_molecules_of_any_kind_are_records(model, library) -> None:
-    records = list(records_of([library[0], "CCO", from_smiles("CC"), object()]))
-    assert [record.status for record in records] == ["ok", "ok", "ok", "bad_input"]
-    assert [record.molecule is None for record in records] == [False, True, True, True]
 
 
 @pytest.mark.parametrize("source", [3, [], pd.DataFrame({"mass": [1.0]}), "gone.csv", iter(())])

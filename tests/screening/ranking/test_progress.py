@@ -28,9 +28,3 @@ def test_a_share_of_the_rows_is_a_share_of_the_work() -> None:
     with Progress(False, total=1000, of=4) as bar:
         bar.advance(100, True)
         assert bar.expected() == pytest.approx(325)
-
-
-def test_nothing_known_is_nothing_told() -> None:
-    with Progress(False) as bar:
-        bar.advance(5, True)
-        assert bar.expected() is None

@@ -13,8 +13,7 @@ from molscore import rank
 from molscore.errors import InputError, OutputError
 from molscore.molecules.files import read
 from molscore.screening.rank import run as ranking
-from molscore.screening.rank.merge import merged
-from molscore.screening.rank.parts import PartFolder, Shard
+from molscore.screening.rank.parts import PartFolder
 from molscore.screening.rank.run import Plan, run
 from tests.screening.ranking.conftest import PART_ROWS, PROVENANCE, ROWS
 
@@ -25,8 +24,9 @@ def result(job, path: Path, **options) -> bytes:
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".sdf", ".parquet", ".xyz", ".csv.gz"])
-@pytest.mark.parametrize("sort", [False, True])
+@pytest.mark.parametrize(
+    ("suffix", "sort"), [(".csv", False), (".sdf", True), (".parquet", True), (".xyz", False), (".csv.gz", True)]
+)
 def test_the_result_is_that_of_a_ranking_in_memory(job, tmp_path, monkeypatch, suffix, sort) -> None:
     made = job(".sdf" if suffix == ".sdf" else ".parquet")
     monkeypatch.setattr("molscore.screening.rank.frame.CHUNK_ROWS", PART_ROWS)
@@ -110,39 +110,6 @@ def test_a_damaged_part_is_made_again(job, tmp_path) -> None:
     assert [file.read_bytes() for file in files] == before
 
 
-def test_shards_together_are_the_whole(job, tmp_path) -> None:
-    made, folder = job(), tmp_path / "shards"
-    whole, ordered = result(made, tmp_path / "whole.csv"), result(made, tmp_path / "ordered.csv", sort=True)
-    for index in (3, 1):
-        run(made, Plan(f"{folder}/", shard=Shard(index, 3)), PROVENANCE)
-    with pytest.raises(InputError, match="2 of 6 parts of 46 rows are missing, those of shard 2/3"):
-        merged([folder], str(tmp_path / "merged.csv"))
-    run(made, Plan(f"{folder}/", shard=Shard(2, 3)), PROVENANCE)
-    merged([folder], str(tmp_path / "merged.csv"))
-    merged([folder], str(tmp_path / "sorted.csv"), sort=True)
-    assert (tmp_path / "merged.csv").read_bytes() == whole
-    assert (tmp_path / "sorted.csv").read_bytes() == ordered
-    with pytest.raises(InputError, match="of shard 2/3 already"):
-        run(made, Plan(f"{folder}/", shard=Shard(2, 3)), PROVENANCE)
-
-
-def test_what_is_not_the_same_job_is_refused(job, tmp_path) -> None:
-    folder = tmp_path / "parts"
-    run(job(n=9), Plan(f"{folder}/"), PROVENANCE)
-    plan = Plan(f"{folder}/", resume=True)
-    for other, words in ((job(seed=1), "seed was 0 and is 1"), (job(by="difference"), "by was percentile")):
-        with pytest.raises(InputError, match=words):
-            run(other, plan, PROVENANCE)
-    path = Path(job().path)
-    content = path.read_bytes()
-    path.write_bytes(content[:-1] + b"2")
-    with pytest.raises(InputError, match="the input has changed"):
-        run(job(), plan, PROVENANCE)
-    path.unlink()
-    path.write_bytes(content)  # the same content at another time is the same input
-    run(job(), plan, PROVENANCE)
-
-
 def test_a_full_disk_is_one_clear_line(job, tmp_path) -> None:
     made, before = job(), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1500, before[1]))
@@ -157,9 +124,6 @@ def test_a_full_disk_is_one_clear_line(job, tmp_path) -> None:
 def test_plans_that_cannot_be(tmp_path) -> None:
     (tmp_path / "file").touch()
     for options in (
-        {"output": "-", "resume": True},
-        {"output": "out.csv", "shard": Shard(1, 2)},
-        {"output": f"{tmp_path}/", "sort": True},
         {"output": "out.pdf"},
         {"output": f"{tmp_path}/gone/out.csv"},
         {"output": f"{tmp_path}/file/out.csv"},
