@@ -13,7 +13,6 @@ from molscore.errors import InputError
 from molscore.screening.rank import ray as engine
 from molscore.screening.rank.merge import merged
 from molscore.screening.rank.parts import Shard
-from molscore.screening.rank.ray import judge_with_ray
 from molscore.screening.rank.run import Job, Plan, run
 from tests.screening.ranking.conftest import PROVENANCE
 
@@ -21,7 +20,7 @@ from tests.screening.ranking.conftest import PROVENANCE
 def ranked_in_shares(made: Job, tmp_path: Path) -> bytes:
     """Bytes of a ranking of which Ray makes every other part."""
     run(made, Plan(f"{tmp_path}/parts/", shard=Shard(1, 2)), PROVENANCE)
-    run(made, Plan(f"{tmp_path}/parts/", shard=Shard(2, 2), engine=judge_with_ray), PROVENANCE)
+    run(made, Plan(f"{tmp_path}/parts/", shard=Shard(2, 2), engine=engine.judge_with_ray), PROVENANCE)
     merged([tmp_path / "parts"], str(tmp_path / "merged.csv"))
     return (tmp_path / "merged.csv").read_bytes()
 
@@ -71,11 +70,11 @@ def test_an_error_of_ours_comes_through_what_ray_wraps_it_in() -> None:
 def test_standard_input_cannot_be_shared_out(job, stub, tmp_path) -> None:
     made = Job(job().scorer, "-")
     with pytest.raises(InputError, match="standard input"):
-        run(made, Plan(str(tmp_path / "out.csv"), engine=judge_with_ray), PROVENANCE)
+        run(made, Plan(str(tmp_path / "out.csv"), engine=engine.judge_with_ray), PROVENANCE)
 
 
 def test_without_ray_the_extra_is_named(job, tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"molscore-discoformer\[ray\]"):
-        run(job(), Plan(str(tmp_path / "out.csv"), engine=judge_with_ray), PROVENANCE)
+        run(job(), Plan(str(tmp_path / "out.csv"), engine=engine.judge_with_ray), PROVENANCE)
     assert not Path(tmp_path / "out.csv.parts").exists()
