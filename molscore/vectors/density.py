@@ -170,17 +170,15 @@ class DiScoFormerDensity(BaseEstimator):
 
     def _evaluate(self, y: torch.Tensor, own: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """ln p (m,) and score (m, d) of whitened y (m, d), float64 on the CPU, a bounded number at a time."""
-        device = self._context.x.device
+        device, most = self._context.x.device, max(1, CHUNK // self.n_rows_)
         own = torch.full((len(y),), -1) if own is None else own
-        parts = []
         with torch.no_grad():
-            for some, rows in zip(
-                y.split(max(1, CHUNK // self.n_rows_)), own.split(max(1, CHUNK // self.n_rows_)), strict=True
-            ):
-                log_p, score = self._network(some.float().to(device)[None], self._context, rows.to(device)[None])
-                parts.append((log_p[0].double().cpu(), score[0].double().cpu()))
-        log_p, score = zip(*parts, strict=True)
-        return torch.cat(log_p), torch.cat(score)
+            parts = [
+                self._network(some.float().to(device)[None], self._context, rows.to(device)[None])
+                for some, rows in zip(y.split(most), own.split(most), strict=True)
+            ]
+        log_p, score = (torch.cat(part, dim=1)[0].double().cpu() for part in zip(*parts, strict=True))
+        return log_p, score
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
