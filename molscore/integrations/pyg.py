@@ -8,6 +8,7 @@ import torch
 from molscore.errors import InputError
 from molscore.screening.info import DEFAULT
 from molscore.screening.model import Model, load
+from molscore.screening.predictor import RESOLUTION
 from molscore.screening.scorer import Results, Scorer
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ class AddLogLikelihood(BaseTransform or object):
         distribution: one of the model's; None is its first, or that of a `Model`.
     """
 
-    def __init__(self, model: Model | str = DEFAULT, resolution: float = 0.05, distribution: str | None = None) -> None:
+    def __init__(
+        self, model: Model | str = DEFAULT, resolution: float = RESOLUTION, distribution: str | None = None
+    ) -> None:
         if BaseTransform is None:
             raise InputError("AddLogLikelihood needs PyTorch Geometric: pip install 'molscore-discoformer[pyg]'")
         self.scorer = Scorer(load(model, distribution), resolution, "log_likelihood")

@@ -14,6 +14,7 @@ from molscore.screening.checks import Candidate
 from molscore.screening.generate import draw
 from molscore.screening.info import DEFAULT
 from molscore.screening.model import Model, load
+from molscore.screening.predictor import RESOLUTION
 from molscore.screening.sample import DENSITY
 from molscore.screening.scorer import Results, Scorer
 
@@ -48,7 +49,7 @@ class DensityEstimator(BaseEstimator):
         model: Model | str | PathLike[str] = DEFAULT,
         *,
         distribution: str | None = None,
-        resolution: float = 0.05,
+        resolution: float = RESOLUTION,
         seed: int = 0,
         time_limit: float = 30.0,
         conformers: int = 1,

@@ -20,7 +20,7 @@ from molscore.molecules.drawing import svg_of
 from molscore.molecules.files.record import misread, text_of
 from molscore.reporting.entries import Entry, entries_of
 from molscore.screening.explain import FULL_COLOUR
-from molscore.screening.predictor import Predictor
+from molscore.screening.predictor import RESOLUTION, Predictor
 
 __all__ = ["Report", "report"]
 
@@ -74,7 +74,7 @@ def report(
     smiles_column: str | None = None,
     smarts: str | None = None,
     most: int = 2000,
-    resolution: float = 0.05,
+    resolution: float = RESOLUTION,
     title: str | None = None,
 ) -> Report:
     """A report of a file (what `generate`, `rank` and `evaluate` write, any SDF, a table of SMILES) or of molecules.

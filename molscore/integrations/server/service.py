@@ -14,7 +14,7 @@ from molscore.molecules.files.record import Record, bad_record
 from molscore.molecules.molecule import Molecule
 from molscore.screening.generate import Request, generate
 from molscore.screening.model import Model
-from molscore.screening.predictor import check_resolution
+from molscore.screening.predictor import RESOLUTION, check_resolution
 from molscore.screening.scorer import Scorer
 
 __all__ = ["Deadline", "Geometry", "Limits", "Service"]
@@ -80,7 +80,7 @@ class Service:
         self,
         model: Model,
         limits: Limits | None = None,
-        resolution: float = 0.05,
+        resolution: float = RESOLUTION,
         seed: int = 0,
         workers: int = 1,
         conformers: int = 1,
