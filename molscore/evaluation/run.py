@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +32,7 @@ class Evaluation:
     judged: PerMolecule
     fidelity: Fidelity | None  # beside the reference, where there is one
     checks: list[dict[str, Any]]
+    note: str = ""  # why there is no such table although there is a reference
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
@@ -43,7 +43,7 @@ class Evaluation:
 
     def to_text(self) -> str:
         """Tables for people."""
-        lines = [self.judged.metrics.to_text(), *summary(self.checks)]
+        lines = [self.judged.metrics.to_text(), *summary(self.checks), *filter(None, [self.note])]
         return "\n".join([*lines, "", self.fidelity.to_text()] if self.fidelity is not None else lines)
 
     def rows(self) -> Iterator[Row]:
@@ -73,10 +73,12 @@ def evaluate_file(path: str, reference: str | None = None, workers: int = 1, **c
     known = None if reference is None else _reference(reference)
     found = MoleculeSet.from_molecules(record.molecule for record in records)
     checked = list(check_all([record.molecule for record in records], workers=workers, **checks))
-    table = None
-    with suppress(InputError):  # of a reference too small to compare with
+    table, note = None, ""
+    try:
         table = None if known is None else fidelity(found, known)
-    return Evaluation(records, left_out, judge(found, known), table, checked)
+    except InputError as error:
+        note = f"not compared with {reference}: {error}"
+    return Evaluation(records, left_out, judge(found, known), table, checked, note)
 
 
 def geometries_of(path: str | os.PathLike[str]) -> tuple[MoleculeSet, Counter[str]]:

@@ -31,6 +31,8 @@ class Explanation:
     """(N,) nats: mean share of atoms of this element with as many neighbours, in held-out molecules."""
     deviation: NDArray[np.float64]
     """(N,) nats: its standard deviation."""
+    outside: str = ""
+    """Why the molecule as a whole lies outside what the model has learnt, in words; empty where it does not."""
 
     @property
     def missing(self) -> NDArray[np.float64]:
@@ -60,6 +62,7 @@ class Explanation:
             )
         total, mean = self.shares.sum(), self.expected.sum()
         lines.append(f"{'sum':>4} {'':2} {total:11.2f} {mean:8.2f} {mean - total:8.2f} at {self.resolution:g} Å")
+        lines += [f"outside the data: {self.outside}"] if self.outside else []
         return "\n".join(lines)
 
     def draw(self, path: str | Path) -> None:
@@ -104,7 +107,11 @@ def explain_all(model: Predictor, molecules: Any, resolution: float = RESOLUTION
         raise InputError(f"model {model.name} does not hold what is expected of an atom; make its tables again")
     return [
         Explanation(
-            molecule, resolution, shares, *references.of(references.kind_of(molecule)).atoms.at(molecule, resolution)
+            molecule,
+            resolution,
+            shares,
+            *references.of(references.kind_of(molecule)).atoms.at(molecule, resolution),
+            references.outside(molecule),
         )
         for molecule, shares in zip(found, model.atom_contributions(found, resolution), strict=True)
     ]

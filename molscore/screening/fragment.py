@@ -22,7 +22,7 @@ from torch import Tensor
 
 from molscore.diffusion.gaussian import centred_noise
 from molscore.diffusion.sampling import ScoreFn, denoised, score_of
-from molscore.errors import FormulaError, InputError
+from molscore.errors import FormulaError, InputError, ParseError
 from molscore.molecules.chem import from_smiles
 from molscore.molecules.conformers import embed
 from molscore.molecules.elements import SYMBOLS, atomic_number
@@ -193,7 +193,10 @@ def _real_atoms(mol: Chem.Mol, path: Path) -> Molecule:
 
 
 def _of_smiles(smiles: str) -> Molecule:
-    mol = Chem.MolFromSmiles(smiles) if "*" in smiles else from_smiles(smiles)
+    try:
+        mol = Chem.MolFromSmiles(smiles) if "*" in smiles else from_smiles(smiles)
+    except ParseError:
+        mol = None
     if mol is None:
         raise InputError(f"fragment {smiles!r} is neither a file .sdf, .mol or .xyz nor a SMILES string")
     if len(Chem.GetMolFrags(mol)) > 1:

@@ -7,6 +7,7 @@ from types import GenericAlias
 from typing import Any, get_args
 
 from molscore.errors import CheckpointError, InputError
+from molscore.molecules.atomic import reason_of
 from molscore.nn.config import PRESETS, ModelConfig
 
 __all__ = ["DataConfig", "TrainConfig"]
@@ -85,7 +86,9 @@ class TrainConfig:
         """Read TOML: `data` is a list of tables, `model` a preset's name or a table; InputError names a wrong field."""
         try:
             values = tomllib.loads(Path(path).read_text())
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: {error}") from None
         try:
             return cls.from_dict(values)

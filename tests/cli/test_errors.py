@@ -75,6 +75,7 @@ def test_two_distributions_at_once_are_refused(run, command) -> None:
         ("blank.smi", "\n\n", [], ["blank.smi", "empty"]),
         ("header.csv", "smiles,id\n", [], ["header.csv", "no molecules"]),
         ("column.csv", "id,mass\n1,2\n", [], ["column.csv", "id, mass"]),
+        ("headless.csv", "CCO,1\nCC,2\n", [], ["headless.csv", "first line looks like a row", "smiles,name"]),
         ("named.csv", "smiles\nC\n", ["-s", "structure"], ["structure", "smiles"]),
         ("table.xlsx", "smiles\nC\n", [], ["table.xlsx", ".csv"]),
         ("table.parquet", "smiles\nC\n", [], ["table.parquet"]),

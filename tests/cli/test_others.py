@@ -57,6 +57,13 @@ def test_novelty_is_against_the_training_split(run, tmp_path) -> None:
         assert abs(json.loads(done.stdout)["novelty"] - novelty) < 10
 
 
+def test_a_reference_too_small_to_compare_with_is_said(run) -> None:
+    write("in.sdf", tiny.geometries())
+    write("one.sdf", tiny.geometries()[:1])
+    done = run("evaluate", "in.sdf", "--reference", "one.sdf")
+    assert done.exit_code == 0 and "not compared with one.sdf: a fidelity table needs at least two" in done.stdout
+
+
 def test_evaluate_writes_each_molecule_and_says_how_faithful_all_are(run, tmp_path) -> None:
     rows = [(molecule, {"novel": "hearsay"}) for molecule in tiny.geometries()]
     write(tmp_path / "in.sdf", rows)

@@ -33,7 +33,7 @@ def test_a_fragment_is_read_from_a_smiles_string_or_a_file(tmp_path) -> None:
     assert np.allclose(found.positions, ethanol.positions[:8], atol=1e-3)
     two = [Molecule([6], [[0.0, 0, 0]]), Molecule([8, 1], [[3.0, 0, 0], [4.0, 0, 0]])]
     assert Fragment.of(two).numbers.tolist() == [6, 8, 1]  # pieces to be linked
-    for wrong in (tmp_path / "gone.sdf", "*nonsense", "*C.*C"):
+    for wrong in (tmp_path / "gone.sdf", "*nonsense", "scaffold.mol2", "*C.*C"):
         with pytest.raises(InputError, match=str(wrong).replace("*", r"\*")):
             Fragment.of(wrong)
 

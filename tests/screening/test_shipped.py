@@ -12,6 +12,7 @@ from molscore.errors import DistributionError, MolscoreError, SizeError
 from molscore.molecules import Molecule
 from molscore.molecules.chem import bond_array
 from molscore.molecules.conformers import embed
+from molscore.screening.explain import explain
 from molscore.screening.generate import Request, generate
 from molscore.screening.info import facts
 from molscore.screening.model import Model, load
@@ -89,6 +90,7 @@ def test_which_sizes_have_percentiles_is_said_everywhere(name) -> None:
         assert row.search((ROOT / page).read_text(encoding="utf-8")), page
     small = Molecule([1, 1], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.74]])
     assert f"{fewest} to {most}" in model.references.outside(small)
+    assert model.references.outside(small) in explain(model, small).to_text()
     smaller = Request(1, n_atoms=fewest - 1, sampling=Sampling(steps=2))
     with pytest.raises(SizeError, match=f"{fewest} to {most}.*min-percentile 0"):
         generate(model, smaller)

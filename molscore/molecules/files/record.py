@@ -94,6 +94,8 @@ def smiles_column(names: Sequence[str], wanted: str | None, source: str) -> str:
         if found := next((usual[name] for name in _SMILES if name in usual), None):
             return found
         problem = "no column of SMILES found"
+        if any(map(_is_smiles, names)):
+            problem += ", and its first line looks like a row; begin with a header such as smiles,name"
     listed = ", ".join(names[:50]) + (" …" if len(names) > 50 else "")
     raise InputError(f"{source}: {problem}; its columns are {listed or 'none'}")
 
