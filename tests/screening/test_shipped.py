@@ -80,7 +80,7 @@ def test_a_distribution_by_name_is_no_other_one() -> None:
 
 
 @pytest.mark.parametrize("name", ["qm9", "leads", "ligands"])
-def test_which_sizes_have_percentiles_is_said_everywhere(name) -> None:
+def test_which_sizes_have_percentiles_is_said_everywhere(name, impatient) -> None:
     """By the model itself, its facts, the pages, and the reason that a smaller molecule gets."""
     model = load(name)
     fewest, most = model.atoms_with_percentile
