@@ -125,7 +125,7 @@ def command_line(context: click.Context) -> str:
         value = context.params[parameter.name]
         if isinstance(parameter, click.Argument):
             words.append(str(value))
-        elif parameter.name not in _WITHOUT_EFFECT and value != parameter.get_default(context):
+        elif parameter.name not in _WITHOUT_EFFECT and value not in (None, parameter.get_default(context)):
             words += [parameter.opts[-1]] if value is True else [parameter.opts[-1], str(value)]
     return shlex.join(words)
 

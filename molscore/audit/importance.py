@@ -8,11 +8,11 @@ Source: Neal 2001, arXiv physics/9803008; Del Moral, Doucet, Jasra 2006, doi:10.
 """
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -90,16 +90,13 @@ def importance(model: Model, held_out: MoleculeSet, options: Options) -> Part:
 
 def formulas_of(molecules: MoleculeSet, n: int) -> list[tuple[int, int]]:
     """A molecule of each formula to look at, and how many there are of it: smallest first, then those not rare."""
-    order = np.argsort(molecules.sizes, kind="stable").tolist()
-    formulas = [molecules[row].formula for row in order]
-    members = Counter(formulas)
-    first: dict[str, int] = {}
-    for formula, row in zip(formulas, order, strict=True):
-        first.setdefault(formula, row)
-    frequent = [formula for formula in first if members[formula] >= MEMBERS]
-    wanted = dict.fromkeys(frequent[: n // 2])
-    wanted |= dict.fromkeys([formula for formula in first if formula not in wanted][: n - len(wanted)])
-    return [(first[formula], members[formula]) for formula in first if formula in wanted]
+    order = np.argsort(molecules.sizes, kind="stable")
+    rows = (
+        pd.Series(order, [molecules[row].formula for row in order]).groupby(level=0, sort=False).agg(["first", "size"])
+    )
+    frequent = rows.index[rows["size"] >= MEMBERS][: n // 2]
+    others = rows.index[~rows.index.isin(frequent)][: n - len(frequent)]
+    return list(rows[rows.index.isin(frequent.append(others))].itertuples(index=False, name=None))
 
 
 @torch.no_grad()

@@ -50,7 +50,8 @@ class LeftOut(NamedTuple):
 def progress(rows: Iterable[Any] | None, what: str, total: int | None = None) -> tqdm:
     """The rows, or none for a bar moved by hand, shown on stderr: a bar on a terminal, a line in a while in a log."""
     interval = 0.5 if sys.stderr.isatty() else 30.0
-    return tqdm(rows, desc=what, total=total, unit="row", mininterval=interval, maxinterval=interval, leave=False)
+    every = {"mininterval": interval, "maxinterval": interval, "delay": interval}
+    return tqdm(rows, desc=what, total=total, unit="row", leave=False, **every)
 
 
 def set_of(entries: Sequence[Entry], metadata: dict[str, str]) -> MoleculeSet:

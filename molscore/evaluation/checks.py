@@ -24,13 +24,17 @@ from molscore.molecules.molecule import Molecule
 from molscore.molecules.workers import Crashed, Late, Workers
 
 __all__ = [
-    "answer", "check_all", "has_posebusters", "has_xtb", "pose_tests", "relax_mmff", "relax_xtb", "strain", "summary",
+    "answer", "check_all", "pose_tests", "relax_mmff", "relax_xtb", "strain", "summary",
 ]  # fmt: skip
 
 _STRAINS = {"strain": "MMFF94s", "strain_xtb": "GFN2-xTB"}
 _KCAL_PER_EV = 23.060547830619
 _FORCE = 0.02  # eV/Å, below which xTB's geometry counts as relaxed
 _MMFF_STEPS, _XTB_STEPS = 5000, 250
+_MISSING = {
+    "tblite": 'GFN2-xTB comes from the package tblite: pip install "molscore-discoformer[xtb]"',
+    "posebusters": 'PoseBusters is not installed: pip install "molscore-discoformer[poses]"',
+}
 
 
 def check_all(
@@ -47,9 +51,9 @@ def check_all(
     Raises `InputError` at once where tblite or PoseBusters is wanted and missing.
     """
     if xtb:
-        _need_xtb()
+        _need("tblite")
     if poses:
-        _need_posebusters()
+        _need("posebusters")
     wanted = [name for name, on in zip(_CHECKS, (mmff, xtb, poses), strict=True) if on]
     if not xtb and not poses:  # the force field does not hang
         return [_checked(molecule, wanted) for molecule in molecules]
@@ -117,17 +121,12 @@ def relax_mmff(molecule: Molecule) -> float | None:
     return None if field.Minimize(maxIts=_MMFF_STEPS) else before - field.CalcEnergy()
 
 
-def has_xtb() -> bool:
-    """Whether tblite is installed."""
-    return find_spec("tblite") is not None
-
-
 def relax_xtb(molecule: Molecule) -> float | None:
     """kcal/mol above the nearest minimum of GFN2-xTB, without any bonds being asked for; seconds a molecule.
 
     None where no minimum is reached or the electrons do not converge. Raises `InputError` without tblite.
     """
-    _need_xtb()
+    _need("tblite")
     from ase.calculators.calculator import CalculatorError
     from ase.optimize import LBFGS
     from tblite.ase import TBLite
@@ -142,11 +141,6 @@ def relax_xtb(molecule: Molecule) -> float | None:
         return None
 
 
-def has_posebusters() -> bool:
-    """Whether PoseBusters is installed."""
-    return find_spec("posebusters") is not None
-
-
 def pose_tests(molecule: Molecule) -> dict[str, bool]:
     """Whether the molecule passes each test of PoseBusters' configuration ``mol``, by the test's name; about 0.3 s.
 
@@ -155,7 +149,7 @@ def pose_tests(molecule: Molecule) -> dict[str, bool]:
     conformers are embedded): a caller with many needs a time limit.
     Raises `ParseError` where no bonds can be read, `InputError` without PoseBusters.
     """
-    _need_posebusters()
+    _need("posebusters")
     mol = mol_from_molecule(molecule)
     with rdBase.BlockLogs():
         (row,) = _busters().bust([mol]).to_dict("records")
@@ -187,11 +181,6 @@ _CHECKS: dict[str, Callable[[Molecule], Any]] = {
 }
 
 
-def _need_xtb() -> None:
-    if not has_xtb():
-        raise InputError('GFN2-xTB comes from the package tblite: pip install "molscore-discoformer[xtb]"')
-
-
-def _need_posebusters() -> None:
-    if not has_posebusters():
-        raise InputError('PoseBusters is not installed: pip install "molscore-discoformer[poses]"')
+def _need(package: str) -> None:
+    if find_spec(package) is None:
+        raise InputError(_MISSING[package])

@@ -31,6 +31,7 @@ FIGURES = {
     "bridgehead atoms": False,
     "rotatable bonds": False,
 }
+_MOST = 5000  # molecules of each set
 _SPLITS = 1000
 
 
@@ -80,37 +81,22 @@ class Fidelity:
         return "\n".join(lines)
 
 
-def fidelity(
-    molecules: MoleculeSet | Iterable[Molecule],
-    reference: MoleculeSet | Iterable[Molecule],
-    max_molecules: int = 5000,
-    seed: int = 0,
-) -> Fidelity:
+def fidelity(molecules: MoleculeSet | Iterable[Molecule], reference: MoleculeSet | Iterable[Molecule]) -> Fidelity:
     """Figures of the molecules beside those of the reference, about 1 ms a molecule.
 
-    Each set is thinned at random to at most `max_molecules`. The floor compares real with real: as many reference
+    Each set is thinned at random to at most 5,000 molecules. The floor compares real with real: as many reference
     molecules as there are molecules, at most half, with the others, split 1,000 times.
     Raises `InputError` for no molecules, or fewer than two reference molecules whose bonds can be read.
     """
-    rng = np.random.default_rng(seed)
-    ours, theirs = (graph_figures(_thinned(as_set(held), max_molecules, rng)) for held in (molecules, reference))
+    rng = np.random.default_rng(0)
+    ours, theirs = (graph_figures(_thinned(as_set(held), rng)) for held in (molecules, reference))
     if np.isfinite(theirs[:, -1]).sum() < 2:
         raise InputError("a fidelity table needs at least two reference molecules whose bonds can be read")
     figures = []
     for (name, share), column, real in zip(FIGURES.items(), ours.T, theirs.T, strict=True):
         column, real = column[np.isfinite(column)], real[np.isfinite(real)]
-        scale = 100 if share else 1
-        figures.append(
-            Figure(
-                name,
-                share,
-                scale * float(column.mean()) if len(column) else None,
-                _interval(column, share) if len(column) else None,
-                scale * float(real.mean()),
-                _interval(real, share),
-                scale * _floor(real, len(column), rng),
-            )
-        )
+        floor = (100 if share else 1) * _floor(real, len(column), rng)
+        figures.append(Figure(name, share, *_mean(column, share), *_mean(real, share), floor))
     return Fidelity(len(ours), len(theirs), tuple(figures))
 
 
@@ -139,16 +125,19 @@ def _figures_of(molecule: Molecule) -> list[float]:
     ]
 
 
-def _thinned(molecules: MoleculeSet, most: int, rng: np.random.Generator) -> MoleculeSet:
-    if len(molecules) <= most:
+def _thinned(molecules: MoleculeSet, rng: np.random.Generator) -> MoleculeSet:
+    if len(molecules) <= _MOST:
         return molecules
-    return molecules.select(np.sort(rng.permutation(len(molecules))[:most]))
+    return molecules.select(np.sort(rng.permutation(len(molecules))[:_MOST]))
 
 
-def _interval(values: NDArray[np.float64], share: bool) -> tuple[float, float]:
+def _mean(values: NDArray[np.float64], share: bool) -> tuple[float, tuple[float, float]] | tuple[None, None]:
+    """The mean, in percent if it is a share, and its 95 % interval; None without values."""
+    if not len(values):
+        return None, None
     if share:
-        return wilson_interval(float(values.mean()), len(values))
-    return bootstrap_interval(lambda rows: float(values[rows].mean()), len(values))
+        return 100 * float(values.mean()), wilson_interval(float(values.mean()), len(values))
+    return float(values.mean()), bootstrap_interval(lambda rows: float(values[rows].mean()), len(values))
 
 
 def _floor(real: NDArray[np.float64], n: int, rng: np.random.Generator) -> float:

@@ -100,7 +100,9 @@ def _judgeable(path: str | os.PathLike[str]) -> tuple[list[Record], Counter[str]
             records.append(record)
     if not records:
         reasons = ", ".join(f"{status} {n}" for status, n in sorted(left_out.items())) or "no rows"
-        raise InputError(f"{path}: no molecule has a geometry that can be judged ({reasons})")
+        raise InputError(
+            f"{path}: no molecule has a geometry that can be judged ({reasons}); rank makes those of SMILES"
+        )
     return records, left_out
 
 

@@ -1,6 +1,5 @@
 """The statistics of a named data distribution that a model carries with it."""
 
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -45,17 +44,9 @@ class Distribution:
     @cached_property
     def min_atoms(self) -> int:
         """Atoms in the smallest molecule."""
-        return min(self.size_counts, default=0)
+        return min((sum(formula) for formula in self.formula_counts), default=0)
 
     @property
     def n_molecules(self) -> int:
         """Molecules counted."""
         return sum(self.formula_counts.values())
-
-    @cached_property
-    def size_counts(self) -> dict[int, int]:
-        """Number of molecules of each number of atoms, in ascending order."""
-        counts: Counter[int] = Counter()
-        for formula, n in self.formula_counts.items():
-            counts[sum(formula)] += n
-        return dict(sorted(counts.items()))

@@ -17,7 +17,7 @@ from molscore.molecules.molecule import Molecule
 __all__ = ["collisions", "depict", "draw_grid", "draw_weights", "svg_of", "weights_picture"]
 
 _RED, _BLUE = np.array([0.85, 0.25, 0.2]), np.array([0.2, 0.4, 0.85])
-_LEGEND_LINE = 22  # pixels
+_SIZE, _LEGEND_LINE = (480, 400), 22  # pixels: of one molecule with weights, of a line under it
 _TOO_NEAR = 0.3  # mean bond lengths between an atom and another, or a bond that is not its own
 
 
@@ -62,24 +62,14 @@ Molecule._repr_svg_ = svg_of
 
 
 def draw_weights(
-    mol: Molecule | Chem.Mol | str,
-    weights: ArrayLike,
-    path: str | Path,
-    legend: str = "",
-    size: tuple[int, int] = (480, 400),
-    full: float | None = None,
+    mol: Molecule | Chem.Mol | str, weights: ArrayLike, path: str | Path, legend: str = "", full: float | None = None
 ) -> None:
     """Write `weights_picture`, SVG by suffix, else PNG; raises as it does, and `OutputError`."""
-    _save(weights_picture(mol, weights, _kind(path), legend, size, full), path)
+    _save(weights_picture(mol, weights, _kind(path), legend, full), path)
 
 
 def weights_picture(
-    mol: Molecule | Chem.Mol | str,
-    weights: ArrayLike,
-    kind: str = "svg",
-    legend: str = "",
-    size: tuple[int, int] = (480, 400),
-    full: float | None = None,
+    mol: Molecule | Chem.Mol | str, weights: ArrayLike, kind: str, legend: str = "", full: float | None = None
 ) -> bytes:
     """One molecule, atoms numbered and coloured by weight: red above zero, blue below, white at zero.
 
@@ -100,11 +90,11 @@ def weights_picture(
     kept = values[drawn]
     shades = np.clip(kept / (full or max(np.abs(kept).max(initial=0.0), 1e-12)), -1.0, 1.0)
     colours = {i: tuple((1 + abs(s) * ((_RED if s > 0 else _BLUE) - 1)).tolist()) for i, s in enumerate(shades)}
-    canvas = _canvas(kind, *size, size)
+    canvas = _canvas(kind, *_SIZE, _SIZE)
     options = canvas.drawOptions()
     options.continuousHighlight = False
     options.fillHighlights = True
-    options.legendFraction = (1 + legend.count("\n")) * _LEGEND_LINE / size[1]
+    options.legendFraction = (1 + legend.count("\n")) * _LEGEND_LINE / _SIZE[1]
     canvas.DrawMolecule(
         flat,
         legend=legend,

@@ -28,7 +28,7 @@ from molscore.screening.reference import MMFF
 from molscore.screening.tables import kind_of_set, with_tables
 from molscore.training.config import DataConfig, TrainConfig
 from molscore.training.data import Batches, generator_of
-from molscore.training.losses import Noised, denoising_loss, dual_loss, noise_levels, noised
+from molscore.training.losses import Noised, denoising_loss, dual_loss, with_noise
 from molscore.training.optim import Optimiser
 from molscore.training.state import load_state, save_state
 
@@ -40,8 +40,6 @@ JUDGED, TABLED = 64, 400  # held-out molecules: by whose loss one stops, and of 
 CHECKS, PATIENCE = 12, 3  # looks at the held-out loss in the time given; so many without a gain end it
 LR_TOKEN, LR_FACTORS, LR_OFFSET = 5e-3, 4e-3, 2e-4  # of AdamW; they fall to zero over the time given
 _OBJECTIVE = TrainConfig((DataConfig("library"),), "", batch=32, density_share=0.5)
-_LAW = (_OBJECTIVE.log_normal, _OBJECTIVE.uniform_share)  # of the noise
-_LAW_DENSITY = (_OBJECTIVE.log_normal_density, _OBJECTIVE.uniform_share_density)
 
 
 def adapt(
@@ -148,9 +146,8 @@ class _Adaptation:
         if not len(fits):
             raise InputError(f"all held-out molecules are larger than those to learn ({distribution.max_atoms} atoms)")
         judged, generator = fits.select(np.arange(min(len(fits), JUDGED))), torch.Generator().manual_seed(seed)
-        self.judged = [
-            self._noisy(judged, rows, _LAW_DENSITY, generator) for rows in size_groups(judged.sizes, 16)
-        ]  # each at the same noise every time
+        batches = (judged.batch(rows, self.network.elements) for rows in size_groups(judged.sizes, 16))
+        self.judged = [with_noise(x, _OBJECTIVE, generator, density=True) for x in batches]  # the same noise every time
         self.start = self._nearest(base)
         self.network = adaptable(self.network, RANK, blocks).train()
         token, offset = self.network.distribution_token.weight, self.network.noise_offset
@@ -175,22 +172,16 @@ class _Adaptation:
         begin_at(nearest)
         return base.distributions[nearest].name
 
-    def _noisy(
-        self, molecules: MoleculeSet, rows: np.ndarray, law: tuple, generator: torch.Generator, width: int = 0
-    ) -> Noised:
-        x = molecules.batch(rows, self.network.elements, pad_to=width)
-        return noised(x, noise_levels(len(rows), _OBJECTIVE, *law, generator), generator)
-
-    def _terms(self, noisy: Noised, dual: bool) -> Tensor:
+    def _terms(self, noisy: Noised, density: bool) -> Tensor:
         sizes = noisy.x.sizes
         context = self.network.context(torch.zeros_like(sizes), sizes)
-        if dual:
+        if density:
             return dual_loss(self.network, noisy, context, _OBJECTIVE)[0]
         return denoising_loss(self.network.denoise, noisy, context, None, _OBJECTIVE)[0]
 
     def loss(self) -> float:
         """The objective on held-out molecules."""
-        total = sum(len(noisy.ln_sigma) * float(self._terms(noisy, dual=True).detach()) for noisy in self.judged)
+        total = sum(len(noisy.ln_sigma) * float(self._terms(noisy, density=True).detach()) for noisy in self.judged)
         return total / sum(len(noisy.ln_sigma) for noisy in self.judged)
 
     def one_step(self, progress: float) -> None:
@@ -198,10 +189,11 @@ class _Adaptation:
         generator = generator_of("cpu", self.seed, self.step)
         chosen = self.batches.at(self.step)
         dual = max(1, round(_OBJECTIVE.density_share * len(chosen.rows)))
-        for rows, law in ((chosen.rows[dual:], _LAW), (chosen.rows[:dual], _LAW_DENSITY)):
+        for rows, density in ((chosen.rows[dual:], False), (chosen.rows[:dual], True)):
             if len(rows):
-                noisy = self._noisy(self.train, rows, law, generator, chosen.width)
-                self._terms(noisy, dual=law is _LAW_DENSITY).backward(inputs=self.parameters)
+                x = self.train.batch(rows, self.network.elements, pad_to=chosen.width)
+                noisy = with_noise(x, _OBJECTIVE, generator, density)
+                self._terms(noisy, density).backward(inputs=self.parameters)
         nn.utils.clip_grad_norm_(self.parameters, _OBJECTIVE.clip)
         self.optimiser.step(min(1.0, (self.step + 1) / 10) * (1 - progress))
         self.step += 1

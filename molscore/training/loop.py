@@ -27,7 +27,7 @@ from molscore.nn.context import Context
 from molscore.nn.discoformer import DiScoFormer
 from molscore.training.config import TrainConfig
 from molscore.training.data import Batches, Chosen, Clusters, generator_of
-from molscore.training.losses import denoising_loss, dual_loss, noise_levels, noised
+from molscore.training.losses import denoising_loss, dual_loss, with_noise
 from molscore.training.optim import Average, Optimiser, learning_rate
 from molscore.training.state import load_state, save_state
 
@@ -140,18 +140,16 @@ class Trainer:
     def _denoising_terms(self, chosen: Chosen, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         config, data, device = self.config, self.data[chosen.dataset], self.processes.device
         x, bonds = self._batch(chosen), None
-        levels = noise_levels(len(chosen.rows), config, config.log_normal, config.uniform_share, generator)
-        noisy = noised(x, levels, generator)
+        noisy = with_noise(x, config, generator, density=False)
         if config.weight_bonds and data.bonds is not None:
             bonds = data.bond_orders(chosen.rows, chosen.width).to(device, torch.long)
         with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
             return denoising_loss(self.network.denoise, noisy, self._context(x, chosen, generator), bonds, config)
 
     def _density_terms(self, chosen: Chosen, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        config, x = self.config, self._batch(chosen)
-        law = config.log_normal_density, config.uniform_share_density
-        noisy = noised(x, noise_levels(len(chosen.rows), config, *law, generator), generator)
-        return dual_loss(self.network, noisy, self._context(x, chosen, generator), config)
+        x = self._batch(chosen)
+        noisy = with_noise(x, self.config, generator, density=True)
+        return dual_loss(self.network, noisy, self._context(x, chosen, generator), self.config)
 
     def _batch(self, chosen: Chosen) -> Batch:
         molecules = self.data[chosen.dataset].batch(chosen.rows, self.network.elements, pad_to=chosen.width)

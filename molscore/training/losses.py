@@ -45,7 +45,9 @@ from molscore.nn.context import Context
 from molscore.nn.discoformer import Denoised, DiScoFormer
 from molscore.training.config import TrainConfig
 
-__all__ = ["Denoise", "Noised", "denoising_loss", "dual_loss", "noise_levels", "noised", "time_variance"]
+__all__ = [
+    "Denoise", "Noised", "denoising_loss", "dual_loss", "noise_levels", "noised", "time_variance", "with_noise",
+]  # fmt: skip
 
 Denoise = Callable[[Tensor, Tensor, Tensor, Tensor, Context], Denoised]
 
@@ -88,6 +90,14 @@ def noised(x: Batch, ln_sigma: Tensor, generator: torch.Generator) -> Noised:
     y = x.positions + sigma * z
     x_mean, time = rotation_means(x.positions, y, sigma, degrees_of_freedom(x.mask))
     return Noised(x, y, x_mean, time, ln_sigma)
+
+
+def with_noise(x: Batch, config: TrainConfig, generator: torch.Generator, density: bool) -> Noised:
+    """Clean molecules with noise of the levels at which the density terms are trained, or else the denoising ones."""
+    law = (config.log_normal_density, config.uniform_share_density)
+    if not density:
+        law = (config.log_normal, config.uniform_share)
+    return noised(x, noise_levels(len(x.mask), config, *law, generator), generator)
 
 
 def rotation_means(x: Tensor, y: Tensor, sigma: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,8 @@ from molscore.vectors.network import Context, VectorNetwork
 
 __all__ = ["adapted", "heads_and_gradient"]
 
+BATCH = 256  # queries of a step
+
 
 def heads_and_gradient(
     network: VectorNetwork, y: Tensor, context: Context, create_graph: bool = False
@@ -26,17 +28,15 @@ def heads_and_gradient(
         return T, S, torch.autograd.grad(T.sum(), y, create_graph=create_graph)[0]
 
 
-def adapted(
-    network: VectorNetwork, x: Tensor, d: Tensor, y: Tensor, steps: int, rate: float = 1e-4, batch: int = 256
-) -> VectorNetwork:
+def adapted(network: VectorNetwork, x: Tensor, d: Tensor, y: Tensor, steps: int) -> VectorNetwork:
     """A copy of the network after `steps` of Adam on samples x (B, n, D) and queries y (B, m, D), both whitened."""
     network = copy.deepcopy(network).requires_grad_(True)
-    optimiser = torch.optim.Adam(network.parameters(), lr=rate)
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
     generator = torch.Generator().manual_seed(0)
     for _ in range(steps):
         with torch.no_grad():
             context = network.context(x, d)
-        share = torch.randperm(y.shape[1], generator=generator)[:batch].to(y.device)
+        share = torch.randperm(y.shape[1], generator=generator)[:BATCH].to(y.device)
         _, S, slope = heads_and_gradient(network, y[:, share], context, create_graph=True)
         optimiser.zero_grad(set_to_none=True)
         (S - slope).square().sum(-1).mean().backward()

@@ -15,8 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from molscore.errors import InputError
 from molscore.vectors.adaptation import adapted
+from molscore.vectors.em import GaussianMixtures
 from molscore.vectors.network import VectorNetwork, load_network
-from molscore.vectors.normalisation import Proposal, normaliser
 from molscore.vectors.whitening import Whitening
 
 __all__ = ["DiScoFormerDensity"]
@@ -25,6 +25,7 @@ BUNDLED = Path(__file__).resolve().parents[1] / "models" / "vectors"
 CHUNK = 2**21  # pairs of query and sample at a time: some hundred MB
 FEWEST, FEWEST_EACH = 50, 10  # rows, and rows a column, below which the network's guess is mostly what it was taught
 REPEATED, ALIKE = 5, 0.1  # of a discrete column, how often a value occurs; share of rows that repeat another
+TAILS = ((1.0, 0.6), (2.0, 0.3), (9.0, 0.1))  # factor on the covariances, share of the draws
 TRUSTED = 100.0  # effective samples below which an importance-sampled integral is not believed
 
 
@@ -108,7 +109,7 @@ class DiScoFormerDensity(BaseEstimator):
         self.log_normaliser_, self.log_normaliser_error_, self.effective_samples_ = 0.0, np.nan, 0.0
         with torch.no_grad():
             self._context = network.context(x, dims)
-        proposal = Proposal(self._context.fitted.mixture)
+        proposal = _Proposal(self._context.fitted.mixture)
         drawn = proposal.sample(max(self.n_importance, 1024), np.random.default_rng(random.randint(2**31 - 1)))
         if self.adapt_steps:
             near = torch.from_numpy(drawn).float().to(device)[None]
@@ -121,7 +122,7 @@ class DiScoFormerDensity(BaseEstimator):
             drawn = drawn[: self.n_importance]
             log_f = self._evaluate(torch.from_numpy(drawn))[0].numpy()
             log_w = log_f - proposal.log_density(drawn)
-            self.log_normaliser_, self.log_normaliser_error_, self.effective_samples_ = normaliser(log_w)
+            self.log_normaliser_, self.log_normaliser_error_, self.effective_samples_ = _normaliser(log_w)
             self.normalised_ = self.effective_samples_ >= TRUSTED
             unwhitened = self._whitening.inverse(torch.from_numpy(drawn)[None])[0].numpy()
             self._pool = unwhitened * self._scale + self._shift, log_w
@@ -175,17 +176,15 @@ class DiScoFormerDensity(BaseEstimator):
 
     def _evaluate(self, y: torch.Tensor, own: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """ln p (m,) and score (m, d) of whitened y (m, d), float64 on the CPU, a bounded number at a time."""
-        device = self._context.x.device
+        device, most = self._context.x.device, max(1, CHUNK // self.n_rows_)
         own = torch.full((len(y),), -1) if own is None else own
-        parts = []
         with torch.no_grad():
-            for some, rows in zip(
-                y.split(max(1, CHUNK // self.n_rows_)), own.split(max(1, CHUNK // self.n_rows_)), strict=True
-            ):
-                log_p, score = self._network(some.float().to(device)[None], self._context, rows.to(device)[None])
-                parts.append((log_p[0].double().cpu(), score[0].double().cpu()))
-        log_p, score = zip(*parts, strict=True)
-        return torch.cat(log_p), torch.cat(score)
+            parts = [
+                self._network(some.float().to(device)[None], self._context, rows.to(device)[None])
+                for some, rows in zip(y.split(most), own.split(most), strict=True)
+            ]
+        log_p, score = (torch.cat(part, dim=1)[0].double().cpu() for part in zip(*parts, strict=True))
+        return log_p, score
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -211,6 +210,48 @@ def _warn_of(X: NDArray[np.float64]) -> None:
             f"{repeated} of {n} rows repeat another exactly, which draws from a density do not: leave copies out",
             stacklevel=3,
         )
+
+
+class _Proposal:
+    """The first of some fitted mixtures with heavier tails: each component counts with its own covariance, with twice
+    that and with nine times that, so that f/q is bounded wherever f falls like a Gaussian or faster."""
+
+    def __init__(self, mixture: GaussianMixtures) -> None:
+        weights, self.means, inverse_roots = (
+            part[0].double().cpu().numpy() for part in (mixture.log_weights.exp(), mixture.means, mixture.roots)
+        )
+        self.weights, self.roots = weights / weights.sum(), np.linalg.inv(inverse_roots)
+
+    def sample(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """(n, d) draws."""
+        k = rng.choice(len(self.weights), n, p=self.weights / self.weights.sum())
+        scale = np.sqrt(rng.choice([factor for factor, _ in TAILS], n, p=[share for _, share in TAILS]))
+        z = rng.standard_normal((n, self.means.shape[1])) * scale[:, None]
+        return self.means[k] + np.einsum("nij,nj->ni", self.roots[k], z)
+
+    def log_density(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """ln q(y) of y (m, d) in nats, (m,)."""
+        d = y.shape[1]
+        parts = []
+        for weight, mean, root in zip(self.weights, self.means, self.roots, strict=True):
+            squares = np.square(np.linalg.solve(root, (y - mean).T)).sum(0)
+            if not weight:
+                continue
+            constant = np.log(weight) - np.linalg.slogdet(root)[1] - d / 2 * np.log(2 * np.pi)
+            for factor, share in TAILS:
+                parts.append(constant + np.log(share) - d / 2 * np.log(factor) - squares / (2 * factor))
+        return np.logaddexp.reduce(parts, axis=0)
+
+
+def _normaliser(log_weights: NDArray[np.float64]) -> tuple[float, float, float]:
+    """ln Z and its standard error in nats, and the effective samples, from ln f(y)/q(y) (N,) at draws of q.
+
+    Z = E_q[ f(y)/q(y) ],    standard error of ln Z  ~  sd(f/q) / (mean(f/q) sqrt N),    ESS = (sum w)^2 / sum w^2
+    """
+    top = log_weights.max()
+    w = np.exp(log_weights - top)
+    ess = w.sum() ** 2 / np.square(w).sum()
+    return float(top + np.log(w.mean())), float(w.std() / w.mean() / np.sqrt(len(w))), float(ess)
 
 
 def _file(model: str | PathLike[str] | None, d: int) -> Path:

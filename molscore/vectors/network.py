@@ -18,7 +18,7 @@ of them and learns what is better. log p is kept within a nat of the highest, so
 
 Sources: Ilin, Sushko, Krishna, DiScoFormer, arXiv 2511.05924 (whitening, cross-attention to the samples, two heads; its
 theory has softmax attention as a KDE whose normaliser must be read out, which p_k does). Vectors in the tokens, in
-place of random rotations in training, are this package's: `molscore.nn.attention` has them in R^3.
+place of random rotations in training, are this package's: `molscore.nn.backbone` has them in R^3.
 """
 
 import json

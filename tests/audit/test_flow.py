@@ -16,10 +16,12 @@ from molscore.audit.flow import (
     compared,
     flow,
     flow_part,
+    line_integral,
+    many_paths,
+    one_path,
     rank_correlation,
     rank_correlation_within,
 )
-from molscore.audit.paths import line_integral, many_paths, one_path
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.diffusion.gaussian import centre
 from molscore.errors import InputError
@@ -35,7 +37,7 @@ many = partial(many_paths, paths=12, seed=0)
 @pytest.fixture(autouse=True)
 def traces(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many as these narrow densities need."""
-    monkeypatch.setattr("molscore.audit.paths.TRACES_OF_MANY", 20)
+    monkeypatch.setattr("molscore.audit.flow.TRACES_OF_MANY", 20)
 
 
 class Astray(Known):
@@ -178,7 +180,7 @@ def test_what_the_flows_noise_takes_from_ranks_is_given_back(rng: np.random.Gene
 @pytest.mark.parametrize("paths", [1, 4])
 def test_a_model_is_taken_through(held_out: MoleculeSet, paths: int, tmp_path, monkeypatch) -> None:
     for name in ("TRACES", "TRACES_OF_MANY"):
-        monkeypatch.setattr(f"molscore.audit.paths.{name}", 2)
+        monkeypatch.setattr(f"molscore.audit.flow.{name}", 2)
     part = flow(tiny.model(), held_out, Options(molecules=2, paths=paths, resolution=0.2, output=tmp_path))
     figures = {row[0]: row[1] for row in part.tables[0].rows}
     assert (figures["standard error of the flow, nats"] > 0) is (paths > 1)

@@ -72,6 +72,7 @@ def test_an_sdf_carries_the_same_names_and_where_it_comes_from(run, folder, tmp_
     assert record.columns["molscore_seed"] == "5"
     assert record.columns["molscore_weights"].startswith("sha256:")
     assert record.columns["molscore_command"].startswith("molscore generate -n 10 ")
+    assert "None" not in record.columns["molscore_command"]  # options that were not given
 
 
 @pytest.mark.usefixtures("impatient")

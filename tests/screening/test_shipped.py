@@ -54,7 +54,6 @@ def test_a_normalisation_that_lifts_what_symmetry_makes_zero_has_many(shipped, m
     def lifting(v: torch.Tensor) -> torch.Tensor:
         return v * torch.rsqrt(v.square().sum(-2, keepdim=True).mean(-1, keepdim=True) + 1e-8)
 
-    monkeypatch.setattr("molscore.nn.attention.shrink", lifting)
     monkeypatch.setattr("molscore.nn.backbone.shrink", lifting)
     assert max(spread(shipped, embed(smiles)[0]) for smiles in SYMMETRIC[:4]) > 0.1
 

@@ -117,7 +117,7 @@ def misread(unparsable: Sequence[Mapping[str, Any]], n_unparsable: int, n: int) 
     parsed = {name: sum(_is_smiles(row.get(name)) for row in unparsable) for name in names}
     best = max(parsed, key=parsed.__getitem__, default="")
     if parsed.get(best, 0) > 0.5 * len(unparsable):
-        return f"{said}, but the column {best!r} has such: if it is the one that is meant, add -s {shlex.quote(best)}"
+        return f"{said}, but the column {best!r} has such: -s {shlex.quote(best)}, or in a .smi file put it first"
     return f"{said}, in whatever column: is this a table of SMILES?"
 
 
