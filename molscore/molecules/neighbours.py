@@ -13,11 +13,12 @@ from molscore.errors import FragmentError, PositionError
 from molscore.molecules.elements import VALENCES
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["REACH", "Topology", "check_geometry", "neighbour_counts", "open_valences", "topology"]
+__all__ = ["REACH", "Topology", "check_extent", "check_geometry", "neighbour_counts", "open_valences", "topology"]
 
 REACH = 1.25  # bonds are shorter than this many sums of covalent radii; contacts of atoms not bonded are longer
 TAUT = 1.2  # the same for rings: atoms across a strained ring, as in bicyclopentane, are not bonded
 DOUBLE = 0.9  # sums of covalent radii within which a bond does not turn
+_MAX_EXTENT = 1000.0  # Å from the middle; no molecule of a model is so large, and squares of more lose all digits
 # Below, limits that 1,300 molecules of QM9 and of the PDB's ligands keep with 0.1 Å of noise on every coordinate.
 _JOINED = 1.6  # atoms farther apart are in different pieces; ion pairs begin at 1.65, hydrogen bonds at 1.8
 _NEAREST = (0.5, 1.4)  # median distance of the nearest neighbour; in nm it is 0.1, in Bohr 1.46 (N2) to 2.3 (H2)
@@ -62,6 +63,16 @@ def topology(molecule: Molecule) -> Topology:
     single = skeleton & (ratio[np.ix_(heavy, heavy)] > DOUBLE)
     turning = single & (resistance > 1 - 1e-6) & inner[:, None] & inner
     return Topology(len(degree), bonds - int(rest.sum()), int(turning.sum()) // 2)
+
+
+def check_extent(molecule: Molecule) -> None:
+    """Raise `PositionError` for atoms so far apart, or so close, that they are no molecule."""
+    centred = molecule.positions - molecule.positions.mean(0)
+    extent = float(np.abs(centred).max())
+    if extent > _MAX_EXTENT:
+        raise PositionError(f"{molecule.label}: atoms lie {extent:.3g} Å from the middle; are the positions in Å?")
+    if extent == 0.0:
+        raise PositionError(f"{molecule.label}: all atoms lie at one point")
 
 
 def check_geometry(molecule: Molecule) -> None:

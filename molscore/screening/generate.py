@@ -10,7 +10,7 @@ import numpy as np
 from molscore.errors import InputError, PositionError, SizeError
 from molscore.molecules.descriptors import pattern_of
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.neighbours import topology
+from molscore.molecules.neighbours import check_extent, topology
 from molscore.screening.checks import (
     Candidate,
     density_filter,
@@ -28,7 +28,6 @@ from molscore.screening.guidance import Guide, log_weights
 from molscore.screening.like import draw_like
 from molscore.screening.predictor import RESOLUTION, Judgeable, Predictor, check_resolution
 from molscore.screening.sample import DENSITY, Sampling, Wanted, draw_formulas, draw_positions, formula_counts
-from molscore.screening.validation import check_extent
 
 __all__ = ["Request", "draw", "generate", "judge"]
 

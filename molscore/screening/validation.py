@@ -19,7 +19,6 @@ from molscore.errors import (
     MismatchError,
     MolscoreError,
     ParseError,
-    PositionError,
     RadicalError,
     TooLargeError,
     TooSmallError,
@@ -31,11 +30,9 @@ from molscore.molecules.elements import SYMBOLS, check_formula
 from molscore.molecules.files.record import Record
 from molscore.molecules.identity import geometry_key, graph_key
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.neighbours import check_geometry
+from molscore.molecules.neighbours import check_extent, check_geometry
 
-__all__ = ["Validation", "check_atoms", "check_extent", "is_valid", "validate", "validated"]
-
-_MAX_EXTENT = 1000.0  # Å from the middle; no molecule of a model is so large, and squares of more lose all digits
+__all__ = ["Validation", "check_atoms", "is_valid", "validate", "validated"]
 
 
 class Validation(NamedTuple):
@@ -126,13 +123,3 @@ def check_atoms(
         if symbol not in distribution.elements:
             known = ", ".join(distribution.elements)
             raise ElementError(f"{label}: element {symbol} is not one of {known}, which {distribution.name} has")
-
-
-def check_extent(molecule: Molecule) -> None:
-    """Raise `PositionError` for atoms so far apart, or so close, that they are no molecule."""
-    centred = molecule.positions - molecule.positions.mean(0)
-    extent = float(np.abs(centred).max())
-    if extent > _MAX_EXTENT:
-        raise PositionError(f"{molecule.label}: atoms lie {extent:.3g} Å from the middle; are the positions in Å?")
-    if extent == 0.0:
-        raise PositionError(f"{molecule.label}: all atoms lie at one point")

@@ -125,7 +125,7 @@ def test_rows_that_are_out_of_time_say_so_and_the_rest_have_numbers(monkeypatch)
     assert [row["status"] for row in rows] == ["over_limit", "over_limit"]
     deadline = Deadline(30.0)
     monkeypatch.setattr(
-        service._pool, "embed", lambda smiles: (setattr(deadline, "_end", 0.0), [list(tiny.geometries()[:1])])[1]
+        service._pool, "embed", lambda *_: (setattr(deadline, "_end", 0.0), [list(tiny.geometries()[:1])])[1]
     )
     rows = service.judge([given, "O", "CCO"], None, deadline)
     assert [row["status"] for row in rows] == ["ok", "ok", "timed_out"]
