@@ -4,7 +4,9 @@ RDKit's bond-order search can run for ever (rdkit issues 7922 and 9227), so it i
 iterations, which gives the same answer on every machine, and by a time limit after which the process is killed.
 """
 
+from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,6 +81,8 @@ def _kekule_reading(molecule: Molecule, max_iterations: int) -> Chem.Mol:
         seen.add(pairs)
         try:
             rdDetermineBonds.DetermineBondOrders(mol, charge=0, embedChiral=False, maxIterations=max_iterations)
+            while path := _between_charges(mol):
+                _shift(mol, path)
             check = Chem.Mol(mol)
             Chem.SanitizeMol(check)
         except (ValueError, RuntimeError) as error:
@@ -97,6 +101,39 @@ def _kekule_reading(molecule: Molecule, max_iterations: int) -> Chem.Mol:
     if in_pieces is None:
         raise ValueError(reason)
     return in_pieces
+
+
+def _between_charges(mol: Chem.RWMol) -> list[int]:
+    """The shortest path of atoms from a negative one to a positive one along which double bonds can move by one place,
+    so that both become neutral; empty without one.
+
+    Its bonds gain and lose an order in turn, as from [O-]C=C-C=[S+] to O=C-C=C-S: RDKit takes one of the two readings,
+    and of thiophenes and their like often the first. Nitro groups and azides have no such path, nor have zwitterions.
+    """
+    charges = [atom.GetFormalCharge() for atom in mol.GetAtoms()]
+    paths = deque([start] for start, charge in enumerate(charges) if charge < 0)
+    reached: set[tuple[int, bool]] = set()  # atoms, and whether a bond was gained on the way in
+    while paths:
+        path = paths.popleft()
+        gains = len(path) % 2 == 1  # the next bond
+        if gains and len(path) > 1 and charges[path[-1]] > 0:
+            return path
+        for bond in mol.GetAtomWithIdx(path[-1]).GetBonds():
+            order, other = int(bond.GetBondTypeAsDouble()), bond.GetOtherAtomIdx(path[-1])
+            if order == (1 if gains else 2) and other not in path and (other, gains) not in reached:
+                reached.add((other, gains))
+                paths.append([*path, other])
+    return []
+
+
+def _shift(mol: Chem.RWMol, path: list[int]) -> None:
+    """Move the double bonds along such a path, which takes the charges of its ends."""
+    for place, ends in enumerate(pairwise(path)):
+        kind = Chem.BondType.SINGLE if place % 2 else Chem.BondType.DOUBLE
+        mol.GetBondBetweenAtoms(*ends).SetBondType(kind)
+    for end, charge in ((path[0], 1), (path[-1], -1)):
+        atom = mol.GetAtomWithIdx(end)
+        atom.SetFormalCharge(atom.GetFormalCharge() + charge)
 
 
 def bare_mol(molecule: Molecule) -> Chem.RWMol:

@@ -12,6 +12,7 @@ from molscore.errors import ParseError
 from molscore.molecules import Molecule, bonds, workers
 from molscore.molecules.bonds import perceive_bonds
 from molscore.molecules.chem import smiles_of
+from molscore.molecules.conformers import embed
 
 # Its sulfates leave millions of valence combinations to try: rdkit issue 9227.
 ENDLESS = "[N-]=[N+]=NCC1OC(OS(=O)(=O)[O-])C(OS(=O)(=O)[O-])C(OS(=O)(=O)[O-])C1OS(=O)(=O)[O-]"
@@ -108,3 +109,16 @@ def test_pieces_of_hundreds_of_atoms_are_read(library) -> None:
     shifts = 8.0 * np.array([[i, j, 0] for i in range(5) for j in range(5)])
     many = Molecule(np.tile(benzene.numbers, 25), np.concatenate([benzene.positions + shift for shift in shifts]))
     assert smiles_of(many) == ".".join(["c1ccccc1"] * 25)
+
+
+MIDDLE = ["Cn1sc(=O)cc1C", "O=C(NC1CC1)c1ccc(Cl)s1", "NS(=O)(=O)c1cc2ccccc2s1", "O=c1ccsc2ccccc12", "CSc1ncccc1C(=O)N"]
+CHARGED = ["C[N+](=O)[O-]", "[O-][n+]1ccccc1", "[NH3+]CC(=O)[O-]", "C[n+]1cccc([O-])c1", "C[N+]#[C-]"]
+
+
+@pytest.mark.parametrize("smiles", MIDDLE + CHARGED)
+def test_charges_are_read_only_where_no_neutral_reading_is(smiles, rng) -> None:
+    """Whatever the order of the atoms: RDKit alone reads O=C-C=C-S at times as [O-]C=C-C=[S+]."""
+    molecule = embed(smiles)[0]
+    for _ in range(8):
+        order = rng.permutation(molecule.n_atoms)
+        assert smiles_of(Molecule(molecule.numbers[order], molecule.positions[order])) == Chem.CanonSmiles(smiles)
