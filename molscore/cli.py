@@ -300,6 +300,17 @@ def train(config: str, resume: bool) -> None:
     program.say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
 
 
+def _stability_of(checkpoint: Any) -> dict[str, float]:
+    """EDM stability of 64 samples, in percent."""
+    from molscore.evaluation.edm import stability
+    from molscore.screening.model import Model
+    from molscore.screening.sample import DENSITY, draw_formulas, draw_positions
+
+    model = Model(checkpoint)
+    found = stability(draw_positions(model, draw_formulas(model, 64, 0), 0, DENSITY))
+    return {"atom_stability": found.atom_stability, "molecule_stability": found.molecule_stability}
+
+
 @main.command()
 @click.argument("library")
 @click.option("--base", default="qm9", help="A bundled model's name, or a model folder.")
@@ -350,17 +361,6 @@ def adapt(
         f"saved {output}: {info['training_molecules']} molecules in {info['steps']} steps; "
         f"loss of {info['held_out_molecules']} held out: {loss['before']:g} -> {loss['after']:g}"
     )
-
-
-def _stability_of(checkpoint: Any) -> dict[str, float]:
-    """EDM stability of 64 samples, in percent."""
-    from molscore.evaluation.edm import stability
-    from molscore.screening.model import Model
-    from molscore.screening.sample import DENSITY, draw_formulas, draw_positions
-
-    model = Model(checkpoint)
-    found = stability(draw_positions(model, draw_formulas(model, 64, 0), 0, DENSITY))
-    return {"atom_stability": found.atom_stability, "molecule_stability": found.molecule_stability}
 
 
 @main.command()
