@@ -25,7 +25,7 @@ def doubts(mol: Chem.Mol, positions: NDArray[np.floating]) -> dict[str, str]:
     """What is implausible in a molecule in one piece at positions (N, 3) Å, by the name of the check.
 
     The graph has all hydrogens. Of QM9's test split, 13,082 molecules, 41 are turned down for charges, 2 for a ring and
-    3 for a clash (bonds that perception misses); of 1,842 of the PDB's ligands 49, 1 and 4.
+    3 for a clash (bonds that perception misses); of 1,842 of the PDB's ligands 9, 1 and 4.
     """
     found = {
         "charges": " ".join(separated_charges(mol)),
