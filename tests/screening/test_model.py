@@ -74,12 +74,6 @@ def test_every_kind_of_molecule_is_accepted(model) -> None:
     assert close(model.log_likelihood("CCO"), values[:1])
 
 
-def test_atoms_share_the_log_density(model, library) -> None:
-    shares = model.atom_contributions(library)
-    assert [len(share) for share in shares] == [molecule.n_atoms for molecule in library]
-    assert close([share.sum() for share in shares], model.log_density(library))
-
-
 @pytest.mark.parametrize(
     ("bad", "error", "word"),
     [
