@@ -151,7 +151,7 @@ def rank(
     engine: str,
     **judging: Any,
 ) -> None:
-    """Judge each row of LIBRARY (.smi .csv[.gz] .sdf[.gz] .xyz .parquet, - for stdin) and write all of them.
+    """Judge each row of LIBRARY (.smi .csv[.gz] .tsv .sdf[.gz] .xyz .parquet, - for stdin) and write all of them.
 
     Memory stays bounded: rows are judged part by part, kept in OUTPUT.parts until OUTPUT is written. OUTPUT may be a
     folder, with a slash at its end, which then keeps the parts. With --like the order is log_ratio: by how many nats

@@ -152,12 +152,12 @@ like = click.option(
     "--like", default=None, callback=_file, help="FILE of references: molecules whose distribution is meant."
 )
 output = click.option(
-    "-o", "--output", default="-", help="File, by suffix .sdf .csv .parquet .xyz .smi; - is CSV to stdout."
+    "-o", "--output", default="-", help="File, by suffix .sdf .csv .tsv .parquet .xyz .smi; - is CSV to stdout."
 )
 outputs = click.option(
     "-o", "--output", "outputs", multiple=True, default=("-",), show_default=False,
-    help="File, by suffix .sdf .csv .parquet .xyz .smi, .html (a report), .png or .svg (pictures); may be repeated. "
-    "CSV to stdout unless given.",
+    help="File, by suffix .sdf .csv .tsv .parquet .xyz .smi, .html (a report), .png or .svg (pictures); may be "
+    "repeated. CSV to stdout unless given.",
 )  # fmt: skip
 resolution = click.option(
     "--resolution", type=float, default=0.05, help="Noise width in Å at which densities are read."

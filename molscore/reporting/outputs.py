@@ -114,7 +114,7 @@ def streamed(paths: Sequence[str]) -> Iterator[Streamed]:
 
 
 def _richness(path: str) -> int:
-    return ("sdf", "xyz", "parquet", "csv", "smi").index(format_of(path)[0])
+    return ("sdf", "xyz", "parquet", "csv", "tsv", "smi").index(format_of(path)[0])
 
 
 def _legend(row: Row) -> str:

@@ -26,17 +26,17 @@ from molscore.molecules.files.xyz import scan_xyz, xyz_frame
 
 __all__ = ["Record", "Row", "Scan", "check_place", "format_of", "read", "scan", "write"]
 
-_FORMATS = {".smi": "smi", ".csv": "csv", ".sdf": "sdf", ".xyz": "xyz", ".extxyz": "xyz", ".parquet": "parquet"}
+_FORMATS = {suffix: suffix[1:] for suffix in (".smi", ".csv", ".tsv", ".sdf", ".xyz", ".parquet")} | {".extxyz": "xyz"}
 _NO_MOLECULE = "*"
 
 
 def format_of(path: str, error: type[MolscoreError] = InputError) -> tuple[str, bool]:
-    """Format by suffix (``smi csv sdf xyz parquet``) and whether it is gzipped; raises `error` for others."""
+    """Format by suffix (``smi csv tsv sdf xyz parquet``) and whether it is gzipped; raises `error` for others."""
     name = Path(path.lower())
     zipped = name.suffix == ".gz"
     suffix = Path(name.stem).suffix if zipped else name.suffix
     if suffix not in _FORMATS or (zipped and suffix == ".parquet"):
-        raise error(f"{path}: unknown file type; use {' '.join(_FORMATS)}, or .csv.gz .sdf.gz .smi.gz .xyz.gz")
+        raise error(f"{path}: unknown file type; use {' '.join(_FORMATS)}, or .csv.gz .tsv.gz .sdf.gz .smi.gz .xyz.gz")
     return _FORMATS[suffix], zipped
 
 
@@ -62,7 +62,7 @@ class Scan:
 
 
 def read(path: str | os.PathLike[str], smiles_column: str | None = None) -> Iterator[Record]:
-    """Records of ``.smi .csv .sdf .xyz .extxyz`` (each also ``.gz``) and ``.parquet``, or of ``-``, standard input.
+    """Records of ``.smi .csv .tsv .sdf .xyz .extxyz`` (each also ``.gz``), ``.parquet`` or ``-``, standard input.
 
     Rows come one at a time and in order; a bad one is a record with a status and an error. The SMILES column of a table
     is found by its name unless given. Raises `InputError` at once for a file that is missing, empty, unreadable or of
@@ -82,7 +82,7 @@ def scan(path: str | os.PathLike[str], smiles_column: str | None = None) -> Scan
         rows, total = scan_parquet(path, smiles_column)
         return Scan(rows, total)
     lines = open_lines(path)
-    if kind == "csv":
+    if kind in ("csv", "tsv"):
         return Scan(scan_csv(lines, smiles_column, path), share=lines.share)
     return Scan({"smi": scan_smiles, "sdf": scan_sdf, "xyz": scan_xyz}[kind](lines), share=lines.share)
 
@@ -106,7 +106,7 @@ def write(
     provenance: Mapping[str, Any] | None = None,
     types: Mapping[str, pa.DataType] | None = None,
 ) -> int:
-    """Write ``.sdf .csv .xyz .smi`` (each also ``.gz``) or ``.parquet``, or CSV to ``-``; returns the number of rows.
+    """Write ``.sdf .csv .tsv .xyz .smi`` (each also ``.gz``), ``.parquet``, or CSV to ``-``; returns how many rows.
 
     A row is a `Molecule`, a `Record`, or (molecule or None, columns[, RDKit molecule with the bonds]). Every row is
     written, in order, and the same rows make the same bytes. Provenance goes into the tags of an SDF record, the
@@ -121,8 +121,8 @@ def write(
     with replacing(path) as fresh:
         if kind == "parquet":
             count = write_parquet(fresh, items, provenance, types)
-        elif kind == "csv":
-            count = write_csv(fresh, items, zipped)
+        elif kind in ("csv", "tsv"):
+            count = write_csv(fresh, items, zipped, "," if kind == "csv" else "\t")
         else:
             spell = {"sdf": sdf_record, "xyz": xyz_frame, "smi": _smiles_line}[kind]
             tags = {f"molscore_{key}": value for key, value in (provenance or {}).items()}
@@ -131,7 +131,7 @@ def write(
                 for row in items:
                     stream.write(spell(row, tags))
                     count += 1
-    if kind in ("csv", "smi"):  # which have no room for it
+    if kind in ("csv", "tsv", "smi"):  # which have no room for it
         sidecar = f"{path}.provenance.json"
         with suppress(OSError):  # of an earlier file
             os.unlink(sidecar)

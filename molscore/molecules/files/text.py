@@ -222,7 +222,7 @@ def _next_row(lines: Lines, taken: list[str], delimiter: str) -> tuple[list[str]
         return taken[-1].strip().split(delimiter), False
 
 
-def write_csv(fresh: Path, rows: Iterable[Row], zipped: bool = False) -> int:
+def write_csv(fresh: Path, rows: Iterable[Row], zipped: bool = False, delimiter: str = ",") -> int:
     """A table whose header holds every column that any row has, in order of appearance."""
     draft = fresh.with_name(f"{fresh.name}.draft")
     names: dict[str, None] = {}
@@ -236,7 +236,7 @@ def write_csv(fresh: Path, rows: Iterable[Row], zipped: bool = False) -> int:
                 writer.writerow([_csv_text(values.get(name)) for name in names])
                 count += 1
         with open(draft, encoding="utf-8", newline="") as drafted, text_file(fresh, zipped) as stream:
-            writer = csv.writer(stream, lineterminator="\n")
+            writer = csv.writer(stream, lineterminator="\n", delimiter=delimiter)
             writer.writerow(names)
             for values in csv.reader(drafted):
                 writer.writerow(values + [""] * (len(names) - len(values)))

@@ -15,7 +15,7 @@ from molscore.errors import InputError, OutputError
 from molscore.molecules.files import Record, read, write
 from molscore.molecules.files.record import as_row, text_of
 
-SUFFIXES = (".sdf", ".csv", ".parquet", ".xyz", ".smi", ".sdf.gz", ".csv.gz", ".xyz.gz", ".smi.gz")
+SUFFIXES = (".sdf", ".csv", ".tsv", ".parquet", ".xyz", ".smi", ".sdf.gz", ".csv.gz", ".tsv.gz", ".xyz.gz", ".smi.gz")
 PROVENANCE = {"model": "qm9", "version": "1.0", "command": "molscore rank a.csv", "seed": 0, "resolution": 0.05}
 
 
@@ -52,7 +52,7 @@ def test_the_provenance_is_kept(rows, tmp_path, suffix) -> None:
     path = tmp_path / f"a{suffix}"
     write(path, rows, PROVENANCE)
     sidecar = tmp_path / f"a{suffix}.provenance.json"
-    assert sidecar.exists() == (suffix[:4] in (".csv", ".smi"))
+    assert sidecar.exists() == (suffix[:4] in (".csv", ".tsv", ".smi"))
     if sidecar.exists():
         assert json.loads(sidecar.read_text()) == PROVENANCE
         write(path, rows)
@@ -104,10 +104,11 @@ def test_unknown_suffixes(water, tmp_path, name) -> None:
         write(tmp_path / name, [water])
 
 
-def test_csv_is_what_pandas_reads(rows, tmp_path) -> None:
-    path = tmp_path / "a.csv"
+@pytest.mark.parametrize(("suffix", "separator"), [(".csv", ","), (".tsv", "\t")])
+def test_a_table_is_what_pandas_reads(rows, tmp_path, suffix, separator) -> None:
+    path = tmp_path / f"a{suffix}"
     write(path, rows, PROVENANCE)
-    frame = pd.read_csv(path)
+    frame = pd.read_csv(path, sep=separator)
     assert list(frame.columns) == ["smiles", "percentile", "status", "error", "name"]
     assert frame["percentile"].tolist()[:3] == [0.0, 10.5, 21.0]
     assert frame["smiles"].tolist()[1] == "CCO"
