@@ -32,7 +32,7 @@ def main() -> None:
     "--keep-atoms",
     metavar="FRAGMENT",
     help="File .sdf, .mol or .xyz whose atoms stay where they are while the rest is drawn around them; or a SMILES "
-    "string, with * where it is to grow. Several molecules of a file are linked.",
+    "string, with * where it is to grow, without one anywhere. Its bonds may change. Several molecules are linked.",
 )
 @click.option(
     "--guide",
@@ -59,9 +59,12 @@ def main() -> None:
     "--by",
     type=click.Choice(ORDERS),
     default=None,
-    help="What best means; unless given, the order is by percentile and what is kept is chosen by density_excess.",
+    help="What best means; unless given, the order is by percentile, with --like by log_ratio, with --keep-atoms by "
+    "log_likelihood, and what is kept is chosen by density_excess.",
 )
-@click.option("--novel", is_flag=True, help="Turn down known molecules: for qm9, all of QM9.")
+@click.option(
+    "--novel", is_flag=True, help="Turn down known molecules: for qm9, all of QM9. leads has no list of them."
+)
 @click.option("--smarts", default=None, help="Turn down molecules without this pattern.")
 @click.option("--all", "rejected", is_flag=True, help="Write the molecules turned down as well, with the reason.")
 @click.option("--seed", type=int, default=0)
@@ -181,7 +184,8 @@ def rank(
 @click.option(
     "--reference",
     default=None,
-    help="Real molecules, a data set (its training split) or a file: what is novel, and what is faithful to them.",
+    help="Real molecules, a file or a data set of `molscore data` (its training split): what is novel, and what is "
+    "faithful to them.",
 )
 @click.option("--strain", "mmff", is_flag=True, help="Also the strain of each molecule by MMFF94s, kcal/mol.")
 @click.option("--xtb", is_flag=True, help="Also by GFN2-xTB, seconds each, where tblite is installed.")

@@ -103,7 +103,8 @@ def _judgeable(path: str | os.PathLike[str]) -> tuple[list[Record], Counter[str]
     if not records:
         reasons = ", ".join(f"{status} {n}" for status, n in sorted(left_out.items())) or "no rows"
         raise InputError(
-            f"{path}: no molecule has a geometry that can be judged ({reasons}); rank makes those of SMILES"
+            f"{path}: no molecule has a geometry that can be judged ({reasons}); take a file with positions, such as "
+            ".sdf or .xyz, or `rank`, which makes those of SMILES"
         )
     return records, left_out
 

@@ -23,7 +23,7 @@ def descriptors(mol: Chem.Mol) -> dict[str, str | float | int]:
 
     with rdBase.BlockLogs():
         flat = without_hydrogens(mol)
-        named = Chem.MolFromSmiles(Chem.MolToSmiles(Chem.RemoveHs(mol)))
+        named = Chem.MolFromSmiles(Chem.MolToSmiles(flat))
         return {
             "inchikey": "" if named is None else Chem.MolToInchiKey(named),
             "mol_weight": round(MolWt(flat), 3),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from molscore.errors import InputError
 from molscore.molecules.drawing import draw_weights, weights_picture
+from molscore.molecules.files import check_place
 from molscore.molecules.molecule import Molecule
 from molscore.screening.predictor import RESOLUTION, Predictor, element_counts
 from molscore.screening.ring_systems import systems_of_bonds
@@ -176,6 +177,7 @@ def explain_like(model: Predictor, molecule: Any) -> Belonging:
 
 
 def check_picture(path: str | Path) -> None:
-    """Raise `InputError` for a file that is neither ``.svg`` nor ``.png``."""
+    """Raise `InputError` for a file that is neither ``.svg`` nor ``.png``, `OutputError` where it cannot be written."""
     if Path(path).suffix.lower() not in (".svg", ".png"):
         raise InputError(f"{path}: a picture is .svg or .png")
+    check_place(path)

@@ -72,7 +72,7 @@ class Request:
         """From options one by one: fields of `Sampling` and of this, what `Fragment.of` takes, and a guide."""
         settings = {field.name: options.pop(field.name) for field in fields(Sampling) if field.name in options}
         fragment = None if keep_atoms is None else Fragment.of(keep_atoms)
-        return cls(n, sampling=Sampling(**settings), wanted=Wanted(fragment, guide), **options)
+        return cls(n, sampling=Sampling(**settings), wanted=Wanted(fragment, guide=guide), **options)
 
     @property
     def most_draws(self) -> int:
@@ -96,7 +96,9 @@ def generate(
         check_order(plain, "percentile", request.resolution)
         _check_size(plain, request)
     if request.novel and model.training_index is None:
-        raise InputError(f"model {model.name} holds no list of known molecules to tell novel ones by")
+        raise InputError(
+            f"model {model.name} holds no list of known molecules of {model.distribution.name} to tell novel ones by"
+        )
     wanted, found = request.wanted, []
     in_manner = model.series is not None and wanted.fragment is None and wanted.guide is None
     if model.series is not None and wanted.fragment is not None and wanted.guide is None:

@@ -4,7 +4,7 @@ import pytest
 from rdkit import Chem
 
 from molscore.errors import InputError
-from molscore.molecules.chem import from_smiles, mol_from_molecule
+from molscore.molecules.chem import from_smiles, mol_from_molecule, smiles_of
 from molscore.molecules.conformers import embed
 from molscore.molecules.descriptors import descriptors, pattern_of
 
@@ -20,6 +20,12 @@ def test_aspirin_has_the_numbers_of_its_data_sheet() -> None:
 def test_drawn_hydrogens_change_nothing() -> None:
     for smiles in ("CCO", "C[C@H](O)C(=O)O", "CCCCC", "c1cc[nH]c1"):
         assert descriptors(mol_from_molecule(embed(smiles)[0])) == descriptors(from_smiles(smiles))
+
+
+def test_the_key_is_that_of_the_smiles_beside_it() -> None:
+    """An imine's hydrogen lies on one side in a geometry; neither the string nor the key says on which."""
+    mol = mol_from_molecule(embed("CC(=N)[C@@H](C)O")[0])
+    assert descriptors(mol)["inchikey"] == Chem.MolToInchiKey(Chem.MolFromSmiles(smiles_of(mol)))
 
 
 def test_patterns_match_what_they_say_or_are_refused() -> None:

@@ -11,7 +11,7 @@ from molscore.errors import InputError
 from molscore.molecules.conformers import embed
 from molscore.molecules.neighbours import topology
 from molscore.screening import generate
-from molscore.screening.checks import inspect
+from molscore.screening.checks import Candidate, inspect
 from molscore.screening.generate import Request
 from molscore.screening.guidance import GUIDES, guide_of, log_weights
 from molscore.screening.sample import Sampling, Wanted, draw_positions
@@ -92,8 +92,13 @@ def test_draws_follow_the_guide(model, monkeypatch) -> None:
 def test_a_guided_molecule_says_what_it_costs(model, monkeypatch) -> None:
     held = tiny.geometries()
     monkeypatch.setattr(generate, "draw_positions", lambda model, counts, *rest: [held[i] for i in range(len(counts))])
-    wanted = Wanted(guide=lambda candidate: float(candidate.n_atoms))
-    found = generate.generate(model, Request(3, wanted=wanted, min_percentile=0.0))
+
+    def atoms(candidate: Candidate) -> float:
+        return float(candidate.n_atoms)
+
+    request = Request.of(3, guide=atoms, min_percentile=0.0)
+    assert request.wanted == Wanted(guide=atoms)
+    found = generate.generate(model, request)
     table = model.references.of(model.references.own).size
     for c in found[:3]:
         like = ([c.n_atoms], [topology(c).rotatable], 0.05)
