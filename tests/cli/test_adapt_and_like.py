@@ -22,6 +22,8 @@ def test_adapt_makes_a_folder_that_is_a_model(run, folder, tmp_path):
     done = run("adapt", "own.smi", "--base", folder, "--minutes", 0.02, "--workers", 1, "-o", "adapter")
     assert done.exit_code == 0, done.output
     assert not (tmp_path / "adapter.parts").exists()
+    info = json.loads((tmp_path / "adapter/config.json").read_text())["info"]
+    assert info["training_molecules"] + info["held_out_molecules"] == len(set(tiny.LIBRARY))  # nothing is set aside
     known = json.loads(run("info", "--model", "adapter", "--json").stdout)
     assert known["distribution"] == "own" and known["base"]["name"] == str(folder)
     assert (tmp_path / "adapter/model.safetensors").stat().st_size < 0.9 * (folder / "model.safetensors").stat().st_size

@@ -43,6 +43,7 @@ def test_shards_are_merged_and_the_best_taken(run, folder, library, tmp_path, sm
     assert "31 rows, 20 judged" in done.stderr and "10 more of the same molecules" in done.stderr
     for name in ("", ".provenance.json"):
         assert Path(f"merged.csv{name}").read_bytes() == Path(f"whole.csv{name}").read_bytes()
+    refused(run("merge", "parts", "--by", "lemon", "-o", "merged.csv"), "cannot be ordered by 'lemon'")
     assert run("merge", "parts", "--sort", "-o", "sorted.csv").exit_code == 0
     assert Path("sorted.csv").read_bytes() == Path("ordered.csv").read_bytes()
     assert run("top", "parts", "-n", 7, "-o", "best.csv").exit_code == 0

@@ -224,10 +224,10 @@ def merged(
     Provenance is that of the ranking. Raises `InputError` for folders that are of several jobs or not complete.
     """
     manifest = _manifest(folders)
-    by = by or manifest["by"]
+    asked, by = by is not None, by or manifest["by"]
     resolution = manifest["identity"]["resolution"]
     with Merge(complete_parts(list(folders))) as merge:
-        if sort or n is not None:
+        if asked or sort or n is not None:
             merge.require(by)
         tables = merge.in_order() if n is None and not sort else merge.sorted(by) if n is None else merge.best(by, n)
         summary = Summary()
