@@ -62,9 +62,7 @@ def main() -> None:
     help="What best means; unless given, the order is by percentile, with --like by log_ratio, with --keep-atoms by "
     "log_likelihood, and what is kept is chosen by density_excess.",
 )
-@click.option(
-    "--novel", is_flag=True, help="Turn down known molecules: for qm9, all of QM9. leads has no list of them."
-)
+@click.option("--novel", is_flag=True, help="Turn down known molecules: for qm9, all of QM9; `info` says of how many.")
 @click.option("--smarts", default=None, help="Turn down molecules without this pattern.")
 @click.option("--all", "rejected", is_flag=True, help="Write the molecules turned down as well, with the reason.")
 @click.option("--seed", type=int, default=0)
