@@ -41,11 +41,6 @@ class Distribution:
         """Atoms in the largest molecule."""
         return max((sum(formula) for formula in self.formula_counts), default=0)
 
-    @cached_property
-    def min_atoms(self) -> int:
-        """Atoms in the smallest molecule."""
-        return min((sum(formula) for formula in self.formula_counts), default=0)
-
     @property
     def n_molecules(self) -> int:
         """Molecules counted."""

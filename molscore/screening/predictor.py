@@ -217,7 +217,7 @@ class Predictor:
     @property
     def atoms_with_percentile(self) -> list[int]:
         """Atoms of the smallest and the largest molecule that has percentiles, none without references."""
-        return [] if self.references is None else [self.distribution.min_atoms, self.distribution.max_atoms]
+        return [] if self.references is None else [int(self.references.support.fewest), self.distribution.max_atoms]
 
     @property
     def resolutions(self) -> list[float]:

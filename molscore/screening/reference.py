@@ -21,7 +21,7 @@ from molscore.molecules.conformers import at_minimum
 from molscore.molecules.distribution import Distribution
 from molscore.molecules.elements import SYMBOLS, atomic_number
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.neighbours import Topology, neighbour_counts, topology
+from molscore.molecules.neighbours import neighbour_counts, topology
 from molscore.screening.columns import MMFF
 
 __all__ = [
@@ -42,6 +42,7 @@ EXCESS_AT = 0.2  # Å: where the density of real molecules of a kind is expected
 LEVELS = np.linspace(0.0, 100.0, 201)
 LEAST_MOLECULES = 200  # a size with fewer borrows from its neighbours
 LEAST_OF_FORMULA = 20  # molecules of a formula that make a table
+LIKE_SIZE = 0.05  # ratio of sizes, in e-folds, over which molecules tell what is expected of one another
 PRIOR = 20.0  # what they say is pulled to the percentile within the size as if so many more were spread like it
 LEAST_ATOMS = 50  # fewer of a kind are described by their element
 MAX_NEIGHBOURS = 4  # more count as so many
@@ -95,8 +96,9 @@ class Percentiles:
     """Where a number of a molecule, such as its log-likelihood, stands among those of like size and flexibility.
 
     The number is held against what is expected of its size and rotatable bonds, in units of the mean deviation, both
-    quadratic in the two (a regression of location and scale; Koenker and Bassett 1982, doi:10.2307/1912528). Where that
-    stands among the reference molecules of its size, or of near ones where they are few, is the percentile.
+    quadratic in the two (a regression of location and scale; Koenker and Bassett 1982, doi:10.2307/1912528), moved to
+    the median of molecules of about its size. Where that stands among the reference molecules of its size, or of near
+    ones where they are few, is the percentile.
     """
 
     resolutions: Floats = _floats("R")
@@ -116,14 +118,19 @@ class Percentiles:
     ) -> "Percentiles":
         """From numbers (R, M) of M reference molecules; raises `InputError` where none is finite."""
         grid = np.meshgrid(sizes, np.arange(rotatable.max() + 1), indexing="ij")
-        rows = [_location_scale(row, n_atoms, rotatable, *grid) for row in values]
-        expected, deviation = (np.stack(part) for part in zip(*rows, strict=True))
-        found = cls(np.array(resolutions, dtype=np.float64), sizes, expected, deviation, np.zeros((len(rows), 0, 0)))
-        quantiles = [
-            _quantiles_by_size(found.standardised(row, n_atoms, rotatable, resolution), n_atoms, sizes)
-            for row, resolution in zip(values, resolutions, strict=True)
-        ]
-        return cls(found.resolutions, sizes, expected, deviation, np.stack(quantiles))
+        rows = []
+        for row in values:
+            keep = np.isfinite(row)
+            if not keep.any():
+                raise InputError("no reference molecule has a finite log-likelihood")
+            known, n, f = row[keep], n_atoms[keep], rotatable[keep]
+            expected, deviation = _location_scale(known, n, f, *grid)
+            at = np.clip(n - sizes[0], 0, len(sizes) - 1), f
+            middle = _medians_by_size((known - expected[at]) / deviation[at], n, sizes)
+            expected = expected + deviation * middle[:, None]
+            rows.append((expected, deviation, _quantiles_by_size((known - expected[at]) / deviation[at], n, sizes)))
+        expected, deviation, quantiles = (np.stack(part) for part in zip(*rows, strict=True))
+        return cls(np.array(resolutions, dtype=np.float64), sizes, expected, deviation, quantiles)
 
     def standardised(self, values: ArrayLike, n_atoms: ArrayLike, rotatable: ArrayLike, resolution: float) -> Floats:
         """Deviations above what is expected, (M,); raises `InputError` that lists the resolutions for another one."""
@@ -150,10 +157,6 @@ class Percentiles:
 
 def _location_scale(values: Floats, n_atoms: Ints, rotatable: Ints, sizes: Ints, turns: Ints) -> tuple[Floats, Floats]:
     """Expected value and mean absolute deviation at each point of a grid of sizes and rotatable bonds."""
-    keep = np.isfinite(values)
-    if not keep.any():
-        raise InputError("no reference molecule has a finite log-likelihood")
-    values, n_atoms, rotatable = values[keep], n_atoms[keep], rotatable[keep]
     middle, width = n_atoms.mean(), n_atoms.std() + 1.0
 
     def features(n: Ints, f: Ints) -> Floats:
@@ -173,10 +176,21 @@ def _location_scale(values: Floats, n_atoms: Ints, rotatable: Ints, sizes: Ints,
     return features(sizes, turns) @ location, np.maximum(scale, floor)
 
 
+def _medians_by_size(values: Floats, n_atoms: Ints, sizes: Ints) -> Floats:
+    """Weighted median at each size, (S,), of molecules of about that size: small ones are not what large ones imply.
+
+    Two more at the median of all keep a size of one or two molecules where it is.
+    """
+    weights = np.exp(-np.abs(np.log(n_atoms / sizes[:, None])) / LIKE_SIZE)
+    weights = np.column_stack([weights, np.full(len(sizes), 2.0)])
+    values = np.append(values, np.median(values))
+    order = np.argsort(values)
+    below = weights[:, order].cumsum(1)
+    return values[order][np.argmax(below >= below[:, -1:] / 2, axis=1)]
+
+
 def _quantiles_by_size(values: Floats, n_atoms: Ints, sizes: Ints) -> Floats:
     """Quantiles at each size, (S, L), of the nearest `LEAST_MOLECULES` or more."""
-    keep = np.isfinite(values)
-    values, n_atoms = values[keep], n_atoms[keep]
     rows = []
     for size in sizes:
         distance = np.abs(n_atoms - size)
@@ -326,11 +340,15 @@ class Support:
 
     rings: Ints = _ints("")
     """The most independent rings among them."""
+    fewest: Ints = _ints("")
+    """Atoms of the tenth smallest of them, or of the hundredth part: what is smaller has none to be compared with."""
 
     @classmethod
-    def of(cls, topologies: Sequence[Topology]) -> "Support":
+    def of(cls, molecules: Sequence[Molecule]) -> "Support":
         """From the reference molecules."""
-        return cls(np.array(max(found.rings for found in topologies)))
+        sizes = sorted(molecule.n_atoms for molecule in molecules)
+        rings = max(topology(molecule).rings for molecule in molecules)
+        return cls(np.array(rings), np.array(sizes[min(9, len(sizes) // 100)]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -386,7 +404,7 @@ class References:
         name, found = self.distribution.name, topology(molecule)
         formulas, elements = self._heavy_formulas
         counts = np.array([(molecule.numbers == number).sum() for number in elements])
-        if molecule.n_atoms < (fewest := self.distribution.min_atoms):
+        if molecule.n_atoms < (fewest := int(self.support.fewest)):
             most = self.distribution.max_atoms
             return f"{molecule.n_atoms} atoms are fewer than the {fewest} to {most} that {name} has percentiles for"
         if found.heavy > (most := int(formulas.sum(1).max())):

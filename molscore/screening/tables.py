@@ -22,6 +22,7 @@ from molscore.screening.predictor import Predictor, degrees_of_freedom, element_
 from molscore.screening.reference import (
     COARSER,
     EXCESS_AT,
+    LEAST_MOLECULES,
     AtomShares,
     ExpectedDensity,
     FormulaPercentiles,
@@ -33,7 +34,7 @@ from molscore.screening.reference import (
 from molscore.screening.ring_systems import RingSystems
 from molscore.screening.validation import is_valid
 
-__all__ = ["RESOLUTIONS", "kind_of_set", "make_references", "with_tables", "with_tables_of"]
+__all__ = ["RESOLUTIONS", "kind_of_set", "make_references", "of_every_size", "with_tables", "with_tables_of"]
 
 RESOLUTIONS = (0.02, 0.05, 0.1, 0.2)  # Å
 HELD_OUT = 4096  # molecules, about, that tables are made of where there are more
@@ -54,9 +55,18 @@ def with_tables_of(model: Predictor, data: MoleculeSet, kind: str | None = None)
     """
     kind = kind or kind_of_set(data)
     held_out = data.split("valid")
-    held_out = held_out.select(range(0, len(held_out), max(1, len(held_out) // HELD_OUT)))
+    held_out = held_out.select(of_every_size(held_out.sizes))
     known, trained, to_place = (each.columns["smiles"] for each in (data, data.split("train"), held_out))
     return with_tables(model, held_out, () if kind == MMFF else to_place, known, trained, kind=kind)
+
+
+def of_every_size(sizes: NDArray[np.integer]) -> NDArray[np.intp]:
+    """About `HELD_OUT` rows: all of the rare sizes, whose percentiles rest on few, and the others evenly."""
+    found = []
+    for size, n in zip(*np.unique(sizes, return_counts=True), strict=True):
+        wanted = max(min(n, LEAST_MOLECULES), n * min(1.0, HELD_OUT / len(sizes)))
+        found.append(np.flatnonzero(sizes == size)[np.linspace(0, n - 1, round(wanted)).astype(int)])
+    return np.sort(np.concatenate(found))
 
 
 def with_tables(
@@ -105,7 +115,7 @@ def make_references(
         if not molecules:
             raise InputError(f"there are no molecules in {kind} geometries to make reference tables from")
     tables = {kind: _tables(model, molecules, resolutions) for kind, molecules in held.items()}
-    return References(model.distribution, tables, Support.of([topology(m) for group in held.values() for m in group]))
+    return References(model.distribution, tables, Support.of(next(iter(held.values()))))
 
 
 def _tables(model: Predictor, molecules: Sequence[Molecule], resolutions: Sequence[float]) -> Tables:

@@ -64,6 +64,18 @@ def test_percentiles_are_uniform_within_size_and_flexibility(percentiles, rng, s
     assert off_uniform(percentiles.percentile(values, n_atoms, 3 - turns, 0.05)) > 0.3
 
 
+def test_percentiles_of_small_molecules_are_theirs_where_they_do_not_follow_the_large(rng) -> None:
+    """Thirty molecules of size 4 stand 40 nats below the line of the others, the tenth smallest is of that size."""
+    n_atoms = np.concatenate([np.full(30, 4), np.repeat(np.arange(8, 11), 1500)])
+    values = draws(rng, n_atoms, np.zeros_like(n_atoms)) - 40.0 * (n_atoms == 4)
+    found = Percentiles.of(values[None], n_atoms, np.zeros_like(n_atoms), [0.05], SIZES)
+    four = np.full(2000, 4)
+    below = draws(rng, four, 0 * four) - 40.0
+    assert abs(np.median(found.percentile(below, four, 0 * four, 0.05)) - 50) < 15
+    assert np.median(found.percentile(below + 40.0, four, 0 * four, 0.05)) > 99  # those on the line are too good
+    assert abs(np.median(found.percentile(below + 68.0, four + 4, 0 * four, 0.05)) - 50) < 5  # size 8 is untouched
+
+
 def test_percentiles_rise_with_the_number_and_end_at_0_and_100(percentiles) -> None:
     values, seven, none = np.linspace(-1000, 1000, 5001), np.full(5001, 7), np.zeros(5001, dtype=int)
     found = percentiles.percentile(values, seven, none, 0.05)

@@ -12,7 +12,8 @@ from molscore.datasets.molecule_set import MoleculeSet
 from molscore.molecules.chem import from_smiles
 from molscore.screening.model import Model, load
 from molscore.screening.ring_systems import RingSystems
-from molscore.screening.tables import with_tables_of
+from molscore.screening.tables import HELD_OUT as MOST
+from molscore.screening.tables import of_every_size, with_tables_of
 from tests import tiny
 
 DATA = Path(__file__).parents[2] / "data"
@@ -46,6 +47,14 @@ def test_tables_are_of_the_kind_of_geometries_that_the_data_set_says(geometry, m
         columns["geometry"] = [geometry] * len(tiny.LIBRARY)
     data = MoleculeSet.from_molecules(tiny.geometries(), columns, metadata=metadata)
     assert list(with_tables_of(Model(tiny.checkpoint(), "tiny"), data).references.tables) == expected
+
+
+def test_rare_sizes_are_all_among_the_reference_molecules() -> None:
+    sizes = np.random.default_rng(0).permutation(np.repeat([3, 5, 18, 19], [2, 150, 9000, 3000]))
+    chosen = np.bincount(sizes[of_every_size(sizes)])
+    assert (chosen[3], chosen[5]) == (2, 150)  # evenly, it would be 0 or 1 and about 50
+    assert chosen[18] == pytest.approx(3 * chosen[19], rel=0.01)
+    assert abs(chosen.sum() - MOST) < 200
 
 
 def as_listed(graph: Chem.Mol) -> set[str]:
