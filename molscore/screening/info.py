@@ -85,7 +85,8 @@ def facts(name_or_folder: str | Path = DEFAULT, distribution: str | None = None)
             stem = f"extras.reference.{chosen['name']}."
             tables = [name for name in shapes if name.startswith(stem) and name.endswith(".resolutions")]
             resolutions = tensors.get_tensor(tables[0]).tolist() if tables else []
-            sizes = tensors.get_tensor(f"formulas.{chosen['name']}").sum(1).tolist()
+            most = int(tensors.get_tensor(f"formulas.{chosen['name']}").sum(1).max())
+            fewest = int(tensors.get_tensor(f"{stem}support.fewest")) if tables else 0
         return {
             "model": name_of(folder),
             "weights": f"sha256:{sha256(weights.read_bytes()).hexdigest()}",
@@ -96,7 +97,7 @@ def facts(name_or_folder: str | Path = DEFAULT, distribution: str | None = None)
             "distributions": list(named),
             "elements": chosen["elements"],
             "atoms": [2, max(map(int, chosen["sigma_N"]))],
-            "atoms_with_percentile": [min(sizes), max(sizes)] if tables else [],
+            "atoms_with_percentile": [fewest, most] if tables else [],
             "training_molecules": chosen["molecules"],
             "training_formulas": chosen["formulas"],
             "percentiles_at": resolutions,
