@@ -27,7 +27,7 @@ from molscore.datasets.molecule_set import load as load_data
 from molscore.evaluation.edm import stability
 from molscore.molecules.atomic import write_text
 from molscore.molecules.molecule import Molecule
-from molscore.nn.context import REFERENCE_SIGMA
+from molscore.nn.discoformer import REFERENCE_SIGMA
 from molscore.screening.checks import Candidate
 from molscore.screening.model import Model, load
 from molscore.screening.predictor import batches, element_counts

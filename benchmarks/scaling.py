@@ -18,9 +18,8 @@ from benchmarks.machine import describe
 from molscore.diffusion.gaussian import centred_noise
 from molscore.molecules.atomic import replacing, write_text
 from molscore.molecules.batch import Batch
-from molscore.nn.config import PRESETS
-from molscore.nn.context import Context
-from molscore.nn.discoformer import DiScoFormer
+from molscore.nn.backbone import PRESETS
+from molscore.nn.discoformer import Context, DiScoFormer
 from molscore.training.config import DataConfig, TrainConfig
 from molscore.training.losses import denoising_loss, dual_loss, noise_levels, noised
 from molscore.training.optim import Optimiser

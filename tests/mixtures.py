@@ -3,7 +3,7 @@
     p_sigma(y) = sum_k w_k N(y; m_k, v_k + sigma^2)         on the centred subspace, d = 3(N - 1)
 
 and the same averaged over rotations R, reflections and permutations of like atoms: over R, N(y; R m, s^2) averages to
-exp(-(|y|^2 + |m|^2)/2s^2) c(y^T m/s^2) (2 pi s^2)^{-d/2} with c from `molscore.diffusion.rotations`.
+exp(-(|y|^2 + |m|^2)/2s^2) c(y^T m/s^2) (2 pi s^2)^{-d/2} with c from `molscore.diffusion.gaussian`.
 """
 
 import itertools
@@ -14,8 +14,7 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from molscore.diffusion.gaussian import centre, centred_noise
-from molscore.diffusion.rotations import log_rotation_average
+from molscore.diffusion.gaussian import centre, centred_noise, log_rotation_average
 
 __all__ = ["GaussianMixture", "SymmetrisedMixture", "random_rotations", "shapes"]
 

@@ -7,8 +7,8 @@ import torch
 
 from molscore.molecules import Distribution, Molecule
 from molscore.molecules.conformers import embed
+from molscore.nn.backbone import ModelConfig
 from molscore.nn.checkpoint import Checkpoint, build
-from molscore.nn.config import ModelConfig
 from molscore.screening.model import Model
 from molscore.screening.tables import with_tables
 

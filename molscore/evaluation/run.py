@@ -12,11 +12,10 @@ from molscore.evaluation.checks import check_all, summary
 from molscore.evaluation.edm import allowed_valences
 from molscore.evaluation.fidelity import Fidelity, fidelity
 from molscore.evaluation.metrics import PerMolecule, judge
-from molscore.molecules.chem import mol_from_molecule, smiles_of
-from molscore.molecules.descriptors import descriptors
+from molscore.molecules.bonds import doubts
+from molscore.molecules.chem import descriptors, mol_from_molecule, smiles_of
 from molscore.molecules.files import Record, Row, read
 from molscore.molecules.files.record import is_smiles_name
-from molscore.molecules.implausible import doubts
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import check_geometry
 

@@ -1,4 +1,4 @@
-"""RDKit: SMILES to graph and back, geometry to graph, and what can be said of a graph.
+"""RDKit: SMILES to graph and back, geometry to graph, and what chemists read off a graph.
 
 RDKit's search for rings grows with the cube of their number and cannot be interrupted: 1,000 rings take minutes. So
 strings that are too long and graphs with too many rings are refused before it begins, which gives the same answer on
@@ -14,14 +14,15 @@ from rdkit import Chem, rdBase
 from rdkit import __version__ as RDKIT_VERSION
 from rdkit.Chem import rdMolDescriptors
 
-from molscore.errors import ParseError, PatternError, PositionError, TooLargeError
+from molscore.errors import InputError, ParseError, PatternError, PositionError, TooLargeError
 from molscore.molecules.bonds import Bonds, bare_mol, perceive_bonds
 from molscore.molecules.molecule import Molecule
 
 __all__ = [
     "AROMATIC", "BOND_TYPES", "MAX_RINGS", "RDKIT_VERSION", "Contents", "bond_array", "check_bonds", "contents_of",
-    "fragments", "from_smiles", "has_geometry", "missing_hydrogens", "mol_from_bonds", "mol_from_molecule",
-    "molecule_from_mol", "placed", "ring_count", "shown", "smiles_of", "unlabelled", "without_hydrogens",
+    "descriptors", "fragments", "from_smiles", "graph_counts", "has_geometry", "missing_hydrogens", "mol_from_bonds",
+    "mol_from_molecule", "molecule_from_mol", "pattern_of", "placed", "ring_count", "shown", "smiles_of", "unlabelled",
+    "without_hydrogens",
 ]  # fmt: skip
 
 AROMATIC = 4  # the order of an aromatic bond beside 1, 2 and 3 in an array of bonds
@@ -239,3 +240,45 @@ def has_geometry(mol: Chem.Mol) -> bool:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0][:_LONGEST_REASON]
+
+
+def descriptors(mol: Chem.Mol) -> dict[str, str | float | int]:
+    """InChIKey, weight (g/mol), Crippen logP, TPSA (Å²), rotatable bonds (RDKit's strict rule) and rings of a graph.
+
+    The InChIKey is that of the SMILES string, as databases have it: in a geometry InChI would see stereocentres that
+    invert, such as nitrogen's. It is empty where there is none.
+
+    References:
+        Wildman and Crippen 1999, https://doi.org/10.1021/ci990307l (logP)
+        Ertl, Rohde, Selzer 2000, https://doi.org/10.1021/jm000942e (TPSA)
+    """
+    from rdkit.Chem.Descriptors import MolWt  # a slow import
+
+    with rdBase.BlockLogs():
+        flat = without_hydrogens(mol)
+        named = Chem.MolFromSmiles(Chem.MolToSmiles(flat))
+        return {
+            "inchikey": "" if named is None else Chem.MolToInchiKey(named),
+            "mol_weight": round(MolWt(flat), 3),
+            "logp": round(rdMolDescriptors.CalcCrippenDescriptors(flat)[0], 3),
+            "tpsa": round(rdMolDescriptors.CalcTPSA(flat), 2),
+            "rotatable_bonds": rdMolDescriptors.CalcNumRotatableBonds(flat),
+            "rings": rdMolDescriptors.CalcNumRings(flat),
+        }
+
+
+def graph_counts(mol: Chem.Mol) -> tuple[int, int, int, int, int]:
+    """Atoms, heavy atoms, rings, rotatable bonds, and whether there is an aromatic ring, of a graph with hydrogens."""
+    flat = without_hydrogens(mol)
+    rings, turns = rdMolDescriptors.CalcNumRings(flat), rdMolDescriptors.CalcNumRotatableBonds(flat)
+    aromatic = int(rdMolDescriptors.CalcNumAromaticRings(flat) > 0)
+    return mol.GetNumAtoms(), mol.GetNumHeavyAtoms(), rings, turns, aromatic
+
+
+def pattern_of(smarts: str) -> Chem.Mol:
+    """Query of a SMARTS string; raises `InputError` for what is none."""
+    with rdBase.BlockLogs():
+        pattern = Chem.MolFromSmarts(smarts)
+    if pattern is None or not pattern.GetNumAtoms():
+        raise InputError(f"{smarts!r} is not a SMARTS pattern")
+    return pattern

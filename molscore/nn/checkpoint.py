@@ -14,7 +14,7 @@ from molscore.errors import CheckpointError
 from molscore.molecules.atomic import make_folder, replacing
 from molscore.molecules.distribution import Distribution
 from molscore.nn.adapter import merge
-from molscore.nn.config import ModelConfig
+from molscore.nn.backbone import ModelConfig
 from molscore.nn.discoformer import DiScoFormer
 
 __all__ = ["Adapter", "Checkpoint", "build", "from_pretrained", "rounded", "save_pretrained", "started_from"]

@@ -31,8 +31,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from molscore.nn.config import ModelConfig
-from molscore.nn.noise import noise_waves
+from molscore.nn.backbone import ModelConfig
+from molscore.nn.tokenizer import noise_waves
 
 __all__ = ["BOND_ORDERS", "BondHead", "DensityHead", "Estimate", "Preconditioning", "VectorReadout"]
 

@@ -4,19 +4,31 @@
     A_i^{l m} = sum_j  w_l(e_ij) Y_l^m(r_ij)                                    one-particle basis
     scalars_i = element_i + W [ |A_i^l|^2 ]_l,    vectors_i = W [ A^1, A^2 x A^1 ]
 
-The squared norms are the power spectrum, so a token knows the angles around its atom before any attention.
+The squared norms are the power spectrum, so a token knows the angles around its atom before any attention. The noise
+level is read as overlapping bumps in ln sigma.
 Source: Drautz 2019 (ACE, doi 10.1103/PhysRevB.99.014104); Geiger and Smidt, e3nn, arXiv 2207.09453.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from molscore.nn.config import ModelConfig
+from molscore.nn.backbone import ModelConfig
 from molscore.nn.harmonics import SphericalHarmonics, wigner_3j
 
-__all__ = ["GraphTokenizer", "RadialBasis", "Tokens"]
+__all__ = ["LN_SIGMA_RANGE", "NOISE_WAVES", "GraphTokenizer", "RadialBasis", "Tokens", "noise_waves"]
+
+LN_SIGMA_RANGE = (math.log(0.002), math.log(60.0))
+NOISE_WAVES = 32
+
+
+def noise_waves(sigma: Tensor) -> Tensor:
+    """exp(-((ln sigma - mu_k)/w)^2) of sigma (B,) Å, (B, NOISE_WAVES), with w one and a half times their spacing."""
+    centres = torch.linspace(*LN_SIGMA_RANGE, NOISE_WAVES, dtype=sigma.dtype, device=sigma.device)
+    spacing = centres[1] - centres[0]
+    return torch.exp(-((torch.log(sigma)[:, None] - centres) / (1.5 * spacing)).square())
 
 
 class Tokens(NamedTuple):

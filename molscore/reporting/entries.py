@@ -10,10 +10,9 @@ from rdkit import Chem
 
 from molscore.errors import InputError, MolscoreError, ParseError
 from molscore.evaluation.checks import strain
-from molscore.molecules.chem import from_smiles, mol_from_molecule, smiles_of
+from molscore.molecules.chem import descriptors, from_smiles, mol_from_molecule, pattern_of, smiles_of
 from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.convert import records_of
-from molscore.molecules.descriptors import descriptors, pattern_of
 from molscore.molecules.files.record import Record, as_row, is_smiles_name, smiles_among
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.workers import cores

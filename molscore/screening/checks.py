@@ -8,11 +8,10 @@ from html import escape
 from typing import Any, NamedTuple
 
 from molscore.errors import ParseError
-from molscore.molecules.chem import fragments, mol_from_molecule, smiles_of
-from molscore.molecules.descriptors import descriptors, pattern_of
+from molscore.molecules.bonds import ASKED, doubts
+from molscore.molecules.chem import descriptors, fragments, mol_from_molecule, pattern_of, smiles_of
 from molscore.molecules.drawing import svg_of
 from molscore.molecules.identity import TrainingIndex
-from molscore.molecules.implausible import ASKED, doubts
 from molscore.molecules.molecule import Molecule
 from molscore.screening.columns import DIGITS
 

@@ -22,8 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molscore.errors import InputError, ParseError
-from molscore.molecules.chem import mol_from_molecule
-from molscore.molecules.descriptors import graph_counts
+from molscore.molecules.chem import graph_counts, mol_from_molecule
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
 from molscore.screening.columns import DEFAULT, LIKE, ORDERS, WITH_REFERENCES

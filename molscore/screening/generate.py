@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from molscore.errors import InputError, PositionError, SizeError
-from molscore.molecules.descriptors import pattern_of
+from molscore.molecules.chem import pattern_of
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import check_extent, topology
 from molscore.screening.checks import (

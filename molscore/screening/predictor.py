@@ -31,14 +31,13 @@ from molscore.errors import CheckpointError, DistributionError, InputError
 from molscore.molecules.batch import Batch, collate, element_index, size_groups
 from molscore.molecules.chem import shown
 from molscore.molecules.convert import as_molecule, each, reference_molecules
+from molscore.molecules.distribution import FormulaPmf, FormulasGiven
 from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.nn.checkpoint import Checkpoint, from_pretrained
-from molscore.nn.composition import FormulaPmf, FormulasGiven
-from molscore.nn.context import REFERENCE_SIGMA, Context, DistributionContext
-from molscore.nn.discoformer import DiScoFormer
+from molscore.nn.discoformer import REFERENCE_SIGMA, Context, DiScoFormer, DistributionContext
 from molscore.nn.heads import Estimate
-from molscore.nn.noise import LN_SIGMA_RANGE
+from molscore.nn.tokenizer import LN_SIGMA_RANGE
 from molscore.screening.info import DEFAULT, bundled_names, name_of, resolved
 from molscore.screening.reference import References
 from molscore.screening.ring_systems import RingSystems, RingSystemsGiven, signature, signature_of_bonds
@@ -173,7 +172,7 @@ class Predictor:
     def given(self, references: Any) -> Self:
         """The model of molecules like some references: a file of them, or molecules of any kind, in any order.
 
-        Formulas are as `molscore.nn.composition.FormulasGiven` says and ring systems as
+        Formulas are as `molscore.molecules.distribution.FormulasGiven` says and ring systems as
         `molscore.screening.ring_systems` does; a reference encoder that was trained moves the token. Percentiles are
         of the plain distribution, so that this model has none. Raises the error of the first reference that the model
         cannot judge, named by its row.

@@ -24,8 +24,7 @@ from molscore.errors import InputError, SizeError
 from molscore.molecules.batch import element_index, size_groups
 from molscore.molecules.elements import atomic_number, check_formula, parse_formula
 from molscore.molecules.molecule import Molecule
-from molscore.nn.context import Context, DistributionContext
-from molscore.nn.discoformer import DiScoFormer
+from molscore.nn.discoformer import Context, DiScoFormer, DistributionContext
 from molscore.screening.checks import Candidate
 from molscore.screening.criteria import BONDS
 from molscore.screening.fragment import Fragment, fixed_atoms

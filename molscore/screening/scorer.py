@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from rdkit import Chem
 
 from molscore.errors import InputError, MolscoreError, PositionError
+from molscore.molecules.chem import pattern_of
 from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.convert import as_list, is_frame, records_of
-from molscore.molecules.descriptors import pattern_of
 from molscore.molecules.files.record import Record
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.workers import cores

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from molscore.datasets.assembly import INPUT
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import InputError, ParseError
-from molscore.molecules.chem import mol_from_molecule
+from molscore.molecules.chem import graph_counts, mol_from_molecule
 from molscore.molecules.conformers import ConformerPool
-from molscore.molecules.descriptors import graph_counts
 from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology

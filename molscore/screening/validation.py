@@ -23,8 +23,7 @@ from molscore.errors import (
     TooLargeError,
     TooSmallError,
 )
-from molscore.molecules.chem import Contents, contents_of, from_smiles, mol_from_molecule, shown
-from molscore.molecules.descriptors import pattern_of
+from molscore.molecules.chem import Contents, contents_of, from_smiles, mol_from_molecule, pattern_of, shown
 from molscore.molecules.distribution import Distribution
 from molscore.molecules.elements import SYMBOLS, check_formula
 from molscore.molecules.files.record import Record

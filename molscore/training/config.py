@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from molscore.errors import CheckpointError, InputError
 from molscore.molecules.atomic import reason_of
-from molscore.nn.config import PRESETS, ModelConfig
+from molscore.nn.backbone import PRESETS, ModelConfig
 
 __all__ = ["DataConfig", "TrainConfig"]
 

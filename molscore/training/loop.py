@@ -23,8 +23,7 @@ from molscore.errors import CheckpointError, InputError
 from molscore.molecules.atomic import make_folder, replacing
 from molscore.molecules.batch import Batch, size_groups
 from molscore.nn.checkpoint import Checkpoint, build, from_pretrained, save_pretrained, started_from
-from molscore.nn.context import Context
-from molscore.nn.discoformer import DiScoFormer
+from molscore.nn.discoformer import Context, DiScoFormer
 from molscore.training.config import TrainConfig
 from molscore.training.data import Batches, Chosen, Clusters, generator_of
 from molscore.training.losses import denoising_loss, dual_loss, with_noise

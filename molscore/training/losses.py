@@ -17,7 +17,7 @@ the coarse half's with a weight of its own.
 
 p_sigma does not change when a molecule is turned, so how x lay before the noise came is not to be known from y: putting
 the mean over rotations x', z', t' in the place of x, z, d - |z|^2 changes no conditional mean given y and takes the
-variance of the orientation out of every target (Rao-Blackwell; matrix Fisher mean: `diffusion.rotations`). Turning x
+variance of the orientation out of every target (Rao-Blackwell; matrix Fisher mean: `diffusion.gaussian`). Turning x
 onto y instead (Kabsch) would be another mean, and wrong.
 lambda = (sigma^2 + sigma_N^2)/(sigma sigma_N)^2 makes the first term |F - F*|^2 (Karras et al. 2022, arXiv 2206.00364).
 Distances: arXiv 2511.02087; the mean of a distance is not the distance of means, so h keeps them to noise that is small
@@ -38,11 +38,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from molscore.diffusion.gaussian import centre, degrees_of_freedom
-from molscore.diffusion.rotations import log_rotation_average
+from molscore.diffusion.gaussian import centre, degrees_of_freedom, log_rotation_average
 from molscore.molecules.batch import Batch
-from molscore.nn.context import Context
-from molscore.nn.discoformer import Denoised, DiScoFormer
+from molscore.nn.discoformer import Context, Denoised, DiScoFormer
 from molscore.training.config import TrainConfig
 
 __all__ = [

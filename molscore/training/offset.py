@@ -36,10 +36,9 @@ from molscore.datasets.molecule_set import MoleculeSet
 from molscore.diffusion.gaussian import centre, degrees_of_freedom
 from molscore.molecules.batch import size_groups
 from molscore.nn.checkpoint import Checkpoint
-from molscore.nn.context import Context
-from molscore.nn.discoformer import DiScoFormer
+from molscore.nn.discoformer import Context, DiScoFormer
 from molscore.nn.heads import Preconditioning
-from molscore.nn.noise import noise_waves
+from molscore.nn.tokenizer import noise_waves
 from molscore.training.losses import Noised, noised
 
 __all__ = ["with_noise_offset"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from molscore.diffusion import rotations
-from molscore.diffusion.rotations import log_rotation_average
+from molscore.diffusion.gaussian import log_rotation_average
 from tests.mixtures import random_rotations
 
 

@@ -4,9 +4,8 @@ import pytest
 from rdkit import Chem
 
 from molscore.errors import InputError
-from molscore.molecules.chem import from_smiles, mol_from_molecule, smiles_of
+from molscore.molecules.chem import descriptors, from_smiles, mol_from_molecule, pattern_of, smiles_of
 from molscore.molecules.conformers import embed
-from molscore.molecules.descriptors import descriptors, pattern_of
 
 
 def test_aspirin_has_the_numbers_of_its_data_sheet() -> None:

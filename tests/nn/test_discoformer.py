@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from molscore.nn.checkpoint import build
-from molscore.nn.context import Context
-from molscore.nn.discoformer import DiScoFormer
+from molscore.nn.discoformer import Context, DiScoFormer
 from molscore.nn.heads import BOND_ORDERS
 from tests.nn.conftest import METALLIC, ORGANIC, TINY, Inputs, centred
 

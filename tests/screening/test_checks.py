@@ -7,10 +7,10 @@ import pytest
 from rdkit import Chem
 
 from molscore.molecules import Molecule
+from molscore.molecules.bonds import doubts, separated_charges
 from molscore.molecules.chem import mol_from_molecule
 from molscore.molecules.conformers import embed
 from molscore.molecules.identity import TrainingIndex
-from molscore.molecules.implausible import doubts, separated_charges
 from molscore.screening.checks import (
     CheckResult,
     candidate_summary,

@@ -9,7 +9,7 @@ import pytest
 
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.molecules import Molecule
-from molscore.nn.config import ModelConfig
+from molscore.nn.backbone import ModelConfig
 from molscore.training.config import DataConfig, TrainConfig
 
 TINY = ModelConfig(dim=16, vectors=4, heads=2, coarse_blocks=1, fine_blocks=1, pair_dim=8, basis=8)

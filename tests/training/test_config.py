@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from molscore.errors import InputError
-from molscore.nn.config import PRESETS
+from molscore.nn.backbone import PRESETS
 from molscore.training.config import TrainConfig
 
 GOOD = """

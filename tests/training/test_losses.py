@@ -10,8 +10,7 @@ from torch import Tensor
 from molscore.diffusion.gaussian import centre, centred_noise
 from molscore.molecules import Batch, Distribution
 from molscore.nn.checkpoint import build
-from molscore.nn.context import Context
-from molscore.nn.discoformer import DiScoFormer
+from molscore.nn.discoformer import Context, DiScoFormer
 from molscore.training import losses
 from molscore.training.config import DataConfig, TrainConfig
 from molscore.training.losses import Noised, denoising_loss, dual_loss, noise_levels, noised, time_variance

@@ -11,7 +11,7 @@ from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.statistics import distribution_of
 from molscore.molecules import Molecule
 from molscore.nn.checkpoint import Checkpoint, build
-from molscore.nn.noise import NOISE_WAVES, noise_waves
+from molscore.nn.tokenizer import NOISE_WAVES, noise_waves
 from molscore.training.losses import noised
 from molscore.training.offset import Residuals, fitted, with_noise_offset
 from tests.training.conftest import TINY

@@ -12,9 +12,8 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
 from molscore.molecules import Molecule
-from molscore.molecules.chem import from_smiles, mol_from_molecule, smiles_of
+from molscore.molecules.chem import descriptors, from_smiles, mol_from_molecule, smiles_of
 from molscore.molecules.conformers import embed
-from molscore.molecules.descriptors import descriptors
 from molscore.molecules.files import write
 from molscore.molecules.files.record import Row
 from molscore.molecules.files.sdf import scan_sdf, sdf_record

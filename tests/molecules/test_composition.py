@@ -9,8 +9,8 @@ import pytest
 
 from molscore.errors import DistributionError, FormulaError, InputError, SizeError
 from molscore.molecules import Distribution
+from molscore.molecules.distribution import FormulaPmf, FormulasGiven, smoothed_sizes
 from molscore.molecules.elements import check_formula
-from molscore.nn.composition import FormulaPmf, FormulasGiven, smoothed_sizes
 from tests import tiny
 
 ORGANIC = {
