@@ -16,7 +16,6 @@ from molscore import __version__
 from molscore.audit.density import Options
 from molscore.audit.flow import flow
 from molscore.audit.heads import heads
-from molscore.audit.importance import importance
 from molscore.audit.normalisation import normalisation
 from molscore.audit.report import Audit, Part, can_draw, draw
 from molscore.audit.time_score import time_score
@@ -29,7 +28,7 @@ from molscore.screening.validation import is_valid
 __all__ = ["PARTS", "run"]
 
 PARTS: dict[str, Callable[[Model, MoleculeSet, Options], Part]] = {
-    part.__name__: part for part in (time_score, heads, normalisation, importance, flow)
+    part.__name__: part for part in (time_score, heads, normalisation, flow)
 }
 SAME = ("weights", "distribution", "held_out", "resolution")  # what parts that stand beside each other agree in
 NO_PICTURES = 'no pictures: matplotlib is not installed (pip install "molscore-discoformer[audit]")'
@@ -81,7 +80,8 @@ def _with_earlier(new: dict[str, Any], path: Path) -> dict[str, Any]:
     try:
         old = json.loads(path.read_text(encoding="utf-8"))
         same = all(old["provenance"][name] == new["provenance"][name] for name in SAME)
-        kept = [part for part in old["parts"] if same and part["name"] not in {p["name"] for p in new["parts"]}]
+        done = {part["name"] for part in new["parts"]}
+        kept = [part for part in old["parts"] if same and part["name"] in set(PARTS) - done]
     except (OSError, ValueError, KeyError, TypeError):
         return new
     order = list(PARTS)

@@ -66,7 +66,7 @@ def test_parts_can_be_run_one_by_one_and_results_add_up(data, tmp_path, monkeypa
 
 
 def test_what_cannot_be_audited_is_refused(data: Path, tmp_path: Path) -> None:
-    assert list(PARTS) == ["time_score", "heads", "normalisation", "importance", "flow"]
+    assert list(PARTS) == ["time_score", "heads", "normalisation", "flow"]
     with pytest.raises(InputError, match="no part 'nonsense'"):
         run(tiny.model(), Options(only=("nonsense",), data=data))
     with pytest.raises(InputError, match="data/tiny.parquet is not there"):

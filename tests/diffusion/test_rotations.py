@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from molscore.diffusion import rotations
+from molscore.diffusion import gaussian
 from molscore.diffusion.gaussian import log_rotation_average
 from tests.mixtures import random_rotations
 
@@ -33,11 +33,11 @@ def test_one_direction_and_equal_ones_have_closed_forms() -> None:
 
 def test_halving_the_step_changes_nothing(matrices: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, R = log_rotation_average(matrices)
-    monkeypatch.setattr(rotations, "STEP", 0.1)
+    monkeypatch.setattr(gaussian, "STEP", 0.1)
     fine, R_fine = log_rotation_average(matrices)
     torch.testing.assert_close(whole, fine, rtol=0, atol=1e-9)
     torch.testing.assert_close(R, R_fine, rtol=0, atol=1e-9)
-    monkeypatch.setattr(rotations, "STEP", 2.0)
+    monkeypatch.setattr(gaussian, "STEP", 2.0)
     assert (log_rotation_average(matrices)[0] - fine).abs().max() > 1e-3
 
 
