@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
@@ -324,45 +323,15 @@ def _stability_of(checkpoint: Any) -> dict[str, float]:
 @click.option("--resume", is_flag=True, help="Carry on with a run that was cut short.")
 @program.device
 @click.option("-o", "--output", required=True, help="Folder of the adapter.")
-def adapt(
-    library: str,
-    base: str,
-    distribution: str | None,
-    minutes: float,
-    smiles_column: str | None,
-    seed: int,
-    workers: int | None,
-    resume: bool,
-    device: str,
-    output: str,
-) -> None:
+def adapt(library: str, base: str, device: str, output: str, **options: Any) -> None:
     """Adapt a base to LIBRARY: a token and low-rank factors in every block, beside a base that stays as it is.
 
     The folder holds these, the library's statistics, percentiles and list of molecules, and names the base by hash; it
     is a model folder for every command. A tenth of LIBRARY is held out to stop by. Geometries that it lacks are made.
     """
-    from molscore.datasets.from_file import library_set
-    from molscore.screening.model import load
-    from molscore.training.adapt import adapt as run
+    from molscore.training.adapt import adapt_to_file
 
-    output = output.rstrip("/")
-    work = Path(f"{output}.parts")
-    if work.exists() and not resume:
-        raise InputError(f"{work} is of an earlier run: add --resume to carry on, or remove it")
-    loaded = load(base, device=device)
-    molecules = library_set(library, work / "library.parquet", smiles_column, seed, workers, resume)
-    name = distribution or Path(library).name.partition(".")[0]
-    adapted = run(loaded, molecules, name, minutes, seed, state=work / "state.pt", progress=True)
-    info = adapted.checkpoint.info
-    loss = info["held_out_loss"]
-    adapted.save_pretrained(output, f"An adapter of {info['base']} to {name}, made by `molscore adapt`.")
-    if (listed := work / "library.left_out.csv").is_file():
-        program.say(f"rows that were left out are listed in {shutil.move(listed, f'{output}.left_out.csv')}")
-    shutil.rmtree(work, ignore_errors=True)
-    program.say(
-        f"saved {output}: {info['training_molecules']} molecules in {info['steps']} steps; "
-        f"loss of {info['held_out_molecules']} held out: {loss['before']:g} -> {loss['after']:g}"
-    )
+    program.say(*adapt_to_file(base, library, output.rstrip("/"), device=device, **options))
 
 
 @main.command()

@@ -4,27 +4,10 @@ docs/pipelines.md lists what each status means for a row.
 """
 
 __all__ = [
-    "ChargeError",
-    "CheckpointError",
-    "ConformerError",
-    "DistributionError",
-    "ElementError",
-    "FormulaError",
-    "FragmentError",
-    "InputError",
-    "LimitError",
-    "MismatchError",
-    "MolscoreError",
-    "OutputError",
-    "OvertimeError",
-    "ParseError",
-    "PatternError",
-    "PositionError",
-    "RadicalError",
-    "SizeError",
-    "TooLargeError",
-    "TooSmallError",
-]
+    "ChargeError", "CheckpointError", "ConformerError", "DistributionError", "ElementError", "FormulaError",
+    "FragmentError", "InputError", "LimitError", "MismatchError", "MolscoreError", "OutputError", "OvertimeError",
+    "ParseError", "PatternError", "PositionError", "RadicalError", "SizeError", "TooLargeError", "TooSmallError",
+]  # fmt: skip
 
 
 class MolscoreError(Exception):

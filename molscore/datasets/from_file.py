@@ -23,10 +23,9 @@ from molscore.datasets.molecule_set import MoleculeSet, load
 from molscore.datasets.splits import Splitting
 from molscore.datasets.suitable import bonds_over, check_distances, check_graph, check_size
 from molscore.errors import InputError, MolscoreError, ParseError
-from molscore.molecules.atomic import reason_of
 from molscore.molecules.chem import RDKIT_VERSION, bond_array, mol_from_molecule, smiles_of
 from molscore.molecules.conformers import ConformerPool
-from molscore.molecules.files import Record, Scan, scan
+from molscore.molecules.files import Record, Scan, content_hash, scan
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.workers import cores
 
@@ -188,12 +187,5 @@ def _job_of(path: Path) -> str | None:
 
 def _digest(source: str, *others: object) -> str:
     """What the parts of a job depend on; the input counts by its content."""
-    try:
-        with open(source, "rb") as stream:
-            content = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        if source != "-":
-            raise InputError(f"{source}: cannot be read ({reason_of(error)})") from None
-        content = "-"
-    told = json.dumps([content, *others, PART_ROWS, __version__, RDKIT_VERSION])
+    told = json.dumps([content_hash(source), *others, PART_ROWS, __version__, RDKIT_VERSION])
     return hashlib.sha256(told.encode()).hexdigest()

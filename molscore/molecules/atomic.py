@@ -1,14 +1,17 @@
-"""Files that appear whole or not at all: written beside their place, then moved there in one step."""
+"""Files that appear whole or not at all: written beside their place, then moved there in one step; text in them."""
 
+import gzip
+import io
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from molscore.errors import OutputError
 
-__all__ = ["make_folder", "reason_of", "replacing", "write_text"]
+__all__ = ["make_folder", "reason_of", "replacing", "text_file", "write_text"]
 
 
 @contextmanager
@@ -45,6 +48,18 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a whole text file as UTF-8, in one step."""
     with replacing(path) as fresh:
         fresh.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def text_file(path: Path, zipped: bool = False) -> Iterator[TextIO]:
+    """UTF-8 text stream; gzip without name and time, so that the bytes depend on the content alone."""
+    with open(path, "wb") as raw:
+        binary = gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) if zipped else raw
+        text = io.TextIOWrapper(binary, encoding="utf-8", errors="replace", newline="")
+        try:
+            yield text
+        finally:
+            text.close()
 
 
 def reason_of(error: Exception) -> str:

@@ -53,9 +53,8 @@ def write_all(
     """Write the rows, as `write` takes them, to every path by its suffix; returns how many there are.
 
     One file of molecules is streamed; otherwise the rows are held. An .html is `page`, or made here, `model` colouring
-    the atoms.
+    the atoms. `check_outputs` comes before the work.
     """
-    check_outputs(paths)
     if len(paths) == 1 and not is_picture(paths[0]):
         return write(paths[0], rows, provenance)
     held = [as_row(item) for item in rows]

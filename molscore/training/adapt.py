@@ -5,6 +5,7 @@ are the library's. A tenth of it is held out: the best of what was learnt, by th
 """
 
 import math
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from molscore.datasets.assembly import left_out_path
+from molscore.datasets.from_file import library_set
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.statistics import distribution_of
 from molscore.errors import CheckpointError, ElementError, InputError, MolscoreError
@@ -28,11 +31,11 @@ from molscore.screening.reference import MMFF
 from molscore.screening.tables import kind_of_set, with_tables
 from molscore.training.config import DataConfig, TrainConfig
 from molscore.training.data import Batches, generator_of
+from molscore.training.loop import load_state, save_state
 from molscore.training.losses import Noised, denoising_loss, dual_loss, with_noise
 from molscore.training.optim import Optimiser
-from molscore.training.state import load_state, save_state
 
-__all__ = ["adapt"]
+__all__ = ["adapt", "adapt_to_file"]
 
 FEWEST = 20  # molecules
 HELD_OUT = 0.1  # of the library, unless it has a split
@@ -97,6 +100,43 @@ def adapt(
     smiles = () if kind == MMFF else judged.columns["smiles"]
     known, trained = ([text for text in each.columns["smiles"] if text] for each in (library, train))
     return with_tables(Model(checkpoint, distribution), judged, smiles, known, trained, kind=kind)
+
+
+def adapt_to_file(
+    base: str,
+    library: str,
+    output: str,
+    distribution: str | None = None,
+    minutes: float = 10.0,
+    smiles_column: str | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    resume: bool = False,
+    device: str = "cpu",
+) -> list[str]:
+    """`adapt` to the molecules of a file, as a model folder `output`; says what was written.
+
+    What outlives a kill, the library with its geometries and the state of the run, lies in ``OUTPUT.parts``. Raises
+    `InputError` where that is of an earlier run and `resume` is not given.
+    """
+    work, said = Path(f"{output}.parts"), []
+    if work.exists() and not resume:
+        raise InputError(f"{work} is of an earlier run: add --resume to carry on, or remove it")
+    model = load(base, device=device)
+    molecules = library_set(library, work / "library.parquet", smiles_column, seed, workers, resume)
+    name = distribution or Path(library).name.partition(".")[0]
+    adapted = adapt(model, molecules, name, minutes, seed=seed, state=work / "state.pt", progress=True)
+    info = adapted.checkpoint.info
+    adapted.save_pretrained(output, f"An adapter of {info['base']} to {name}, made by `molscore adapt`.")
+    if (listed := left_out_path(work / "library.parquet")).is_file():
+        said.append(f"rows that were left out are listed in {shutil.move(listed, f'{output}.left_out.csv')}")
+    shutil.rmtree(work, ignore_errors=True)
+    before, after = info["held_out_loss"].values()
+    return [
+        *said,
+        f"saved {output}: {info['training_molecules']} molecules in {info['steps']} steps; "
+        f"loss of {info['held_out_molecules']} held out: {before:g} -> {after:g}",
+    ]
 
 
 def _as_set(molecules: Any) -> MoleculeSet:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from tqdm import tqdm
 from molscore.datasets.clusters import cluster_keys
 from molscore.datasets.molecule_set import load
 from molscore.datasets.statistics import distribution_of
-from molscore.errors import CheckpointError, InputError
+from molscore.errors import CheckpointError, InputError, OutputError
 from molscore.molecules.atomic import make_folder, replacing
 from molscore.molecules.batch import Batch, size_groups
 from molscore.nn.checkpoint import Checkpoint, build, from_pretrained, save_pretrained, started_from
@@ -28,9 +28,8 @@ from molscore.training.config import TrainConfig
 from molscore.training.data import Batches, Chosen, Clusters, generator_of
 from molscore.training.losses import denoising_loss, dual_loss, with_noise
 from molscore.training.optim import Average, Optimiser, learning_rate
-from molscore.training.state import load_state, save_state
 
-__all__ = ["Processes", "Trainer", "train"]
+__all__ = ["Processes", "Trainer", "load_state", "save_state", "train"]
 
 LOG_EVERY = 50  # steps
 Evaluate = Callable[[Checkpoint], dict[str, float]]
@@ -319,3 +318,31 @@ def train(config: TrainConfig, resume: bool = False, evaluate: Evaluate | None =
             saved = time.monotonic()
     bar.close()
     return trainer.checkpoint()
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write `state` (tensors, numbers, strings, lists, dicts) beside `path`, then rename over it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f".{path.name}.part")  # one name, so that what a kill leaves is overwritten
+        with scratch.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Inverse of `save_state`; raises CheckpointError for a file that is none."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror or error}") from None
+    except Exception as error:  # torch raises several kinds for a file that is not its own
+        line = " ".join(str(error).split())[:120]
+        raise CheckpointError(f"{path} is not the state of a training run: {line}") from None
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{path} is not the state of a training run: it holds a {type(state).__name__}")
+    return state

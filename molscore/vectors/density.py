@@ -1,5 +1,12 @@
-"""`DiScoFormerDensity`: density and its gradient from samples in one pass of a trained network, nothing to tune."""
+"""`DiScoFormerDensity`: density and its gradient from samples in one pass of a trained network, nothing to tune.
 
+Test-time adaptation is a few steps that bring the two heads to agree on the data at hand:
+
+    minimise  mean | S(y) - grad T(y) |^2  over the weights, y drawn near the samples
+
+What the network read of the samples is not differentiated. Source: Ilin, Sushko, Krishna, arXiv 2511.05924."""
+
+import copy
 import warnings
 from functools import lru_cache
 from os import PathLike
@@ -12,20 +19,22 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from molscore.errors import InputError
-from molscore.vectors.adaptation import adapted
 from molscore.vectors.em import GaussianMixtures
-from molscore.vectors.network import VectorNetwork, load_network
+from molscore.vectors.network import Context, VectorNetwork, load_network
 from molscore.vectors.whitening import Whitening
 
-__all__ = ["DiScoFormerDensity"]
+__all__ = ["DiScoFormerDensity", "adapted", "heads_and_gradient"]
 
 BUNDLED = Path(__file__).resolve().parents[1] / "models" / "vectors"
 CHUNK = 2**21  # pairs of query and sample at a time: some hundred MB
 FEWEST, FEWEST_EACH = 50, 10  # rows, and rows a column, below which the network's guess is mostly what it was taught
 REPEATED, ALIKE = 5, 0.1  # of a discrete column, how often a value occurs; share of rows that repeat another
 TAILS = ((1.0, 0.6), (2.0, 0.3), (9.0, 0.1))  # factor on the covariances, share of the draws
+BATCH = 256  # queries of a step of adaptation
 TRUSTED = 100.0  # effective samples below which an importance-sampled integral is not believed
 
 
@@ -40,7 +49,7 @@ class DiScoFormerDensity(BaseEstimator):
     Args:
         max_rows: rows that the network reads, drawn at random if there are more; None is as many as it was trained on.
         n_importance: draws for the integral that the density is divided by; 0 leaves it as the network gives it.
-        adapt_steps: steps of test-time adaptation, which bring gradient and density to agree; see `.adaptation`.
+        adapt_steps: steps of test-time adaptation, which bring gradient and density to agree; see `adapted`.
         model: a file that `python -m molscore.vectors.train` wrote; None is the bundled one for the number of columns.
         device: a torch device; None is the GPU if there is one.
         random_state: of the rows drawn and the importance sampling.
@@ -190,6 +199,32 @@ class DiScoFormerDensity(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.estimator_type = "density_estimator"
         return tags
+
+
+def heads_and_gradient(
+    network: VectorNetwork, y: Tensor, context: Context, create_graph: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
+    """T (B, m), S (B, m, D) and grad T (B, m, D) at whitened queries y (B, m, D)."""
+    y = y.detach().requires_grad_(True)
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # the fused kernels cannot be differentiated twice
+        T, S = network(y, context)
+        return T, S, torch.autograd.grad(T.sum(), y, create_graph=create_graph)[0]
+
+
+def adapted(network: VectorNetwork, x: Tensor, d: Tensor, y: Tensor, steps: int) -> VectorNetwork:
+    """A copy of the network after `steps` of Adam on samples x (B, n, D) and queries y (B, m, D), both whitened."""
+    network = copy.deepcopy(network).requires_grad_(True)
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(steps):
+        with torch.no_grad():
+            context = network.context(x, d)
+        share = torch.randperm(y.shape[1], generator=generator)[:BATCH].to(y.device)
+        _, S, slope = heads_and_gradient(network, y[:, share], context, create_graph=True)
+        optimiser.zero_grad(set_to_none=True)
+        (S - slope).square().sum(-1).mean().backward()
+        optimiser.step()
+    return network.requires_grad_(False)
 
 
 def _warn_of(X: NDArray[np.float64]) -> None:

@@ -14,7 +14,7 @@ from molscore.errors import InputError, OutputError
 from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
 from molscore.molecules.files import write
-from molscore.reporting.outputs import write_all
+from molscore.reporting.outputs import check_outputs, write_all
 from molscore.reporting.report import report
 from tests import tiny
 from tests.house.sources import ROOT
@@ -159,4 +159,4 @@ def test_several_outputs_hold_the_same_rows(molecules, tmp_path) -> None:
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG" and "<svg" in (tmp_path / "a.svg").read_text()
     for bad in (["x.pdf"], ["a.csv", "a.csv"], [str(tmp_path / "none" / "a.html")]):
         with pytest.raises(OutputError):
-            write_all(bad, molecules)
+            check_outputs(bad)

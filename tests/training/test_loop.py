@@ -17,9 +17,8 @@ from molscore.errors import CheckpointError, InputError, OutputError
 from molscore.molecules import Molecule
 from molscore.nn.checkpoint import Checkpoint, from_pretrained
 from molscore.training.config import DataConfig, TrainConfig
-from molscore.training.loop import Log, Processes, Trainer, train
+from molscore.training.loop import Log, Processes, Trainer, load_state, train
 from molscore.training.losses import denoising_loss, noised
-from molscore.training.state import load_state
 from tests.house.sources import ROOT
 from tests.training.conftest import settings_of
 

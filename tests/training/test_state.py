@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from molscore.errors import CheckpointError, OutputError
-from molscore.training.state import load_state, save_state
+from molscore.training.loop import load_state, save_state
 
 STATE = {"step": 7, "seconds": 1.5, "network": {"w": torch.arange(6.0).view(2, 3)}, "optimiser": [{"a": 1}]}
 

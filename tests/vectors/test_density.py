@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from molscore.errors import InputError
 from molscore.vectors import DiScoFormerDensity
-from molscore.vectors.adaptation import adapted, heads_and_gradient
+from molscore.vectors.density import adapted, heads_and_gradient
 from molscore.vectors.mixtures import published
 
 

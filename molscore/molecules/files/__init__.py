@@ -3,6 +3,7 @@
 `scan` gives the same rows before any chemistry. Each format is a module, which reads its rows and writes them.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -17,14 +18,14 @@ from typing import Any
 import pyarrow as pa
 
 from molscore.errors import InputError, MolscoreError, OutputError
-from molscore.molecules.atomic import replacing, write_text
+from molscore.molecules.atomic import reason_of, replacing, text_file, write_text
 from molscore.molecules.files.parquet import scan_parquet, write_parquet
 from molscore.molecules.files.record import Make, Record, Row, as_row, checked, one_line, smiles_for, text_of
 from molscore.molecules.files.sdf import scan_sdf, sdf_record
-from molscore.molecules.files.text import Lines, header_of, open_lines, scan_csv, scan_smiles, text_file, write_csv
+from molscore.molecules.files.text import Lines, header_of, open_lines, scan_csv, scan_smiles, write_csv
 from molscore.molecules.files.xyz import scan_xyz, xyz_frame
 
-__all__ = ["Record", "Row", "Scan", "check_place", "format_of", "read", "scan", "write"]
+__all__ = ["Record", "Row", "Scan", "check_place", "content_hash", "format_of", "read", "scan", "write"]
 
 _FORMATS = {suffix: suffix[1:] for suffix in (".smi", ".csv", ".tsv", ".sdf", ".xyz", ".parquet")} | {".extxyz": "xyz"}
 _NO_MOLECULE = "*"
@@ -48,6 +49,17 @@ def check_place(path: str | os.PathLike[str], is_folder: bool = False) -> None:
         raise OutputError(f"{path}: cannot be written ({reason})")
     if path.exists() and not (path.is_dir() if is_folder else path.is_file()):
         raise OutputError(f"{path}: cannot be written (it is not a {'folder' if is_folder else 'regular file'})")
+
+
+def content_hash(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of what is in a file, itself ``-`` for standard input; raises `InputError` where it cannot be read."""
+    if path == "-":
+        return path
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,12 @@ import sys
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 
 from molscore.errors import InputError, OutputError, ParseError
-from molscore.molecules.atomic import reason_of
+from molscore.molecules.atomic import reason_of, text_file
 from molscore.molecules.files.record import (
     Make,
     Record,
@@ -31,7 +30,7 @@ from molscore.molecules.files.record import (
     text_of,
 )
 
-__all__ = ["Lines", "header_of", "open_lines", "scan_csv", "scan_smiles", "text_file", "unique_names", "write_csv"]
+__all__ = ["Lines", "header_of", "open_lines", "scan_csv", "scan_smiles", "unique_names", "write_csv"]
 
 csv.field_size_limit(2**31 - 1)  # of its own the module refuses cells of more than 131,072 characters, read or written
 
@@ -260,15 +259,3 @@ def _csv_values(row: Row) -> dict[str, Any]:
 def _csv_text(value: Any) -> str:
     """A value with every line break a plain newline, the only one that the csv module always quotes."""
     return text_of(value).replace("\r\n", "\n").replace("\r", "\n")
-
-
-@contextmanager
-def text_file(path: Path, zipped: bool = False) -> Iterator[TextIO]:
-    """UTF-8 text stream; gzip without name and time, so that the bytes depend on the content alone."""
-    with open(path, "wb") as raw:
-        binary = gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) if zipped else raw
-        text = io.TextIOWrapper(binary, encoding="utf-8", errors="replace", newline="")
-        try:
-            yield text
-        finally:
-            text.close()

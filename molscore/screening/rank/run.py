@@ -24,9 +24,8 @@ from tqdm import tqdm
 
 from molscore import __version__
 from molscore.errors import InputError, OutputError
-from molscore.molecules.atomic import reason_of
 from molscore.molecules.chem import RDKIT_VERSION
-from molscore.molecules.files import Scan, check_place, format_of, scan, write
+from molscore.molecules.files import Scan, check_place, content_hash, format_of, scan, write
 from molscore.molecules.files.record import Make
 from molscore.molecules.molecule import Molecule
 from molscore.screening.rank.merge import Merge, Summary, passing, shows_shapes
@@ -97,7 +96,7 @@ class Job:
             "like": None if self.scorer.like is None else _digest_of(self.scorer.like.like),
             "distribution": model.distribution.name,
             "device": model.device.type,
-            "input": _digest(self.path) if self.repeatable else "-",
+            "input": content_hash(self.path),
             "SMILES column": self.smiles_column,
             "geometries": "kept" if self.shapes else "not kept",
             "rows a part": self.part_rows,
@@ -283,11 +282,3 @@ def _digest_of(molecules: Sequence[Molecule]) -> str:
     for molecule in molecules:
         content.update(molecule.numbers.tobytes() + molecule.positions.tobytes())
     return content.hexdigest()
-
-
-def _digest(path: str) -> str:
-    try:
-        with Path(path).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({reason_of(error)})") from None
