@@ -1,1 +1,1 @@
-"""The network: graph tokenizer, equivariant attention, backbone, two heads; checkpoints and the pmf of formulas."""
+"""The network: graph tokenizer, equivariant attention, backbone, two heads; checkpoints and adapters."""

@@ -23,9 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from molscore.nn.backbone import EXTRA_TOKENS, ModelConfig, Stack
+from molscore.nn.backbone import EXTRA_TOKENS, NOISE_WAVES, GraphTokenizer, ModelConfig, Stack, Tokens, noise_waves
 from molscore.nn.heads import BondHead, DensityHead, Estimate, Preconditioning, VectorReadout
-from molscore.nn.tokenizer import NOISE_WAVES, GraphTokenizer, Tokens, noise_waves
 
 __all__ = ["REFERENCE_SIGMA", "Context", "Denoised", "DiScoFormer", "DistributionContext", "ReferenceEncoder"]
 

@@ -31,8 +31,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from molscore.nn.backbone import ModelConfig
-from molscore.nn.tokenizer import noise_waves
+from molscore.nn.backbone import ModelConfig, noise_waves
 
 __all__ = ["BOND_ORDERS", "BondHead", "DensityHead", "Estimate", "Preconditioning", "VectorReadout"]
 

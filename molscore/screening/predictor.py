@@ -34,10 +34,10 @@ from molscore.molecules.convert import as_molecule, each, reference_molecules
 from molscore.molecules.distribution import FormulaPmf, FormulasGiven
 from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.molecule import Molecule
+from molscore.nn.backbone import LN_SIGMA_RANGE
 from molscore.nn.checkpoint import Checkpoint, from_pretrained
 from molscore.nn.discoformer import REFERENCE_SIGMA, Context, DiScoFormer, DistributionContext
 from molscore.nn.heads import Estimate
-from molscore.nn.tokenizer import LN_SIGMA_RANGE
 from molscore.screening.info import DEFAULT, bundled_names, name_of, resolved
 from molscore.screening.reference import References
 from molscore.screening.ring_systems import RingSystems, RingSystemsGiven, signature, signature_of_bonds

@@ -35,10 +35,10 @@ from tqdm import tqdm
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.diffusion.gaussian import centre, degrees_of_freedom
 from molscore.molecules.batch import size_groups
+from molscore.nn.backbone import noise_waves
 from molscore.nn.checkpoint import Checkpoint
 from molscore.nn.discoformer import Context, DiScoFormer
 from molscore.nn.heads import Preconditioning
-from molscore.nn.tokenizer import noise_waves
 from molscore.training.losses import Noised, noised
 
 __all__ = ["with_noise_offset"]

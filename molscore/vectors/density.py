@@ -4,7 +4,8 @@ Test-time adaptation is a few steps that bring the two heads to agree on the dat
 
     minimise  mean | S(y) - grad T(y) |^2  over the weights, y drawn near the samples
 
-What the network read of the samples is not differentiated. Source: Ilin, Sushko, Krishna, arXiv 2511.05924."""
+What the network read of the samples is not differentiated. Source: Ilin, Sushko, Krishna, arXiv 2511.05924.
+"""
 
 import copy
 import warnings

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from molscore.molecules import Distribution
-from molscore.nn.backbone import ModelConfig
+from molscore.nn.backbone import NOISE_WAVES, ModelConfig
 from molscore.nn.checkpoint import build
 from molscore.nn.discoformer import Context, DiScoFormer
-from molscore.nn.tokenizer import NOISE_WAVES
 
 TINY = ModelConfig(dim=16, vectors=4, heads=2, coarse_blocks=1, fine_blocks=2, pair_dim=8, basis=8)
 ORGANIC = Distribution(

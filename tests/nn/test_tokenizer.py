@@ -2,7 +2,7 @@
 
 import torch
 
-from molscore.nn.tokenizer import GraphTokenizer, RadialBasis
+from molscore.nn.backbone import GraphTokenizer, RadialBasis
 from tests.nn.conftest import TINY
 
 

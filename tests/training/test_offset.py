@@ -10,8 +10,8 @@ import torch
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.statistics import distribution_of
 from molscore.molecules import Molecule
+from molscore.nn.backbone import NOISE_WAVES, noise_waves
 from molscore.nn.checkpoint import Checkpoint, build
-from molscore.nn.tokenizer import NOISE_WAVES, noise_waves
 from molscore.training.losses import noised
 from molscore.training.offset import Residuals, fitted, with_noise_offset
 from tests.training.conftest import TINY

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from molscore.nn.tokenizer import LN_SIGMA_RANGE
+from molscore.nn.backbone import LN_SIGMA_RANGE
 
 __all__ = ["Drawn", "GenerateRequest", "Judged", "LogLikelihoodRequest", "Problem", "Query", "RestAnswer", "Row"]
 
