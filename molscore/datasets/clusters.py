@@ -11,12 +11,10 @@ from rdkit.Chem import rdFingerprintGenerator
 
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.statistics import formula_counts
-from molscore.molecules.chem import from_smiles
+from molscore.molecules.chem import from_smiles, ring_systems
 from molscore.molecules.elements import SYMBOLS
 
-__all__ = [
-    "atoms_of_ring_systems", "cluster_keys", "neighbourhoods", "ring_systems", "smiles_of_ring", "with_likeness",
-]  # fmt: skip
+__all__ = ["cluster_keys", "neighbourhoods", "with_likeness"]
 
 _COLUMNS = ("ring_systems", "neighbourhood")  # made by `molscore data`, used where they are there
 _SERIES = 3.0  # how much oftener than by its size or formula a molecule's references are chosen by these
@@ -45,40 +43,6 @@ def with_likeness(molecules: MoleculeSet, seed: int = 0) -> MoleculeSet:
     graphs = [from_smiles(smiles) for smiles in molecules.columns["smiles"]]
     rings = [" ".join(sorted(ring_systems(graph))) for graph in graphs]
     return molecules.with_columns(ring_systems=rings, neighbourhood=neighbourhoods(graphs, seed))
-
-
-def ring_systems(graph: Chem.Mol) -> set[str]:
-    """Ring systems of a molecule as SMILES: the atoms of rings that share an atom, and the bonds between them.
-
-    They are those of its Murcko framework without what hangs on them: no substituents, hydrogens, charges, nor
-    stereochemistry, so that pyrrole and its N-alkyl derivatives have the same.
-    """
-    return {smiles_of_ring(graph, atoms) for atoms in atoms_of_ring_systems(graph)}
-
-
-def atoms_of_ring_systems(graph: Chem.Mol) -> list[list[int]]:
-    """The atoms of each ring system, in order."""
-    systems: list[set[int]] = []
-    for ring in map(set, graph.GetRingInfo().AtomRings()):
-        joined = [system for system in systems if system & ring]
-        systems = [system for system in systems if not system & ring] + [ring.union(*joined)]
-    return [sorted(system) for system in systems]
-
-
-def smiles_of_ring(graph: Chem.Mol, atoms: list[int]) -> str:
-    """Atoms of a ring system, and the bonds between them, as SMILES."""
-    ring, place = Chem.RWMol(), {atom: index for index, atom in enumerate(atoms)}
-    for number in atoms:
-        atom = graph.GetAtomWithIdx(number)
-        bare = Chem.Atom(atom.GetAtomicNum())
-        bare.SetIsAromatic(atom.GetIsAromatic())
-        ring.AddAtom(bare)
-    for bond in graph.GetBonds():
-        ends = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
-        if bond.IsInRing() and ends[0] in place and ends[1] in place:
-            ring.AddBond(place[ends[0]], place[ends[1]], bond.GetBondType())
-    ring.UpdatePropertyCache(strict=False)
-    return Chem.MolToSmiles(ring)
 
 
 def neighbourhoods(graphs: Sequence[Chem.Mol], seed: int = 0) -> np.ndarray:

@@ -19,10 +19,10 @@ from molscore.molecules.bonds import Bonds, bare_mol, perceive_bonds
 from molscore.molecules.molecule import Molecule
 
 __all__ = [
-    "AROMATIC", "BOND_TYPES", "MAX_RINGS", "RDKIT_VERSION", "Contents", "bond_array", "check_bonds", "contents_of",
-    "descriptors", "fragments", "from_smiles", "graph_counts", "has_geometry", "missing_hydrogens", "mol_from_bonds",
-    "mol_from_molecule", "molecule_from_mol", "pattern_of", "placed", "ring_count", "shown", "smiles_of", "unlabelled",
-    "without_hydrogens",
+    "AROMATIC", "BOND_TYPES", "MAX_RINGS", "RDKIT_VERSION", "Contents", "atoms_of_ring_systems", "bond_array",
+    "check_bonds", "contents_of", "descriptors", "fragments", "from_smiles", "graph_counts", "has_geometry",
+    "missing_hydrogens", "mol_from_bonds", "mol_from_molecule", "molecule_from_mol", "pattern_of", "placed",
+    "ring_count", "ring_systems", "shown", "smiles_of", "smiles_of_ring", "unlabelled", "without_hydrogens",
 ]  # fmt: skip
 
 AROMATIC = 4  # the order of an aromatic bond beside 1, 2 and 3 in an array of bonds
@@ -36,7 +36,9 @@ _AS_WRITTEN = Chem.SmilesParserParams()
 _AS_WRITTEN.sanitize = False
 _AS_WRITTEN.removeHs = False
 _TERM = re.compile(r"([A-Z][a-z]?|\*)(\d*)")
-BOND_TYPES = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
+BOND_TYPES = {
+    1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE, AROMATIC: Chem.BondType.AROMATIC,
+}  # fmt: skip
 _NUMBERS = {kind: order for order, kind in BOND_TYPES.items()}
 
 
@@ -142,6 +144,40 @@ def contents_of(mol: Chem.Mol) -> Contents:
         counts[symbol] = counts.get(symbol, 0) + int(digits or 1)
     unpaired = sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
     return Contents(counts, Chem.GetFormalCharge(mol), fragments(mol), unpaired)
+
+
+def ring_systems(graph: Chem.Mol) -> set[str]:
+    """Ring systems of a molecule as SMILES: the atoms of rings that share an atom, and the bonds between them.
+
+    They are those of its Murcko framework without what hangs on them: no substituents, hydrogens, charges, nor
+    stereochemistry, so that pyrrole and its N-alkyl derivatives have the same.
+    """
+    return {smiles_of_ring(graph, atoms) for atoms in atoms_of_ring_systems(graph)}
+
+
+def atoms_of_ring_systems(graph: Chem.Mol) -> list[list[int]]:
+    """The atoms of each ring system, in order."""
+    systems: list[set[int]] = []
+    for ring in map(set, graph.GetRingInfo().AtomRings()):
+        joined = [system for system in systems if system & ring]
+        systems = [system for system in systems if not system & ring] + [ring.union(*joined)]
+    return [sorted(system) for system in systems]
+
+
+def smiles_of_ring(graph: Chem.Mol, atoms: list[int]) -> str:
+    """Atoms of a ring system, and the bonds between them, as SMILES."""
+    ring, place = Chem.RWMol(), {atom: index for index, atom in enumerate(atoms)}
+    for number in atoms:
+        atom = graph.GetAtomWithIdx(number)
+        bare = Chem.Atom(atom.GetAtomicNum())
+        bare.SetIsAromatic(atom.GetIsAromatic())
+        ring.AddAtom(bare)
+    for bond in graph.GetBonds():
+        ends = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        if bond.IsInRing() and ends[0] in place and ends[1] in place:
+            ring.AddBond(place[ends[0]], place[ends[1]], bond.GetBondType())
+    ring.UpdatePropertyCache(strict=False)
+    return Chem.MolToSmiles(ring)
 
 
 def without_hydrogens(mol: Chem.Mol) -> Chem.Mol:

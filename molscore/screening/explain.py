@@ -1,5 +1,6 @@
 """Which atoms make a molecule unlikely: each atom's share in the log-density, beside what is expected of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,10 +96,14 @@ def explain(model: Predictor | str | Path, molecule: Any, resolution: float = RE
     Raises `InputError` for more molecules than one and for a model without such tables.
     """
     model = Predictor.load(model)
+    return explain_all(model, _only(model, molecule), resolution)[0]
+
+
+def _only(model: Predictor, molecule: Any) -> Sequence[Molecule]:
     found = model.molecules(molecule)
     if len(found) != 1:
         raise InputError(f"one molecule is explained at a time, not {len(found)}")
-    return explain_all(model, found, resolution)[0]
+    return found
 
 
 def explain_all(model: Predictor, molecules: Any, resolution: float = RESOLUTION) -> list[Explanation]:
@@ -165,9 +170,7 @@ def explain_like(model: Predictor, molecule: Any) -> Belonging:
     """
     if model.series is None:
         raise InputError(f"model {model.name} was given no references, or has no table of ring systems")
-    found = model.molecules(molecule)
-    if len(found) != 1:
-        raise InputError(f"one molecule is explained at a time, not {len(found)}")
+    found = _only(model, molecule)
     counts = element_counts(found, model.distribution.elements)
     systems = systems_of_bonds(found[0].numbers, model.bonds(found)[0])
     rings = model.series.log_ratio([" ".join(sorted({name for name, _ in systems}))], counts)

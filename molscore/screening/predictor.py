@@ -271,10 +271,7 @@ class Predictor:
 
     def estimate(self, molecules: Any, sigma: float = RESOLUTION) -> Estimate:
         """One pass, both heads: score (M, N, 3) in 1/Å, zero at padding, and log_density (M,) in nats."""
-        return self._estimate(self.molecules(molecules), sigma)
-
-    def _estimate(self, found: Sequence[Molecule], sigma: float) -> Estimate:
-        sigma = check_resolution(sigma)
+        found, sigma = self.molecules(molecules), check_resolution(sigma)
         score = torch.zeros(len(found), max(molecule.n_atoms for molecule in found), 3)
         log_density = torch.zeros(len(found))
         for inputs, estimate in self._passes(found, sigma, lambda i: self.network(*i.arguments)):
@@ -286,7 +283,7 @@ class Predictor:
     def scores(self, molecules: Any, resolution: float = RESOLUTION) -> list[NDArray[np.float32]]:
         """The score of each molecule by itself, (N_i, 3) in 1/Å."""
         found = self.molecules(molecules)
-        score = self._estimate(found, resolution).score.numpy()
+        score = self.estimate(found, resolution).score.numpy()
         return [rows[: molecule.n_atoms].copy() for rows, molecule in zip(score, found, strict=True)]
 
     def log_density(self, molecules: Any, resolution: float = RESOLUTION) -> NDArray[np.float64]:
@@ -296,7 +293,7 @@ class Predictor:
     def terms(self, molecules: Any, resolution: float = RESOLUTION) -> Terms:
         """The terms of the log-likelihood, each (M,) nats."""
         found = self.molecules(molecules)
-        return self._terms(found, self._estimate(found, resolution).log_density.double().numpy())
+        return self._terms(found, self.log_density(found, resolution))
 
     def terms_given(self, molecules: Any, terms: Terms, resolution: float = RESOLUTION) -> Terms:
         """Those of a model that was `given` references, by the passes of the plain one where they serve."""

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from molscore.datasets.clusters import neighbourhoods, ring_systems
-from molscore.molecules.chem import from_smiles
+from molscore.datasets.clusters import neighbourhoods
+from molscore.molecules.chem import from_smiles, ring_systems
 
 
 @pytest.mark.parametrize(

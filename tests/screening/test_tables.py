@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from molscore.datasets.clusters import atoms_of_ring_systems
 from molscore.datasets.molecule_set import MoleculeSet
-from molscore.molecules.chem import from_smiles
+from molscore.molecules.chem import atoms_of_ring_systems, from_smiles
 from molscore.screening.model import Model, load
 from molscore.screening.ring_systems import RingSystems
 from molscore.screening.tables import HELD_OUT as MOST
