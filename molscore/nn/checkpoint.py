@@ -17,7 +17,7 @@ from molscore.nn.adapter import merge
 from molscore.nn.backbone import ModelConfig
 from molscore.nn.discoformer import DiScoFormer
 
-__all__ = ["Adapter", "Checkpoint", "build", "from_pretrained", "rounded", "save_pretrained", "started_from"]
+__all__ = ["Adapter", "Checkpoint", "build", "from_pretrained", "save_pretrained", "started_from"]
 
 FORMAT = "molscore-discoformer/2"
 ADAPTER_FORMAT = "molscore-adapter/1"
@@ -71,15 +71,6 @@ def started_from(start: Checkpoint, distributions: Sequence[Distribution]) -> Di
         if name != "sigma_N":
             state[name][: len(value)] = value
     network.load_state_dict(state)
-    return network
-
-
-def rounded(network: DiScoFormer) -> DiScoFormer:
-    """The network with its matrices rounded, in place, to half precision, which halves its file; for the last step."""
-    with torch.no_grad():
-        for p in network.parameters():
-            if p.ndim > 1:
-                p.copy_(p.half().float())
     return network
 
 

@@ -30,15 +30,12 @@ _JUDGED = ("log_likelihood", "percentile", "codimension")
 class Entry:
     """One row of a report."""
 
-    columns: dict[str, Any]
-    """Everything said of it, by name."""
+    columns: dict[str, Any]  # everything said of it, by name
     molecule: Molecule | None = None
-    bonds: Chem.Mol | None = None
-    """Graph on the atoms of `molecule`; None where no neutral bonds fit its geometry."""
-    graph: Chem.Mol | None = None
-    """Graph to draw and describe: that of the SMILES, else `bonds`."""
+    bonds: Chem.Mol | None = None  # graph on the atoms of `molecule`; None where no neutral bonds fit its geometry
+    graph: Chem.Mol | None = None  # graph to draw and describe: that of the SMILES, else `bonds`
+    # (N,) nats below what is expected of such an atom; None where the model cannot say
     missing: NDArray[np.float64] | None = field(default=None, repr=False)
-    """(N,) nats below what is expected of such an atom; None where the model cannot say."""
 
 
 def entries_of(

@@ -44,17 +44,12 @@ class Case(NamedTuple):
     molecules: Sequence[Molecule]
     terms: Terms
     resolution: float
+    # log-densities at a resolution `COARSER` times coarser, (M,), where they are known already
     coarse: NDArray[np.float64] | None = None
-    """Log-densities at a resolution `COARSER` times coarser, (M,), where they are known already."""
-
-    given: Predictor | None = None
-    """The model that was given references."""
-
-    given_terms: Terms | None = None
-    """Its terms, where they are known already."""
-
+    given: Predictor | None = None  # the model that was given references
+    given_terms: Terms | None = None  # its terms, where they are known already
+    # of each molecule's geometry; told by the geometry itself unless given. See `References.kind_of`.
     kinds: Sequence[str] | None = None
-    """Of each molecule's geometry; told by the geometry itself unless given. See `References.kind_of`."""
 
     @property
     def outside(self) -> list[str]:

@@ -42,12 +42,9 @@ SPREAD = 0.3  # Å: deviation of its atoms from there, times the root of their n
 class Fragment(NamedTuple):
     """Atoms that stay."""
 
-    numbers: NDArray[np.int64]
-    """(k,) atomic numbers."""
-    positions: NDArray[np.float64]
-    """(k, 3) Å."""
-    released: float = 0.0
-    """Å of noise below which they are free; 0 for never."""
+    numbers: NDArray[np.int64]  # (k,) atomic numbers
+    positions: NDArray[np.float64]  # (k, 3) Å
+    released: float = 0.0  # Å of noise below which they are free; 0 for never
 
     @classmethod
     def of(cls, given: Any) -> "Fragment":

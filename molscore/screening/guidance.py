@@ -28,8 +28,7 @@ class Property(NamedTuple):
     """A number of a molecule with bonds."""
 
     value: Callable[[Chem.Mol], float]
-    scale: float
-    """Its standard deviation in QM9, about."""
+    scale: float  # its standard deviation in QM9, about
 
 
 GUIDES = {

@@ -57,14 +57,11 @@ Item, Result = TypeVar("Item"), TypeVar("Result")
 class Terms(NamedTuple):
     """What a log-likelihood is made of, each (M,) nats."""
 
-    log_composition: NDArray[np.float64]
-    """log p(N) + log p(formula | N)."""
-    log_density: NDArray[np.float64]
-    """log p_sigma(positions | elements, N)."""
-    log_permutations: NDArray[np.float64]
-    """sum_k ln n_k!."""
+    log_composition: NDArray[np.float64]  # log p(N) + log p(formula | N)
+    log_density: NDArray[np.float64]  # log p_sigma(positions | elements, N)
+    log_permutations: NDArray[np.float64]  # sum_k ln n_k!
+    # log p(ring systems | formula, references) - log q(ring systems | formula), where references are given
     log_series: NDArray[np.float64] | float = 0.0
-    """log p(ring systems | formula, references) - log q(ring systems | formula), where references are given."""
 
     @property
     def log_likelihood(self) -> NDArray[np.float64]:
@@ -79,11 +76,9 @@ class Judgeable(list[Molecule]):
 class Inputs(NamedTuple):
     """Arguments of one pass of the network, and which molecules they are."""
 
-    rows: NDArray[np.int64]
-    """(B,) indices of the molecules."""
+    rows: NDArray[np.int64]  # (B,) indices of the molecules
     batch: Batch
-    sigma: Tensor
-    """(B,) Å."""
+    sigma: Tensor  # (B,) Å
     context: Context
 
     @property

@@ -48,24 +48,17 @@ SAMPLERS = {"sde": dpm_solver, "ode": partial(dpm_solver, eta=0.0)}
 class Sampling:
     """Settings of a sampler. Raises `InputError` naming the one that cannot be."""
 
-    steps: int = 50
-    """Evaluations of the network a molecule, at most."""
-    sampler: str = "sde"
-    """sde, or ode: the probability flow, where the first noise decides everything."""
+    steps: int = 50  # evaluations of the network a molecule, at most
+    sampler: str = "sde"  # sde, or ode: the probability flow, where the first noise decides everything
+    # of the noise that sde adds; below 1 molecules are stabler and no longer like the data: caged, ringed, rigid
     temperature: float = 1.0
-    """Of the noise that sde adds; below 1 molecules are stabler and no longer like the data: caged, ringed, rigid."""
-    guidance: float = 1.0
-    """Weight of `autoguidance`; 0 follows the model's own score."""
-    guided: tuple[float, float] = (0.1, 1.0)
-    """Å: where it works."""
+    guidance: float = 1.0  # weight of `autoguidance`; 0 follows the model's own score
+    guided: tuple[float, float] = (0.1, 1.0)  # Å: where it works
+    # Å: where each level gets a Langevin step, for molecules take shape there; none where None, and none in ode
     corrected: tuple[float, float] | None = (0.25, 0.8)
-    """Å: where each level gets a Langevin step, for molecules take shape there; none where None, and none in ode."""
-    step_size: float = 0.4
-    """Of that step, a share of sigma^2."""
-    redone: float = 0.3
-    """Share of a batch that is sent back once, the worst by codimension."""
-    branch: tuple[float, float] = (0.25, 1.0)
-    """Å: where that is decided, and where they are sent back to."""
+    step_size: float = 0.4  # of that step, a share of sigma^2
+    redone: float = 0.3  # share of a batch that is sent back once, the worst by codimension
+    branch: tuple[float, float] = (0.25, 1.0)  # Å: where that is decided, and where they are sent back to
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -87,12 +80,10 @@ DENSITY = Sampling(guidance=0.0, redone=0.0)
 class Plan(NamedTuple):
     """Noise levels in Å of a run, falling, and what they cost."""
 
-    levels: Tensor
-    """(n + 1,), zero at the end."""
+    levels: Tensor  # (n + 1,), zero at the end
+    # those of a branch, from where it begins again to where it is judged; empty where there are too few levels
     branch: slice
-    """Those of a branch, from where it begins again to where it is judged; empty where there are too few levels."""
-    evaluations: float
-    """Of the network, a molecule, without those of `Wanted`."""
+    evaluations: float  # of the network, a molecule, without those of `Wanted`
 
     @classmethod
     def of(cls, sampling: Sampling) -> "Plan":
@@ -185,15 +176,12 @@ class Field:
 class Wanted(NamedTuple):
     """What molecules are wanted, beyond those of the distribution."""
 
-    fragment: Fragment | None = None
-    """Atoms that stay where they are."""
-    fits: Callable[[Candidate], bool] | None = None
-    """What a draw around a fragment must be, beyond one whose bonds fit."""
-    guide: Guide | None = None
-    """Draws are from p times its exponential."""
+    fragment: Fragment | None = None  # atoms that stay where they are
+    fits: Callable[[Candidate], bool] | None = None  # what a draw around a fragment must be, beyond one whose bonds fit
+    guide: Guide | None = None  # draws are from p times its exponential
+    # by which such draws are found, each at two fifths of a draw; with a fragment, as often at most what does not fit
+    # is drawn again
     moves: int = 8
-    """By which such draws are found, each at two fifths of a draw; with a fragment, as often at most what does not fit
-    is drawn again."""
 
     def log_weights(self, molecules: Sequence[Molecule]) -> Tensor:
         """f of each molecule, (B,) nats; minus infinity for what does not fit, as every guide has it without bonds."""

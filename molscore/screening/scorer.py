@@ -44,32 +44,24 @@ class Result(NamedTuple):
     """What is said of one record."""
 
     record: Record
-    molecule: Molecule | None
-    """The geometry that was judged, the likeliest where there were several."""
-    columns: dict[str, Any]
-    """`COLUMNS` by name; of the last ones only what the order is by."""
+    molecule: Molecule | None  # the geometry that was judged, the likeliest where there were several
+    columns: dict[str, Any]  # `COLUMNS` by name; of the last ones only what the order is by
+    # the same for the same molecule: the same canonical SMILES for rows without geometry, the same elements and
+    # positions for rows with one. Empty where the row is not a molecule that the model can judge.
     key: str = ""
-    """The same for the same molecule: the same canonical SMILES for rows without geometry, the same elements and
-    positions for rows with one. Empty where the row is not a molecule that the model can judge."""
 
 
 class Results(NamedTuple):
     """One entry a molecule, in the order given; a molecule that cannot be judged has NaN and a status that says why."""
 
-    status: NDArray[np.str_]
-    """(M,) ``ok`` or a short reason."""
-    log_likelihood: NDArray[np.float64]
-    """(M,) nats."""
-    log_density: NDArray[np.float64]
-    """(M,) nats."""
+    status: NDArray[np.str_]  # (M,) ok or a short reason
+    log_likelihood: NDArray[np.float64]  # (M,) nats
+    log_density: NDArray[np.float64]  # (M,) nats
+    # (M,) 0 to 100; NaN for a model without reference or at a resolution that it does not hold
     percentile: NDArray[np.float64]
-    """(M,) 0 to 100; NaN for a model without reference or at a resolution that it does not hold."""
-    n_atoms: NDArray[np.int64]
-    """(M,), 0 where it is not known."""
-    error: NDArray[np.object_]
-    """(M,) strings: the reason in words, empty where there is none."""
-    log_ratio: NDArray[np.float64] | None = None
-    """(M,) nats; None where no references were given."""
+    n_atoms: NDArray[np.int64]  # (M,), 0 where it is not known
+    error: NDArray[np.object_]  # (M,) strings: the reason in words, empty where there is none
+    log_ratio: NDArray[np.float64] | None = None  # (M,) nats; None where no references were given
 
     @property
     def ok(self) -> NDArray[np.bool_]:

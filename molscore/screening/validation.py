@@ -38,12 +38,9 @@ class Validation(NamedTuple):
     """What is known of a record before its geometry is looked at."""
 
     n_atoms: int | None = None
-    key: str = ""
-    """The same for the same molecule, see `molscore.molecules.identity`; empty where it cannot be judged."""
-    graph: Chem.Mol | None = None
-    """Of its SMILES string, where it has no geometry."""
-    error: MolscoreError | None = None
-    """Why it cannot be judged."""
+    key: str = ""  # the same for the same molecule, see `molscore.molecules.identity`; empty where it cannot be judged
+    graph: Chem.Mol | None = None  # of its SMILES string, where it has no geometry
+    error: MolscoreError | None = None  # why it cannot be judged
 
 
 def validated(record: Record, distribution: Distribution, smarts: str | None = None) -> Validation:

@@ -67,10 +67,8 @@ class Scan:
     """The rows of a file, in order, each still to be made into a record, and how far one has come among them."""
 
     rows: Iterator[Make]
-    total: int | None = None
-    """How many rows there are, where the file says so itself."""
-    share: Callable[[], float | None] = lambda: None
-    """How much of the file has been read, 0 to 1, where that is known."""
+    total: int | None = None  # how many rows there are, where the file says so itself
+    share: Callable[[], float | None] = lambda: None  # how much of the file has been read, 0 to 1, where that is known
 
 
 def read(path: str | os.PathLike[str], smiles_column: str | None = None) -> Iterator[Record]:

@@ -32,20 +32,15 @@ _FEW, _NEARLY_ALL = 3, 0.9  # rows that do not parse: so many, and this share, t
 class Record:
     """What a file says about one molecule."""
 
-    row: int
-    """Position among the rows of the file, from 0."""
-    molecule: Molecule | None = None
-    """The geometry, where the file gives one with all its hydrogens."""
-    smiles: str | None = None
-    """The SMILES string as given, or made from the bonds of an SDF record."""
+    row: int  # position among the rows of the file, from 0
+    molecule: Molecule | None = None  # the geometry, where the file gives one with all its hydrogens
+    smiles: str | None = None  # the SMILES string as given, or made from the bonds of an SDF record
+    # the other fields of the row by name, in the order of the file
     columns: dict[str, Any] = field(default_factory=dict)
-    """The other fields of the row by name, in the order of the file."""
-    status: str = "ok"
-    """``ok``, or the short reason why the row cannot be used."""
-    error: str = ""
-    """The reason in words."""
+    status: str = "ok"  # ok, or the short reason why the row cannot be used
+    error: str = ""  # the reason in words
+    # (E, 3) bonds between the atoms of `molecule`, where the file gives them: two atoms from 0 and an order
     bonds: NDArray[np.uint16] | None = None
-    """``(E, 3)`` bonds between the atoms of `molecule`, where the file gives them: two atoms from 0 and an order."""
 
     @property
     def ok(self) -> bool:
@@ -180,12 +175,9 @@ def geometry_of(columns: Mapping[str, Any], smiles: str | None = None) -> Molecu
 class Row(NamedTuple):
     """What to write about one molecule."""
 
-    molecule: Molecule | None
-    """The geometry, or None where there is none to show."""
-    columns: Mapping[str, Any] = {}
-    """Everything else, by name, in order."""
-    mol: Any = None
-    """An RDKit molecule with the bonds of `molecule`, atom for atom, where they are known already."""
+    molecule: Molecule | None  # the geometry, or None where there is none to show
+    columns: Mapping[str, Any] = {}  # everything else, by name, in order
+    mol: Any = None  # an RDKit molecule with the bonds of `molecule`, atom for atom, where they are known already
 
     @property
     def name(self) -> str:

@@ -169,8 +169,8 @@ class Summary:
     statuses: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     renamed: dict[str, str] = field(default_factory=dict)
+    # columns of the input of some rows whose SMILES string does not parse
     unparsable: list[dict[str, Any]] = field(default_factory=list)
-    """Columns of the input of some rows whose SMILES string does not parse."""
 
     def counting(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """The same tables, counted as they pass."""

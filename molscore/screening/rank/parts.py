@@ -53,8 +53,7 @@ _CHANGED = {
 class Shard(NamedTuple):
     """The i-th of n shares: every n-th part, so that slow stretches of a library are shared by all."""
 
-    index: int
-    """From 1."""
+    index: int  # from 1
     of: int
 
     @classmethod

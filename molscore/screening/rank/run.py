@@ -53,11 +53,9 @@ class Job:
     """A file to judge and how."""
 
     scorer: Scorer
-    path: str
-    """The file, ``-`` for standard input."""
+    path: str  # the file, - for standard input
     smiles_column: str | None = None
-    shapes: bool = False
-    """Whether geometries that are made here are kept."""
+    shapes: bool = False  # whether geometries that are made here are kept
     part_rows: int = CHUNK_ROWS
 
     @property
@@ -201,15 +199,15 @@ def judge_locally(job: Job, folder: PartFolder, workers: int | None, progress: b
 class Plan:
     """How a job is done, which its rows do not depend on; raises `InputError` for what does not go together."""
 
+    # a file, - for CSV on standard output, or a folder (it is there, or its name ends in a slash) for parts
     output: str = "-"
-    """A file, ``-`` for CSV on standard output, or a folder (it is there, or its name ends in a slash) for parts."""
     sort: bool = False
     resume: bool = False
     shard: Shard = WHOLE
     workers: int | None = None
     progress: bool = False
+    # what makes the parts that a folder lacks, by so many workers, with a bar or without: see `rank.ray`
     engine: Callable[[Job, PartFolder, int | None, bool], Extent] = judge_locally
-    """What makes the parts that a folder lacks, by so many workers, with a bar or without: see `rank.ray`."""
 
     def __post_init__(self) -> None:
         if self.sort and self.is_folder:
