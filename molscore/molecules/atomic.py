@@ -1,6 +1,5 @@
 """Files that appear whole or not at all: written beside their place, then moved there in one step; text in them."""
 
-import gzip
 import io
 import os
 import secrets
@@ -53,6 +52,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 @contextmanager
 def text_file(path: Path, zipped: bool = False) -> Iterator[TextIO]:
     """UTF-8 text stream; gzip without name and time, so that the bytes depend on the content alone."""
+    import gzip  # a command line that writes none starts without it
+
     with open(path, "wb") as raw:
         binary = gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) if zipped else raw
         text = io.TextIOWrapper(binary, encoding="utf-8", errors="replace", newline="")
