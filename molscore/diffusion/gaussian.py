@@ -20,10 +20,13 @@ arXiv 1710.03746, equations 12 and 15.
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["centre", "centred_noise", "degrees_of_freedom", "gaussian_log_density", "log_rotation_average"]
+__all__ = [
+    "centre", "centred_noise", "degrees_of_freedom", "gaussian_log_density", "generator_of", "log_rotation_average",
+]  # fmt: skip
 
 
 def degrees_of_freedom(mask: Tensor) -> Tensor:
@@ -42,6 +45,12 @@ def centred_noise(mask: Tensor, generator: torch.Generator | None = None, dtype:
     """Standard normal noise on the subspace, (B, N, 3)."""
     noise = torch.randn(*mask.shape, 3, generator=generator, dtype=dtype, device=mask.device)
     return centre(noise, mask)
+
+
+def generator_of(device: torch.device | str, *seed: int) -> torch.Generator:
+    """Random numbers that are a function of some whole numbers alone."""
+    state = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]
+    return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
 
 
 def gaussian_log_density(y: Tensor, mask: Tensor, variance: Tensor) -> Tensor:

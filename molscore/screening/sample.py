@@ -7,7 +7,7 @@ share is sent back to 1 Å of noise and done again, instead of being finished an
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event, Lock
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from molscore.diffusion.gaussian import centred_noise
+from molscore.diffusion.gaussian import centred_noise, generator_of
 from molscore.diffusion.sampling import NoiseFn, ScoreFn, autoguidance, denoised, dpm_solver, metropolis, noise_levels
 from molscore.errors import InputError, SizeError
 from molscore.molecules.batch import element_index, size_groups
@@ -112,39 +112,37 @@ def _corrected(sampling: Sampling) -> tuple[float, float] | None:
     return None if sampling.sampler == "ode" or sampling.steps < FEW else sampling.corrected
 
 
+@dataclass(frozen=True)
 class Field:
-    """Scores and log-densities of B molecules of one distribution as functions of their positions (B, N, 3).
+    """Scores and log-densities of B molecules of one distribution as functions of their positions (B, N, 3)."""
 
-    Args:
-        network: in evaluation mode.
-        numbers: atomic numbers of each molecule.
-        context: the distribution.
-        tick: called before each evaluation of the network; what it raises ends the job.
-    """
+    network: DiScoFormer  # in evaluation mode
+    numbers: Sequence[NDArray[np.integer]]  # atomic numbers of each molecule
+    mask: Tensor  # (B, N) bool
+    elements: Tensor  # (B, N)
+    context: Context
+    tick: Callable[[], object]  # called before each evaluation of the network; what it raises ends the job
 
-    def __init__(
-        self,
+    @classmethod
+    def of(
+        cls,
         network: DiScoFormer,
         numbers: Sequence[NDArray[np.integer]],
         context: DistributionContext,
-        tick: Callable[[], object] = bool,
-    ) -> None:
+        tick: Callable[[], object],
+    ) -> "Field":
+        """Of molecules by the atomic numbers of each."""
         device = network.sigma_N.device
         sizes = torch.tensor([len(row) for row in numbers], device=device)
-        self.network, self.numbers, self.tick = network, list(numbers), tick
-        self.mask = torch.arange(int(sizes.max()), device=device) < sizes[:, None]
-        self.elements = torch.zeros(self.mask.shape, dtype=torch.long, device=device)
-        self.elements[self.mask] = torch.from_numpy(element_index(network.elements)[np.concatenate(numbers)]).to(device)
-        self.context = context.at(sizes)
+        mask = torch.arange(int(sizes.max()), device=device) < sizes[:, None]
+        elements = torch.zeros(mask.shape, dtype=torch.long, device=device)
+        elements[mask] = torch.from_numpy(element_index(network.elements)[np.concatenate(numbers)]).to(device)
+        return cls(network, numbers, mask, elements, context.at(sizes), tick)
 
     def subset(self, rows: Tensor) -> "Field":
-        """The same of some of the molecules, by index or mask."""
-        part = object.__new__(Field)
-        part.network, part.tick = self.network, self.tick
-        part.numbers = [self.numbers[row] for row in torch.arange(len(self.numbers))[rows.cpu()].tolist()]
-        part.mask, part.elements = self.mask[rows], self.elements[rows]
-        part.context = Context(*(field[rows] for field in self.context))
-        return part
+        """The same of some of the molecules, by index."""
+        numbers, context = [self.numbers[row] for row in rows.tolist()], Context(*(part[rows] for part in self.context))
+        return replace(self, numbers=numbers, mask=self.mask[rows], elements=self.elements[rows], context=context)
 
     def scores(self, y: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """Scores of the fine and of the coarse half, (B, N, 3) 1/Å each; sigma (B,) Å."""
@@ -332,8 +330,8 @@ def draw_positions(
                 raise InterruptedError("another batch has failed")
 
         def draw(i: int) -> list[Molecule]:
-            field = Field(model.network, [numbers[row] for row in groups[i]], model.context, evaluating)
-            return field.molecules(sample(field, sampling, _generator(device, seed, i), wanted))
+            field = Field.of(model.network, [numbers[row] for row in groups[i]], model.context, evaluating)
+            return field.molecules(sample(field, sampling, generator_of(device, seed, i), wanted))
 
         for i, found in side_by_side(draw, range(len(groups)), device, ended):
             for row, molecule in zip(groups[i], found, strict=True):
@@ -342,9 +340,3 @@ def draw_positions(
             done += len(groups[i])
             bar.set_postfix(molecules=f"{done}/{len(counts)}")
     return molecules
-
-
-def _generator(device: torch.device, seed: int, batch: int) -> torch.Generator:
-    """Noise of one batch, independent of that of other batches and other seeds."""
-    state = np.random.SeedSequence([seed, batch]).generate_state(1, np.uint64)[0]
-    return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))

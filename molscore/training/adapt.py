@@ -19,6 +19,7 @@ from molscore.datasets.assembly import left_out_path
 from molscore.datasets.from_file import library_set
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.statistics import distribution_of
+from molscore.diffusion.gaussian import generator_of
 from molscore.errors import CheckpointError, ElementError, InputError, MolscoreError
 from molscore.molecules.batch import size_groups
 from molscore.molecules.chem import mol_from_molecule, smiles_of
@@ -30,7 +31,7 @@ from molscore.screening.model import Model, load
 from molscore.screening.reference import MMFF
 from molscore.screening.tables import kind_of_set, with_tables
 from molscore.training.config import DataConfig, TrainConfig
-from molscore.training.data import Batches, generator_of
+from molscore.training.data import Batches
 from molscore.training.loop import load_state, save_state
 from molscore.training.losses import Noised, denoising_loss, dual_loss, with_noise
 from molscore.training.optim import Optimiser

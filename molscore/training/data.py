@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["USUAL", "Batches", "Chosen", "Clusters", "cost", "generator_of"]
+__all__ = ["USUAL", "Batches", "Chosen", "Clusters", "cost"]
 
 USUAL = 18  # atoms of the molecule that a batch is counted in
 WIDTHS = (12, 15, 16, 17, 18, 19, 20, 21, 23, 26, 29, 33, 36, 39, 42, 45, 48, 52, 56, 60, 64)  # batches are padded to
@@ -23,12 +23,6 @@ WIDTHS = (12, 15, 16, 17, 18, 19, 20, 21, 23, 26, 29, 33, 36, 39, 42, 45, 48, 52
 def cost(N: int | np.ndarray) -> float | np.ndarray:
     """What a molecule of N atoms costs, in molecules of `USUAL` atoms."""
     return (N / USUAL + (N / USUAL) ** 2) / 2
-
-
-def generator_of(device: torch.device | str, *seed: int) -> torch.Generator:
-    """Random numbers that are a function of some whole numbers alone."""
-    state = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]
-    return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
 
 
 class Clusters:

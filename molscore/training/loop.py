@@ -19,13 +19,14 @@ from tqdm import tqdm
 from molscore.datasets.clusters import cluster_keys
 from molscore.datasets.molecule_set import load
 from molscore.datasets.statistics import distribution_of
+from molscore.diffusion.gaussian import generator_of
 from molscore.errors import CheckpointError, InputError, OutputError
 from molscore.molecules.atomic import make_folder, replacing
 from molscore.molecules.batch import Batch, size_groups
 from molscore.nn.checkpoint import Checkpoint, build, from_pretrained, save_pretrained, started_from
 from molscore.nn.discoformer import Context, DiScoFormer
 from molscore.training.config import TrainConfig
-from molscore.training.data import Batches, Chosen, Clusters, generator_of
+from molscore.training.data import Batches, Chosen, Clusters
 from molscore.training.losses import denoising_loss, dual_loss, with_noise
 from molscore.training.optim import Average, Optimiser, learning_rate
 
