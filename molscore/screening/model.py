@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from molscore.nn.checkpoint import save_pretrained
 from molscore.screening.checks import Candidate
-from molscore.screening.criteria import Case, check_order, criterion
+from molscore.screening.criteria import Case, check_order
 from molscore.screening.generate import Request, generate
 from molscore.screening.info import DEFAULT
 from molscore.screening.predictor import RESOLUTION, Predictor
@@ -33,8 +33,8 @@ class Model(Predictor):
         """
         check_order(self, "percentile", resolution)
         found = self.molecules(molecules)
-        values = criterion(Case(self, found, self.terms(found, resolution), resolution), "percentile")
-        return np.where([self.references.outside(molecule) != "" for molecule in found], np.nan, values)
+        case = Case(self, found, self.terms(found, resolution), resolution)
+        return case.numbers(("percentile",), case.outside)["percentile"]
 
     rank = rank
     """`molscore.rank` with this model: each molecule of a library with its numbers, a row for a row."""
