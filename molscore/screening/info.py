@@ -4,7 +4,7 @@ Facts are read from the model's files, without the network: a look at a model ne
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 from math import prod
 from pathlib import Path
@@ -87,6 +87,7 @@ def facts(name_or_folder: str | Path = DEFAULT, distribution: str | None = None)
             resolutions = tensors.get_tensor(tables[0]).tolist() if tables else []
             most = int(tensors.get_tensor(f"formulas.{chosen['name']}").sum(1).max())
             fewest = int(tensors.get_tensor(f"{stem}support.fewest")) if tables else 0
+        known = shapes.get(f"extras.known.{chosen['name']}")  # see `Predictor.training_index`
         return {
             "model": name_of(folder),
             "weights": f"sha256:{sha256(weights.read_bytes()).hexdigest()}",
@@ -101,23 +102,13 @@ def facts(name_or_folder: str | Path = DEFAULT, distribution: str | None = None)
             "training_molecules": chosen["molecules"],
             "training_formulas": chosen["formulas"],
             "percentiles_at": resolutions,
-            **_known(shapes, chosen["name"]),
+            "novel_means_not_in": None if known is None else chosen["name"],
+            "known_molecules": None if known is None else known[0],
             "info": dict(config.get("info", {})),
         }
     except (OSError, ValueError, LookupError, TypeError, AttributeError, SafetensorError, InputError) as error:
         line = " ".join(str(error).split()) or type(error).__name__
         raise CheckpointError(f"{folder}: the checkpoint is corrupt or of another version: {line[:200]}") from None
-
-
-def _known(shapes: Mapping[str, Sequence[int]], name: str) -> dict[str, Any]:
-    """What novel molecules are not in, and how many these are; see `Predictor.training_index`."""
-    shape = shapes.get(f"extras.known.{name}", shapes.get("extras.known"))
-    if shape is None:
-        return {"novel_means_not_in": None, "known_molecules": None}
-    return {
-        "novel_means_not_in": name if len(shape) == 2 else f"the training molecules of {name}",
-        "known_molecules": shape[0],
-    }
 
 
 def to_text(values: Mapping[str, Any], indent: str = "") -> str:

@@ -236,13 +236,9 @@ class Predictor:
 
     @cached_property
     def training_index(self) -> TrainingIndex | None:
-        """The molecules that are not novel, where the checkpoint has a list: all of the data set, or of training."""
-        name, extras = self.distribution.name, self.checkpoint.extras
-        table = extras.get(f"known.{name}", extras.get("known"))
-        if table is None:
-            return None
-        whole = table.dtype == torch.uint8  # older models have those of training, eight bytes each
-        return TrainingIndex.unpack(table.cpu().numpy().copy(), name if whole else f"the training molecules of {name}")
+        """The molecules that are not novel, all of the data set, where the checkpoint has a list of them."""
+        table = self.checkpoint.extras.get(f"known.{self.distribution.name}")
+        return None if table is None else TrainingIndex.unpack(table.cpu().numpy(), self.distribution.name)
 
     def molecules(self, molecules: Any) -> Judgeable:
         """What was given as `Molecule` objects that the model can judge; raises naming the first that it cannot."""
