@@ -174,9 +174,10 @@ def _base_of(folder: Path, adapter: Adapter, folder_of: Callable[[str], Path]) -
 
 def _distribution(values: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Distribution:
     """A distribution of a checkpoint; its formulas leave `tensors`."""
-    formulas, counts = (tensors.pop(f"{part}.{values['name']}").tolist() for part in ("formulas", "counts"))
+    formulas, counts = (tensors.pop(f"{part}.{values['name']}") for part in ("formulas", "counts"))
     sigma_N = {int(size): float(sigma) for size, sigma in values["sigma_N"].items()}
-    formula_counts = dict(zip(map(tuple, formulas), counts, strict=True))
+    # by element: ten thousands of lists, one a formula, would keep the garbage collector busy for half a second
+    formula_counts = dict(zip(zip(*formulas.T.tolist(), strict=True), counts.tolist(), strict=True))
     return Distribution(values["name"], tuple(values["elements"]), formula_counts, sigma_N)
 
 
