@@ -68,13 +68,13 @@ class TrainingIndex:
 
     @classmethod
     def make(cls, smiles: Iterable[str], name: str = "known molecules") -> TrainingIndex:
-        """Remember molecules given by SMILES; raises `ParseError` naming the row of one that does not parse."""
+        """Remember molecules given by SMILES; raises `ParseError` naming the first that does not parse."""
         hashes = []
-        for row, text in enumerate(smiles):
+        for index, text in enumerate(smiles):
             try:
                 hashes.append(smiles_hash(canonical_smiles(text)))
             except ParseError as error:
-                raise ParseError(f"row {row}: {error}") from None
+                raise ParseError(f"smiles[{index}]: {error}") from None
         return cls(np.unique(np.array(hashes, dtype=np.int64)), name)
 
     def pack(self) -> np.ndarray:

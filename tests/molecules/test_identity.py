@@ -71,7 +71,7 @@ def test_hashes_are_sorted_and_portable(known) -> None:
 
 
 def test_bad_input_is_named(known) -> None:
-    with pytest.raises(ParseError, match="row 1: 'C1CC'"):
+    with pytest.raises(ParseError, match=r"smiles\[1\]: 'C1CC'"):
         TrainingIndex.make(["C", "C1CC"])
     with pytest.raises(ParseError, match="empty"):
         known.contains("")
