@@ -28,9 +28,11 @@ def graph_key(mol: Chem.Mol) -> str:
 
 
 def geometry_key(molecule: Molecule) -> str:
-    """Key of the atoms and where they are to 0.001 Å, as given: other orders and orientations have other keys."""
+    """Key of the atoms and where they are to 0.001 Å, in whatever order; other orientations have other keys."""
     places = np.round(molecule.positions, _DECIMALS) + 0.0  # -0.0 is 0.0
-    return _digest(b"geometry", molecule.numbers.astype("<i8").tobytes(), places.astype("<f8").tobytes())
+    order = np.lexsort((*places.T, molecule.numbers))
+    numbers, places = molecule.numbers[order], places[order]
+    return _digest(b"geometry", numbers.astype("<i8").tobytes(), places.astype("<f8").tobytes())
 
 
 def _digest(*parts: bytes) -> str:
