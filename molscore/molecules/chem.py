@@ -15,11 +15,11 @@ from rdkit import __version__ as RDKIT_VERSION
 from rdkit.Chem import rdMolDescriptors
 
 from molscore.errors import ParseError, PatternError, PositionError, TooLargeError
-from molscore.molecules.bonds import Bonds, bare_mol, perceive_bonds
+from molscore.molecules.bonds import BOND_TYPES, Bonds, bare_mol, perceive_bonds
 from molscore.molecules.molecule import Molecule
 
 __all__ = [
-    "AROMATIC", "BOND_TYPES", "MAX_RINGS", "RDKIT_VERSION", "Contents", "bond_array", "check_bonds", "contents_of",
+    "AROMATIC", "MAX_RINGS", "RDKIT_VERSION", "Contents", "bond_array", "check_bonds", "contents_of",
     "fragments", "from_smiles", "has_geometry", "missing_hydrogens", "mol_from_bonds", "mol_from_molecule",
     "molecule_from_mol", "placed", "ring_count", "shown", "smiles_of", "unlabelled", "without_hydrogens",
 ]  # fmt: skip
@@ -35,7 +35,6 @@ _AS_WRITTEN = Chem.SmilesParserParams()
 _AS_WRITTEN.sanitize = False
 _AS_WRITTEN.removeHs = False
 _TERM = re.compile(r"([A-Z][a-z]?|\*)(\d*)")
-BOND_TYPES = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
 _NUMBERS = {kind: order for order, kind in BOND_TYPES.items()}
 
 

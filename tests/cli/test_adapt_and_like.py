@@ -50,9 +50,10 @@ def test_rank_like_orders_by_log_ratio(run, folder, series, tmp_path):
 def test_references_that_are_no_file_or_no_molecules_are_named(run, folder, series, tmp_path):
     done = run("rank", series, "--like", "CCO", "--model", folder)
     assert done.exit_code == 2 and "CCO: unknown file type" in done.stderr
-    (tmp_path / "bad.smi").write_text("CCO\nC1CC\n")
-    done = run("generate", "-n", 1, "--like", "bad.smi", "--model", folder)
-    assert done.exit_code == 2 and "row 1" in done.stderr
+    for bad in ("C1CC", "C[NH3+]", "CCS"):  # does not parse, is charged, has an element that the model has not
+        (tmp_path / "bad.smi").write_text(f"CCO\n{bad}\n")
+        done = run("generate", "-n", 1, "--like", "bad.smi", "--model", folder)
+        assert done.exit_code == 2 and f"bad.smi: row 2: '{bad}'" in done.stderr
 
 
 def test_generate_like(run, folder, series, likely, tmp_path):

@@ -88,5 +88,5 @@ def test_no_valid_molecule_has_no_uniqueness() -> None:
 def test_nothing_and_the_unknown_are_refused() -> None:
     with pytest.raises(InputError, match="no molecules"):
         evaluate([])
-    with pytest.raises(ElementError, match="molecule 0.*He"):
+    with pytest.raises(ElementError, match=r"molecules\[0\].*He"):
         evaluate([Molecule([2], [[0, 0, 0]])])

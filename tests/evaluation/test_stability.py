@@ -96,7 +96,7 @@ def test_far_from_the_origin_is_the_same(good) -> None:
 
 def test_unknown_elements_and_nothing_are_refused(good) -> None:
     helium = Molecule([2], [[0, 0, 0]], name="balloon")
-    with pytest.raises(ElementError, match=r"'balloon' \(number 1\).*He"):
+    with pytest.raises(ElementError, match=r"molecules\[1\] \('balloon'\).*He"):
         bonds_of(as_set([good["water"], helium]))
     with pytest.raises(InputError, match="no molecules"):
         stability([])

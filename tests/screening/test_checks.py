@@ -139,7 +139,7 @@ def test_only_the_first_of_a_kind_is_unique() -> None:
     marked = mark_duplicates([*drawn, inspect(apart(), 4), inspect(apart(), 5)])
     assert [c.unique for c in marked] == [True, True, False, False, True, False]
     assert [c.unique for c in mark_duplicates(marked)] == [c.unique for c in marked]  # a later round changes nothing
-    assert str(marked[2].verdict) == "unique: same SMILES as number 0 (different from all before)"
+    assert str(marked[2].verdict) == "unique: same SMILES as the draw of index 0 (different from all before)"
     assert marked[5].verdict.check == "connected"
 
 

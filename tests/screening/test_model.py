@@ -87,9 +87,9 @@ def test_every_kind_of_molecule_is_accepted(model) -> None:
         (Molecule([8, 1], [[0.0, 0.0, 0.0], [1e7, 0.0, 0.0]]), PositionError, "Å"),
     ],
 )
-def test_what_cannot_be_judged_is_named_by_its_row(model, bad, error, word) -> None:
+def test_what_cannot_be_judged_is_named_by_its_place(model, bad, error, word) -> None:
     for judge in (model.estimate, model.log_likelihood, model.percentile, model.atom_contributions):
-        with pytest.raises(error, match=f"row 1: .*{word}"):
+        with pytest.raises(error, match=rf"molecules\[1\]: .*{word}"):
             judge(["CCO", bad])
 
 

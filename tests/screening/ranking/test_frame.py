@@ -47,6 +47,16 @@ def test_rows_of_a_frame_keep_their_labels_and_values(model) -> None:
     assert rank(model, table["smiles"]).index.tolist() == [7, 3, 3, 0]
 
 
+def test_a_duplicate_names_the_row_before_as_whoever_reads_it_counts(model, tmp_path) -> None:
+    """Files count from 1, a header apart; a DataFrame has labels, and those of a list are its places."""
+    table = pd.DataFrame({"smiles": ["C=C", "CCO", "OCC"]}, index=["a", "b", "c"])
+    table.to_csv(tmp_path / "in.csv", index=False)
+    told = {str(tmp_path / "in.csv"): "row 2", "list": "index 1", "frame": "index b"}
+    sources = {str(tmp_path / "in.csv"): tmp_path / "in.csv", "list": table["smiles"].tolist(), "frame": table}
+    for name, source in sources.items():
+        assert rank(model, source)["error"].iloc[2] == f"same molecule as {told[name]}"
+
+
 def test_whole_numbers_of_a_file_stay_whole(model, tmp_path) -> None:
     table = pd.DataFrame({"smiles": ["CCO", "CC"], "id": pd.array([2**53 + 1, None], dtype="Int64")})
     table.to_parquet(tmp_path / "in.parquet")
