@@ -36,13 +36,6 @@ def fresh(monkeypatch) -> workers.Workers:
     found.close()
 
 
-def test_bonds_of_water(water) -> None:
-    found = perceive_bonds(water)
-    assert sorted(found.pairs.tolist()) == [[0, 1], [0, 2]]
-    assert found.orders.tolist() == [1, 1]
-    assert found.charges.tolist() == [0, 0, 0]
-
-
 def test_iterations_and_time_are_bounded_and_a_killed_worker_is_replaced(endless, water, fresh) -> None:
     began = time.monotonic()
     with pytest.raises(ParseError, match="'endless'.*Iterations"):
