@@ -42,7 +42,8 @@ def assert_one_line(done, *words: str) -> None:
         (["--keep", "0"], ["keep"]),
         (["--seed", "-1"], ["seed"]),
         (["--resolution", "nan"], ["resolution"]),
-        (["--resolution", "0.07"], ["0.07", "0.02, 0.05, 0.1, 0.2"]),
+        (["--resolution", "0.07"], ["0.07", "0.02, 0.05, 0.1, 0.2", "by log_likelihood"]),
+        (["--resolution", "0.07", "--by", "log_likelihood"], ["0.07", "--min-percentile 0"]),
         (["--sampler", "magic"], ["magic"]),
         (["--distribution", "moses"], ["moses", "tiny"]),
         (["--wrong"], ["--wrong"]),
@@ -54,6 +55,15 @@ def test_generate_refuses(run, folder, tmp_path, arguments, words) -> None:
     done = run("generate", "-n", 3, "--steps", 2, "--model", folder, "-o", "out.sdf", *arguments)
     assert_one_line(done, *words)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_output_is_told_the_kinds_that_the_help_lists(run) -> None:
+    Path("in.smi").write_text("CCO\n")
+    for command in (["generate", "-n", 1], ["rank", "in.smi"], ["evaluate", "in.smi"], ["report", "in.smi"]):
+        done = run(*command, "-o", "out.pdf")
+        assert_one_line(done, "out.pdf")
+        kinds = done.stderr.strip().partition("use ")[2]
+        assert kinds in " ".join(run(command[0], "-h").stdout.split())
 
 
 @pytest.mark.parametrize(
