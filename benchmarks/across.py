@@ -6,43 +6,33 @@ Beside it stand the largest Tanimoto similarity to a reference and a Gaussian KD
 """
 
 import argparse
-import json
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from rdkit import Chem, DataStructs
 from rdkit.Chem import Descriptors, rdFingerprintGenerator
 
-from benchmarks.machine import describe
+from benchmarks.record import RESULTS, record
 from benchmarks.roc import auroc
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.molecule_set import load as load_data
 from molscore.datasets.statistics import formula_counts
-from molscore.molecules.atomic import write_text
 from molscore.molecules.chem import mol_from_molecule, smiles_of
 from molscore.molecules.elements import SYMBOLS
 from molscore.molecules.molecule import Molecule
 from molscore.screening.model import Model, load
 
-__all__ = ["RESULT", "Cluster", "clusters_of", "measured"]
+__all__ = ["Cluster", "clusters_of", "held_out_of", "measured"]
 
-RESULT = Path(__file__).parent / "results" / "across" / "1_references.json"
+RESULT = RESULTS / "across" / "1_references.json"
 GIVEN, RESOLUTION = (1, 4, 16), 0.05
 DESCRIPTORS = (
-    "MolWt",
-    "MolLogP",
-    "TPSA",
-    "NumRotatableBonds",
-    "RingCount",
-    "NumHDonors",
-    "NumHAcceptors",
-    "FractionCSP3",
-)
+    "MolWt", "MolLogP", "TPSA", "NumRotatableBonds", "RingCount", "NumHDonors", "NumHAcceptors", "FractionCSP3",
+)  # fmt: skip
 COLUMNS = [
     "distribution", "clusters of", "references", "nats gained", "of them by the formula",
-    "by references of another cluster",
-    "AUROC of log_ratio", "AUROC of Tanimoto", "AUROC of KDE",
+    "by references of another cluster", "AUROC of log_ratio", "AUROC of Tanimoto", "AUROC of KDE",
 ]  # fmt: skip
 
 
@@ -52,6 +42,13 @@ class Cluster(NamedTuple):
     member: Molecule
     references: list[Molecule]
     rival: Molecule
+
+
+def held_out_of(data: list[str], model: str) -> Iterator[tuple[str, Model, MoleculeSet]]:
+    """Of each DISTRIBUTION=FILE its name, the model, and the held-out molecules that it has a place for."""
+    for distribution, _, path in (each.partition("=") for each in data):
+        loaded, held_out = load(model, distribution), load_data(path, "held_out")
+        yield distribution, loaded, held_out.select((held_out.sizes <= loaded.max_atoms) & (held_out.sizes > 1))
 
 
 def clusters_of(held_out: MoleculeSet, key: str, most: int, seed: int = 0) -> list[Cluster]:
@@ -64,7 +61,7 @@ def clusters_of(held_out: MoleculeSet, key: str, most: int, seed: int = 0) -> li
     rng, found = np.random.default_rng(seed), []
     rings = held_out.columns["ring_systems"].astype(str)
     counts = np.bincount(names)
-    for name in rng.permutation(np.flatnonzero(counts > max(GIVEN)))[:]:
+    for name in rng.permutation(np.flatnonzero(counts > max(GIVEN))):
         rows = rng.permutation(np.flatnonzero(names == name))[: 1 + max(GIVEN)]
         if key == "ring_systems" and not rings[rows[0]]:
             continue
@@ -134,11 +131,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=32, help="clusters of each kind")
     options = parser.parse_args()
     rows: list[list[Any]] = []
-    for distribution, _, path in (each.partition("=") for each in options.data):
-        held_out = load_data(path, "held_out")
-        model = load(options.model, distribution)
-        fits = (held_out.sizes <= model.max_atoms) & (held_out.sizes > 1)
-        held_out = held_out.select(fits)
+    for distribution, model, held_out in held_out_of(options.data, options.model):
         for key in ("ring_systems", "formula"):
             clusters = clusters_of(held_out, key, options.n)
             for n, at in measured(model, clusters).items() if len(clusters) > 1 else ():
@@ -150,18 +143,14 @@ def main() -> None:
                     str(auroc(*at["kde"].T)),
                 ])  # fmt: skip
                 print(*rows[-1], sep=" | ", flush=True)
-    result = {
-        "title": "What are references worth on ring systems and formulas that no training saw?",
-        "columns": COLUMNS,
-        "rows": rows,
-        "machine": describe(),
-        "command": "python -m benchmarks.across --data DISTRIBUTION=FILE",
-        "note": f"log-likelihoods at {RESOLUTION:g} Å given references less without; one molecule a cluster, "
+    title = "What are references worth on ring systems and formulas that no training saw?"
+    note = (
+        f"log-likelihoods at {RESOLUTION:g} Å given references less without; one molecule a cluster, "
         "mean ± standard error; rivals are held-out molecules of other clusters within an atom of its size; "
         "AUROC with a 95 % bootstrap interval; Tanimoto: largest to a reference (Morgan, radius 2, 2,048 bits); KDE: "
-        "eight descriptors, Scott's rule",
-    }
-    write_text(RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        "eight descriptors, Scott's rule"
+    )
+    record(RESULT, title, COLUMNS, rows, "python -m benchmarks.across --data DISTRIBUTION=FILE", note)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ then draws positions for the formulas of held-out molecules.
 """
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -19,11 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.machine import describe
+from benchmarks.record import RESULTS, record, share
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.molecule_set import load as load_data
-from molscore.evaluation.intervals import wilson_interval
-from molscore.molecules.atomic import write_text
 from molscore.screening.checks import inspect
 from molscore.screening.info import resolved
 from molscore.screening.model import load
@@ -33,7 +30,7 @@ from molscore.training.adapt import adapt
 from molscore.training.config import DataConfig, TrainConfig
 from molscore.training.loop import train
 
-RESULT = Path(__file__).parent / "results" / "across" / "2_adaptation.json"
+RESULT = RESULTS / "across" / "2_adaptation.json"
 COLUMNS = [
     "what is learnt", "log-density of held-out molecules, nats", "less the best of all weights, nats",
     "draws that pass the checks, %", "CPU minutes", "kB on disk",
@@ -84,22 +81,11 @@ def learnt(arm: str, options: Options, folder: Path) -> tuple[Path, str | None]:
     if arm in ARMS[1:3]:
         adapt(options.base, library, steps=options.steps, blocks=arm == ARMS[2]).save_pretrained(folder)
         return folder, None
-    config = TrainConfig(
-        (DataConfig(str(options.library), options.near),),
-        str(folder),
-        init=str(resolved(options.base, None)[0]),
-        steps=options.steps,
-        batch=32,
-        warmup=10,
-        decay=1.0,
-        lr=RATES[arm] / 5,
-        lr_muon=RATES[arm],
-        ema=0.98,
-        density_start=0.0,
-        density_share=0.5,
-        references=0,
-    )
-    train(config)
+    data, base, rate = DataConfig(str(options.library), options.near), str(resolved(options.base, None)[0]), RATES[arm]
+    train(TrainConfig(
+        (data,), str(folder), init=base, steps=options.steps, batch=32, warmup=10, decay=1.0, lr=rate / 5, lr_muon=rate,
+        ema=0.98, density_start=0.0, density_share=0.5, references=0,
+    ))  # fmt: skip
     return folder / "model", None
 
 
@@ -139,35 +125,26 @@ def main() -> None:
         found = {}
         for arm in ARMS:
             found[arm] = at = pool.apply(measured, (arm, given))
-            print(arm, _nats(at.log_density), _share(at.passed), f"{at.minutes:.1f}", at.size, sep=" | ", flush=True)
+            print(arm, _nats(at.log_density), share(at.passed), f"{at.minutes:.1f}", at.size, sep=" | ", flush=True)
     best = max(RATES, key=lambda arm: found[arm].log_density.mean())
     for arm, at in found.items():
         less = "0" if arm == best else _nats(at.log_density - found[best].log_density)
-        rows.append([arm, _nats(at.log_density), less, _share(at.passed), round(at.minutes, 1), at.size // 1000])
+        rows.append([arm, _nats(at.log_density), less, share(at.passed), round(at.minutes, 1), at.size // 1000])
     name, n_train = Path(options.library).stem, int((library.columns["split"] == "train").sum())
-    result = {
-        "title": f"What does adapting to a library buy? {name}, {n_train:,} molecules",
-        "columns": COLUMNS,
-        "rows": rows,
-        "machine": describe(),
-        "command": f"python -m benchmarks.adaptation {' '.join(sys.argv[1:])}",
-        "note": f"Base: {options.base}. Log-densities at 0.05 Å of {options.n} held-out molecules, mean ± standard "
+    title = f"What does adapting to a library buy? {name}, {n_train:,} molecules"
+    note = (
+        f"Base: {options.base}. Log-densities at 0.05 Å of {options.n} held-out molecules, mean ± standard "
         "error; the second column is of pairs. Each arm takes the same steps, an adapter fewer where the loss of "
         "held-out molecules no longer falls; CPU minutes count the percentile tables of an adapter as well. Draws: one "
         f"for the formula of each of {options.draws} held-out molecules, by the default sampler, with a 95 % interval; "
         "the checks want bonds of a neutral closed-shell molecule, one piece and no stray charge. The arm that learns "
-        "nothing takes the base's token that the held-out molecules are likest to.",
-    }
-    write_text(options.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        "nothing takes the base's token that the held-out molecules are likest to."
+    )
+    record(options.output, title, COLUMNS, rows, f"python -m benchmarks.adaptation {' '.join(sys.argv[1:])}", note)
 
 
 def _nats(values: np.ndarray) -> str:
     return f"{values.mean():.2f} ± {values.std(ddof=1) / len(values) ** 0.5:.2f}"
-
-
-def _share(passed: np.ndarray) -> str:
-    low, high = wilson_interval(passed.mean(), len(passed))
-    return f"{100 * passed.mean():.0f} [{low:.0f}, {high:.0f}]"
 
 
 if __name__ == "__main__":

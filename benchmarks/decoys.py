@@ -6,24 +6,21 @@ alone: what a raw likelihood favours that has nothing to do with being right.
 """
 
 import argparse
-import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from benchmarks.machine import describe
+from benchmarks.record import RESULTS, record
 from benchmarks.roc import auroc
 from molscore.audit.density import choose
 from molscore.datasets import qm9
 from molscore.datasets.molecule_set import load as load_data
 from molscore.evaluation.edm import stability
 from molscore.evaluation.run import geometries_of
-from molscore.molecules.atomic import write_text
 from molscore.molecules.distribution import Distribution
 from molscore.molecules.molecule import Molecule
 from molscore.screening.criteria import ORDERS, Case, criterion, has_tables
@@ -33,7 +30,7 @@ from molscore.screening.validation import is_valid
 
 __all__ = ["Contrast", "contrasts", "exchanged", "perturbed", "rows_of", "swapped", "without_hydrogen"]
 
-RESULT = Path(__file__).parent / "results" / "density" / "decoys.json"
+RESULT = RESULTS / "density" / "decoys.json"
 WIDTHS = (0.02, 0.05, 0.1, 0.2)  # Å
 LEAST = 10  # molecules that a group needs
 NEIGHBOURS = {6: (7,), 7: (6, 8), 8: (7, 9), 9: (8,), 16: (15, 17), 17: (16,)}  # in the periodic table, of like size
@@ -182,15 +179,11 @@ def main() -> None:
     print(*(" | ".join(row) for row in rows), sep="\n")
     sizes = ", ".join(f"{group.name} {len(group.good)} and {len(group.bad)}" for group in groups)
     names = [by for by in ORDERS if has_tables(model, by, options.resolution)]
-    result = {
-        "title": f"Decoys: which criterion tells good molecules from bad ones? AUROC at {options.resolution:g} Å",
-        "columns": ["good against bad", *names],
-        "rows": rows,
-        "machine": {**describe(), "threads": torch.get_num_threads()},
-        "command": f"python -m benchmarks.decoys -n {options.n}",
-        "note": f"{NOTE} Molecules, good and bad: {sizes}. Weights sha256 {model.weights[:12]}.",
-    }
-    write_text(options.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    title = f"Decoys: which criterion tells good molecules from bad ones? AUROC at {options.resolution:g} Å"
+    note = f"{NOTE} Molecules, good and bad: {sizes}. Weights sha256 {model.weights[:12]}."
+    record(
+        options.output, title, ["good against bad", *names], rows, f"python -m benchmarks.decoys -n {options.n}", note
+    )
 
 
 if __name__ == "__main__":

@@ -8,14 +8,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from benchmarks.machine import describe
-from molscore.molecules.atomic import write_text
+from benchmarks.record import RESULTS, record
 
 __all__ = ["checks_of", "tables_of"]
 
-RESULTS = Path(__file__).parent / "results"
 WORDS = {True: "yes", False: "no", None: "inconclusive"}
 Result = dict[str, Any]
 
@@ -57,16 +53,12 @@ def main() -> None:
     options = parser.parse_args()
     audit = json.loads((options.audit / "audit.json").read_text(encoding="utf-8"))
     facts = audit["provenance"]
-    shared = {
-        "machine": {**describe(), "threads": torch.get_num_threads()},
-        "command": f"molscore audit --model {facts['model']} --distribution {facts['distribution']}",
-    }
+    command = f"molscore audit --model {facts['model']} --distribution {facts['distribution']}"
     results = {f"density/{name}": table for part in audit["parts"] for name, table in tables_of(part).items()}
     results["density"] = checks_of(audit)
-    (options.output / "density").mkdir(parents=True, exist_ok=True)
     for name, result in results.items():
-        whole = {**result, **shared, "note": f"{result['note']} Weights sha256 {facts['weights'][:12]}."}
-        write_text(options.output / f"{name}.json", json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+        note = f"{result.pop('note')} Weights sha256 {facts['weights'][:12]}."
+        record(options.output / f"{name}.json", **result, command=command, note=note)
 
 
 if __name__ == "__main__":

@@ -7,24 +7,21 @@ are then found in p/p' of the inspections. No order could save more than 1 - p. 
 """
 
 import argparse
-import json
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.machine import describe
+from benchmarks.record import RESULTS, record
 from benchmarks.roc import auroc
 from benchmarks.samplers import candidates_of, sampling_of
 from molscore.evaluation.edm import stability
-from molscore.molecules.atomic import write_text
 from molscore.screening.generate import judge
 from molscore.screening.model import load
 from molscore.screening.sample import draw_formulas, draw_positions
 
 __all__ = ["saved"]
 
-RESULT = Path(__file__).parent / "results" / "generation" / "filtering.json"
+RESULT = RESULTS / "generation" / "filtering.json"
 ORDERS = ("density_excess", "codimension", "percentile", "log_likelihood")
 COLUMNS = ["draws", "good %", "the best 65 % by", "good of them %", "fewer inspected %", "at best %",
            "AUROC, good against bad"]  # fmt: skip
@@ -74,17 +71,13 @@ def main() -> None:
         rows.append([text or "default", share, "chance", share, _interval(good, None), most, None])
         for row in rows[-len(ORDERS) - 1 :]:
             print(*row, sep=" | ", flush=True)
-    result = {
-        "title": "How many fewer candidates need to be inspected for as many good ones?",
-        "columns": COLUMNS,
-        "rows": rows,
-        "machine": describe(),
-        "command": f"python -m benchmarks.filtering -n {options.n}",
-        "note": f"{options.n} draws each, none turned down; good is stable by EDM's rule. Brackets are 95 % bootstrap "
-        f"intervals, of chance 95 % of choices at "
-        f"random. At best: by an order that puts every good one first. Weights sha256 {model.weights[:12]}.",
-    }
-    write_text(RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    title = "How many fewer candidates need to be inspected for as many good ones?"
+    note = (
+        f"{options.n} draws each, none turned down; good is stable by EDM's rule. Brackets are 95 % bootstrap "
+        "intervals, of chance 95 % of choices at "
+        f"random. At best: by an order that puts every good one first. Weights sha256 {model.weights[:12]}."
+    )
+    record(RESULT, title, COLUMNS, rows, f"python -m benchmarks.filtering -n {options.n}", note)
 
 
 if __name__ == "__main__":

@@ -6,33 +6,21 @@ The references are molecules of a set of ring systems that no training saw.
 """
 
 import argparse
-import json
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.across import clusters_of
-from benchmarks.machine import describe
-from molscore.datasets.molecule_set import load as load_data
-from molscore.evaluation.intervals import wilson_interval
-from molscore.molecules.atomic import write_text
+from benchmarks.across import clusters_of, held_out_of
+from benchmarks.record import RESULTS, record, share
 from molscore.screening.checks import Candidate
 from molscore.screening.generate import Request, generate
-from molscore.screening.model import load
 from molscore.screening.ring_systems import signature
 
-RESULT = Path(__file__).parent / "results" / "across" / "3_draws.json"
+RESULT = RESULTS / "across" / "3_draws.json"
 COLUMNS = ["distribution", "sets of ring systems", "references", "draws of theirs % given them", "without",
            "different %", "not in the training data %", "drawn for each that passed", "CPU s a molecule"]  # fmt: skip
 REFERENCES = 10
-
-
-def _share(of: list[bool]) -> str:
-    share = float(np.mean(of))
-    low, high = wilson_interval(share, len(of))
-    return f"{100 * share:.0f} [{low:.0f}, {high:.0f}]"
 
 
 def passed(candidates: list[Candidate]) -> list[Candidate]:
@@ -48,9 +36,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=12, help="for each")
     options = parser.parse_args()
     rows: list[list[Any]] = []
-    for distribution, _, path in (each.partition("=") for each in options.data):
-        held_out, model = load_data(path, "held_out"), load(options.model, distribution)
-        held_out = held_out.select((held_out.sizes <= model.max_atoms) & (held_out.sizes > 1))
+    for distribution, model, held_out in held_out_of(options.data, options.model):
         clusters = clusters_of(held_out, "ring_systems", options.n)
         plain = [signature(c.mol) for c in passed(generate(model, Request(options.n * options.draws)))]
         theirs, without, novel, drawn, seconds, names = [], [], [], 0, 0.0, []
@@ -68,20 +54,16 @@ def main() -> None:
             drawn += sum(c.verdict.check != "surplus" for c in found)
             print(name, f"{sum(theirs)}/{len(theirs)}", [c.smiles for c in kept], flush=True)
         rows.append([
-            distribution, len(clusters), REFERENCES, _share(theirs), _share(without),
+            distribution, len(clusters), REFERENCES, share(theirs), share(without),
             f"{100 * len(set(names)) / len(names):.0f}", f"{100 * np.mean(novel):.0f}", f"{drawn / len(names):.2f}",
             f"{seconds / len(names):.1f}",
         ])  # fmt: skip
-    result = {
-        "title": "Do draws given references have their ring systems?",
-        "columns": COLUMNS,
-        "rows": rows,
-        "machine": describe(),
-        "command": f"python -m benchmarks.manner --data DISTRIBUTION=FILE -n {options.n} --draws {options.draws}",
-        "note": f"{options.draws} molecules that passed all checks for each set of ring systems, none of which any "
-        "training saw, at the default settings; brackets are 95 % intervals.",
-    }
-    write_text(RESULT, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    command = f"python -m benchmarks.manner --data DISTRIBUTION=FILE -n {options.n} --draws {options.draws}"
+    note = (
+        f"{options.draws} molecules that passed all checks for each set of ring systems, none of which any "
+        "training saw, at the default settings; brackets are 95 % intervals."
+    )
+    record(RESULT, "Do draws given references have their ring systems?", COLUMNS, rows, command, note)
 
 
 if __name__ == "__main__":

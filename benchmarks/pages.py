@@ -60,7 +60,7 @@ def cell(value: str | float | bool | None) -> str:
 
 
 def machine_line(machine: dict | str) -> str:
-    """The machine as one line; a record as benchmarks/machine.py makes it, or words."""
+    """The machine as one line; a record as benchmarks/record.py makes it, or words."""
     if isinstance(machine, str):
         return machine
     return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in machine.items() if value is not None)

@@ -9,7 +9,6 @@ the geometries of both halves, though never a property. Needs the extra [qm9].
 
 import argparse
 import importlib.util
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,12 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks.machine import describe
+from benchmarks.record import RESULTS, record
 from molscore.datasets import qm9
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.molecule_set import load as load_data
 from molscore.evaluation.edm import stability
-from molscore.molecules.atomic import write_text
 from molscore.molecules.molecule import Molecule
 from molscore.nn.discoformer import REFERENCE_SIGMA
 from molscore.screening.checks import Candidate
@@ -35,7 +33,7 @@ from molscore.screening.sample import Sampling, Wanted, draw_positions
 
 __all__ = ["Readout", "States", "within"]
 
-RESULT = Path(__file__).parent / "results" / "generation" / "steering_properties.json"
+RESULT = RESULTS / "generation" / "steering_properties.json"
 NAMES = ["α, Bohr³", "gap, meV", "μ, D"]
 COLUMNS = {"Polarizability_bohr3": 1.0, "HOMO_LUMO_gap_au": 27211.386, "Dipole_debye": 1.0}
 HIDDEN, EPOCHS, ACCUMULATED = 128, 30, 4  # width; passes over a half; batches of 32, of one size each, a step
@@ -245,21 +243,20 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=RESULT)
     options = parser.parse_args()
     model = load(options.model)
-    result = {
-        "title": "Steering: a property that was asked for (`guide=` with a regressor of one's own)",
-        "columns": ["mean absolute error", *NAMES, *(f"r, {name.split(',')[0]}" for name in NAMES), "stable %"],
-        "rows": measured(model, options.data, options.n, options.half),
-        "machine": describe(),
-        "command": f"python -m benchmarks.properties -n {options.n} --half {options.half}",
-        "note": f"{options.n} test molecules each give a formula and a target; one molecule is drawn for each, nothing "
+    title = "Steering: a property that was asked for (`guide=` with a regressor of one's own)"
+    columns = ["mean absolute error", *NAMES, *(f"r, {name.split(',')[0]}" for name in NAMES), "stable %"]
+    rows = measured(model, options.data, options.n, options.half)
+    note = (
+        f"{options.n} test molecules each give a formula and a target; one molecule is drawn for each, nothing "
         "filtered. Rows with a name or 'published' are as published: 10,000 draws of models trained for each property, "
         "judged by another network, so that ours compare with the controls here first. Guide and judge are small "
         f"readouts of the trunk's states, each trained on {options.half:,} molecules of its own half of the training "
         "split; the generator was trained on both halves, without properties. r: correlation of what the judge says "
         "with the target, both less their means over a formula. Stability is of the draws for α, gap and μ. A guided "
-        f"draw takes about four times the evaluations. Weights sha256 {model.weights[:12]}.",
-    }
-    write_text(options.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        f"draw takes about four times the evaluations. Weights sha256 {model.weights[:12]}."
+    )
+    command = f"python -m benchmarks.properties -n {options.n} --half {options.half}"
+    record(options.output, title, columns, rows, command, note)
 
 
 if __name__ == "__main__":

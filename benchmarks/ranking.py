@@ -1,7 +1,6 @@
 """Is a library ranked in bounded memory, with nothing lost, whoever kills it and whatever engine ranks it?"""
 
 import argparse
-import json
 import os
 import signal
 import subprocess
@@ -18,14 +17,12 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import torch
 
-from benchmarks.machine import describe, usable_cores
-from molscore.molecules.atomic import write_text
+from benchmarks.record import RESULTS, record, usable_cores
 from molscore.molecules.files import read, write
 from molscore.screening.model import load
 
 __all__ = ["BREAKS", "Run", "broken_library", "lost", "watched"]
 
-RESULTS = Path(__file__).parent / "results" / "ranking"
 #: Ways to break a SMILES string; none of the results is a molecule.
 BREAKS = {
     "cut short": lambda smiles: smiles[: max(1, len(smiles) // 2)] + "(",
@@ -219,17 +216,9 @@ def main() -> None:
             "ray": lambda: engines(source, model, n, folder),
             "throughput": lambda: throughput(source, model, n, folder),
         }[options.question]()
-    result = {
-        "title": TITLES[options.question],
-        "columns": columns,
-        "rows": rows,
-        "machine": {**describe(), "threads": torch.get_num_threads()},
-        "command": f"python -m benchmarks.ranking {options.question} {source.name} -n {' '.join(map(str, options.n))}",
-        "note": f"{note} Input: {source.name}.",
-    }
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    path = options.output or RESULTS / f"{options.question}.json"
-    write_text(path, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    path = options.output or RESULTS / "ranking" / f"{options.question}.json"
+    words = f"python -m benchmarks.ranking {options.question} {source.name} -n {' '.join(map(str, options.n))}"
+    record(path, TITLES[options.question], columns, rows, words, f"{note} Input: {source.name}.")
 
 
 if __name__ == "__main__":

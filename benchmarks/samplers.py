@@ -8,7 +8,6 @@ row of what passes the checks and one of its best share too, and with --data a r
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -17,16 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
-from benchmarks.machine import describe
+from benchmarks.record import record
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.molecule_set import load as load_data
 from molscore.evaluation.edm import stability
 from molscore.evaluation.intervals import wilson_interval
-from molscore.molecules.atomic import write_text
 from molscore.molecules.molecule import Molecule
 from molscore.screening.checks import Candidate, density_filter, inspect, mark_duplicates
 from molscore.screening.columns import DRAWN
@@ -36,9 +33,14 @@ from molscore.screening.sample import Plan, Sampling, draw_formulas, draw_positi
 
 __all__ = ["COLUMNS", "row_of", "sampling_of"]
 
-RESULT = Path(__file__).parent / "results" / "generation" / "samplers.json"
 COLUMNS = ["setting", "molecules", "evaluations", "stable %", "bad bonding %", "unique of valid %", "novel %",
            "aromatic %", "rings", "rotatable", "bridgeheads", "C=C %", "CPU s a molecule"]  # fmt: skip
+NOTE = (
+    "N and formula drawn from the model, the same for every row, nothing filtered unless the row says so (kept: "
+    "the best share, by density_excess, of those that pass every check). Brackets are 95 % intervals. Bad "
+    "bonding: no neutral closed-shell bonds fit, or several pieces, or a charged carbon or oxonium; aromatic % and "
+    "so on are of the others. Evaluations of the network a molecule."
+)
 DOUBLE = Chem.MolFromSmarts("[C;!a]=[C;!a]")
 Row = list[Any]
 
@@ -99,7 +101,7 @@ def main() -> None:
     parser.add_argument("--drawn", type=Path, nargs="+", default=[], help="draws at the default, saved before")
     parser.add_argument("--data", type=Path, help="QM9, for a row of 2,000 real test molecules")
     parser.add_argument("--save", type=Path, help="folder of the molecules drawn, a Parquet file a setting")
-    parser.add_argument("-o", "--output", type=Path, help=f"JSON; the table of the docs is {RESULT.name}")
+    parser.add_argument("-o", "--output", type=Path, help="JSON; the table of the docs is generation/samplers.json")
     options = parser.parse_args()
     model, rows, given = load(options.model, options.distribution), [], " ".join(sys.argv[1:])
 
@@ -107,8 +109,8 @@ def main() -> None:
         rows.append(row)
         print(" | ".join("–" if cell is None else str(cell) for cell in row), flush=True)
         if options.output:
-            result = result_of(rows, model, f"python -m benchmarks.samplers {given}")
-            write_text(options.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+            title, note = "Samplers: stability and fidelity by settings", f"{NOTE} Weights sha256 {model.weights[:12]}."
+            record(options.output, title, COLUMNS, rows, f"python -m benchmarks.samplers {given}", note)
 
     print(" | ".join(COLUMNS))
     if options.data:
@@ -138,24 +140,6 @@ def main() -> None:
         if options.save:
             options.save.mkdir(parents=True, exist_ok=True)
             MoleculeSet.from_molecules(molecules).save(options.save / f"{text or 'default'}-{options.seed}.parquet")
-
-
-def result_of(rows: Sequence[Row], model: Model, command: str) -> dict[str, Any]:
-    """The table as a result file."""
-    note = (
-        "N and formula drawn from the model, the same for every row, nothing filtered unless the row says so (kept: "
-        "the best share, by density_excess, of those that pass every check). Brackets are 95 % intervals. Bad "
-        "bonding: no neutral closed-shell bonds fit, or several pieces, or a charged carbon or oxonium; aromatic % and "
-        f"so on are of the others. Evaluations of the network a molecule. Weights sha256 {model.weights[:12]}."
-    )
-    return {
-        "title": "Samplers: stability and fidelity by settings",
-        "columns": COLUMNS,
-        "rows": list(rows),
-        "machine": {**describe(), "threads": torch.get_num_threads()},
-        "command": command,
-        "note": note,
-    }
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from benchmarks.machine import describe
+from benchmarks.record import RESULTS, record
 from molscore.diffusion.gaussian import centred_noise
-from molscore.molecules.atomic import replacing, write_text
+from molscore.molecules.atomic import replacing
 from molscore.molecules.batch import Batch
 from molscore.nn.backbone import PRESETS
 from molscore.nn.discoformer import Context, DiScoFormer
@@ -24,10 +24,10 @@ from molscore.training.config import DataConfig, TrainConfig
 from molscore.training.losses import denoising_loss, dual_loss, noise_levels, noised
 from molscore.training.optim import Optimiser
 
-__all__ = ["exponent", "molecules", "one_pass", "point", "result_of", "training_step"]
+__all__ = ["exponent", "molecules", "note_of", "one_pass", "point", "training_step"]
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULT = ROOT / "benchmarks" / "results" / "generation" / "scaling.json"
+RESULT = RESULTS / "generation" / "scaling.json"
 PLOTS = ROOT / "docs" / "figures"
 ELEMENTS = ("H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl")
 ATOMS, BATCHES = (5, 10, 18, 29, 50, 75, 100), (1, 4, 16, 64, 128, 256)
@@ -147,15 +147,15 @@ def draw(rows: Sequence[list[Any]], folder: Path) -> Path:
     return path
 
 
-def result_of(rows: list[list[Any]], preset: str, command: str) -> dict[str, Any]:
-    """The table so far."""
+def note_of(rows: list[list[Any]], preset: str) -> str:
+    """What a reader must know of the rows so far, their exponents among it."""
     growth = []
     for what in ("pass", "training step"):
         for along in ("atoms", "batch"):
             powers = [exponent(rows, what, along, name) for name in ("ms", "MiB above the idle process")]
             if None not in powers:
                 growth.append(f"{what} by {along}: time {powers[0]:.1f}, memory {powers[1]:.1f}")
-    note = (
+    return (
         f"A network of size {preset} with random weights and ten elements on random positions: the cost of the "
         "architecture alone, as the shipped model, of size M, ends at 29 atoms. A pass gives score and log-density; a "
         "training step is denoising on half of the batch and the density terms on the other, float32. Each row is a "
@@ -164,14 +164,6 @@ def result_of(rows: list[list[Any]], preset: str, command: str) -> dict[str, Any
         f"Exponents between the last two points: {'; '.join(growth) or 'too few points'}. "
         "![time and memory](figures/scaling.png)"
     )
-    return {
-        "title": "Scaling: time and memory by atoms and by batch",
-        "columns": COLUMNS,
-        "rows": rows,
-        "machine": {**describe(), "threads": torch.get_num_threads()},
-        "command": command,
-        "note": note,
-    }
 
 
 def main() -> None:
@@ -191,13 +183,13 @@ def main() -> None:
         return
     sweep = {(atoms, AT_BATCH) for atoms in options.atoms} | {(AT_ATOMS, batch) for batch in options.batches}
     rows: list[list[Any]] = []
-    for folder in (options.output.parent, options.plots):
-        folder.mkdir(parents=True, exist_ok=True)
+    options.plots.mkdir(parents=True, exist_ok=True)
+    title = "Scaling: time and memory by atoms and by batch"
     for what, (atoms, batch) in tqdm([(what, p) for what in options.what for p in sorted(sweep)], desc="points"):
         rows.append(measured(what, atoms, batch, options.preset, options.repeats))
         print(" | ".join(str(cell) for cell in rows[-1]), flush=True)
-        result = result_of(rows, options.preset, f"python -m benchmarks.scaling --repeats {options.repeats}")
-        write_text(options.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        note = note_of(rows, options.preset)
+        record(options.output, title, COLUMNS, rows, f"python -m benchmarks.scaling --repeats {options.repeats}", note)
         draw(rows, options.plots)
 
 

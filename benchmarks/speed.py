@@ -12,7 +12,6 @@ the configuration published with it for QM9 (attention and tanh on, 256 features
 """
 
 import argparse
-import json
 import math
 import time
 from pathlib import Path
@@ -25,17 +24,16 @@ from scipy import stats
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from benchmarks.machine import describe
+from benchmarks.record import RESULTS, record
 from molscore.diffusion.gaussian import centred_noise
-from molscore.molecules.atomic import write_text
 from molscore.molecules.batch import size_groups
 from molscore.screening.model import Model, load
 from molscore.screening.predictor import BATCH, side_by_side
 from molscore.screening.sample import Sampling, draw_formulas, draw_positions
 
-__all__ = ["EGNN", "Round", "result_of"]
+__all__ = ["EGNN", "Round", "table_of"]
 
-RESULT = Path(__file__).parent / "results" / "generation" / "speed.json"
+RESULT = RESULTS / "generation" / "speed.json"
 COLUMNS = ["network", "parameters", "evaluations a molecule", "s for one evaluation of one molecule", "molecules/s"]
 BOUND = 100
 FEATURES, LAYERS, RANGE = 256, 9, 15.0
@@ -133,8 +131,10 @@ def egnn(network: EGNN, sizes: NDArray[np.int64], generator: torch.Generator, ev
     return (time.perf_counter() - started) / (evaluations * len(sizes))
 
 
-def result_of(rounds: list[Round], steps: int, edm_steps: int, parameters: tuple[int, int], words: dict) -> dict:
-    """The table so far; the interval of the ratio is Student's, of the rounds' logarithms."""
+def table_of(
+    rounds: list[Round], steps: int, edm_steps: int, parameters: tuple[int, int], words: dict
+) -> tuple[list[list], str]:
+    """Rows so far and what they mean; the interval of the ratio is Student's, of the rounds' logarithms."""
     mine, theirs = (np.exp(np.mean(np.log([r[k] for r in rounds]))) for k in (0, 1))
     logs = np.log([r.ratio(edm_steps) for r in rounds])
     ratio, half = f"{math.exp(logs.mean()):.0f}", 0.0
@@ -156,14 +156,7 @@ def result_of(rounds: list[Round], steps: int, edm_steps: int, parameters: tuple
         "layer over each pair split into one over atoms it would do about a third of the multiplications, and the "
         f"ratio could fall as far. Weights sha256 {words['weights']}."
     )
-    return {
-        "title": "Speed: molecules per second beside a network of EDM's size and number of steps",
-        "columns": COLUMNS,
-        "rows": rows,
-        "machine": {**describe(), "threads": torch.get_num_threads()},
-        "command": words["command"],
-        "note": note,
-    }
+    return rows, note
 
 
 def main() -> None:
@@ -179,12 +172,9 @@ def main() -> None:
     options = parser.parse_args()
     model, network = load(options.model), EGNN().eval()
     parameters = tuple(sum(p.numel() for p in net.parameters()) for net in (model.network, network))
-    words = {
-        "n": options.n, "evaluations": options.evaluations, "weights": model.weights[:12],
-        "command": f"python -m benchmarks.speed -n {options.n} --rounds {options.rounds} "
-        f"--steps {options.steps} --evaluations {options.evaluations}",
-    }  # fmt: skip
-    options.output.parent.mkdir(parents=True, exist_ok=True)
+    words = {"n": options.n, "evaluations": options.evaluations, "weights": model.weights[:12]}
+    command = f"python -m benchmarks.speed -n {options.n} --rounds {options.rounds} --steps {options.steps}"
+    title = "Speed: molecules per second beside a network of EDM's size and number of steps"
     rounds: list[Round] = []
     generator = torch.Generator().manual_seed(0)
     draw_positions(model, draw_formulas(model, 2, 0, None, None), 0, Sampling(steps=1))  # warm before the clock
@@ -197,9 +187,9 @@ def main() -> None:
                 egnn(network, counts.sum(1), generator, options.evaluations),
             )
         )
-        result = result_of(rounds, options.steps, options.edm_steps, parameters, words)
-        print(*(" | ".join(str(cell) for cell in row) for row in result["rows"]), sep="\n", flush=True)
-        write_text(options.output, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        rows, note = table_of(rounds, options.steps, options.edm_steps, parameters, words)
+        print(*(" | ".join(str(cell) for cell in row) for row in rows), sep="\n", flush=True)
+        record(options.output, title, COLUMNS, rows, f"{command} --evaluations {options.evaluations}", note)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ python -m benchmarks.steering --data data/qm9.parquet -n 20 --draws 6
 """
 
 import argparse
-import json
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,13 +12,12 @@ from typing import Any
 import numpy as np
 from rdkit import Chem
 
-from benchmarks.machine import describe
+from benchmarks.record import RESULTS, record
 from molscore.datasets import qm9
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.molecule_set import load as load_data
 from molscore.errors import ParseError
 from molscore.evaluation.edm import stability
-from molscore.molecules.atomic import write_text
 from molscore.molecules.chem import mol_from_molecule, smiles_of
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import topology
@@ -32,7 +30,6 @@ from molscore.screening.sample import Sampling, Wanted, draw_formulas, draw_posi
 
 __all__ = ["cuts"]
 
-RESULTS = Path(__file__).parent / "results" / "generation"
 HELD = 0.05  # Å
 
 BOND = Chem.MolFromSmarts("[!#1;!$([*]#*)]-;!@[!#1;!$([*]#*)]")  # single, acyclic, between heavy atoms
@@ -110,13 +107,6 @@ def guide_row(model: Model, text: str, counts: np.ndarray, plain: list[Candidate
     return [text or "none", len(drawn), *cells, *(f"{share:.0f}" for share in shares), f"{cost:.1f}"], good
 
 
-def write(path: Path, title: str, columns: list[str], rows: list[list[Any]], command: str, note: str) -> None:
-    """Print and record a table."""
-    print(*(" | ".join("–" if cell is None else str(cell) for cell in row) for row in [columns, *rows]), sep="\n")
-    result = {"title": title, "columns": columns, "rows": rows, "machine": describe(), "command": command, "note": note}
-    write_text(path, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-
-
 def main() -> None:
     """Measure, print and record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -126,7 +116,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=20, help="fragments, and as many linkers")
     parser.add_argument("--draws", type=int, default=6, help="of each")
     parser.add_argument("--guided", type=int, default=48, help="molecules for each guide")
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder of the tables")
+    parser.add_argument("-o", "--output", type=Path, default=RESULTS / "generation", help="folder of the tables")
     options = parser.parse_args()
     model = load(options.model)
     weights = f"Weights sha256 {model.weights[:12]}."
@@ -144,7 +134,8 @@ def main() -> None:
         )
         command = f"python -m benchmarks.steering fragments -n {options.n} --draws {options.draws}"
         title = "Steering: atoms that stay (`--keep-atoms`)"
-        write(options.output / "steering_fragments.json", title, columns, rows, command, note)
+        print(*(" | ".join(map(str, row)) for row in rows), sep="\n", flush=True)
+        record(options.output / "steering_fragments.json", title, columns, rows, command, note)
     if "guides" in options.what:
         counts = draw_formulas(model, options.guided, 1, None, None)
         first, plain = guide_row(model, "", counts, [])
@@ -160,7 +151,8 @@ def main() -> None:
         title = "Steering: guides (`--guide`)"
         for text in (*GUIDES, "logp=2", "shape=CCCCCCC"):
             rows.append(guide_row(model, text, counts, plain)[0])
-            write(options.output / "steering_guides.json", title, columns, rows, command, note)
+            print(*rows[-1], sep=" | ", flush=True)
+            record(options.output / "steering_guides.json", title, columns, rows, command, note)
 
 
 if __name__ == "__main__":

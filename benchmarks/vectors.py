@@ -9,12 +9,10 @@ is there is not measured again; the tables are made from that file.
 
 import argparse
 import csv
-import json
 import math
 import statistics
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -24,11 +22,11 @@ from scipy import stats
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
-from benchmarks.machine import describe
+from benchmarks.record import RESULTS, record
 from molscore.vectors.mixtures import published
 
-RESULTS = Path(__file__).parent / "results" / "vectors"
-DRAWS = RESULTS / "draws.csv"
+FOLDER = RESULTS / "vectors"
+DRAWS = FOLDER / "draws.csv"
 FIELDS = ("target", "d", "n", "draw", "method", "density_mse", "gradient_error", "seconds")
 BANDWIDTHS = np.geomspace(0.05, 1.6, 12)  # of whitened data
 COMPONENTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 19)
@@ -215,7 +213,7 @@ def interval(values: list[float]) -> str:
     return f"{statistics.fmean(values):.3g} ± {half:.2g}"
 
 
-def times() -> dict[str, object]:
+def times() -> list[list[str]]:
     """Seconds for 10,000 queries on 2,000 samples, d = 10, beside scikit-learn's KDE, and for the fit before."""
     from molscore.vectors import DiScoFormerDensity
 
@@ -229,48 +227,45 @@ def times() -> dict[str, object]:
         fitted = time.process_time()
         model.score_samples(target.y)
         rows.append([name, f"{fitted - start:.1f}", f"{time.process_time() - fitted:.1f}"])
-    return {
-        "title": "Seconds for 10,000 queries on 2,000 samples in 10 dimensions",
-        "columns": ["method", "fit, CPU s", "queries, CPU s"],
-        "rows": rows,
-        "note": "One thread, one after the other in one run. The fit of DiScoFormerDensity includes its normalisation.",
-    }
+    return rows
 
 
-def table(column: str) -> dict[str, object]:
+def table(column: str, methods: list[str]) -> list[list[str | int | None]]:
     """One column of errors: a row for each target, a column for each method."""
     cells: dict[tuple[int, str, int], dict[str, list[float]]] = {}
     for row in read():
         key = (int(row["d"]), row["target"], int(row["n"]))
         cells.setdefault(key, {}).setdefault(row["method"], []).append(float(row[column]))
-    methods = [GRID, *METHODS]
     rows = []
     for (d, target, n), found in sorted(cells.items(), key=lambda item: (item[0][0], list(TARGETS).index(item[0][1]))):
         draws = sorted({len(values) for values in found.values()})
         shown = [interval(found[method]) if len(found.get(method, [])) > 1 else None for method in methods]
         rows.append([target, d, n, *shown, "–".join(map(str, draws))])
-    return {
-        "columns": ["target", "d", "samples", *methods, "draws"],
-        "rows": rows,
-        "note": "Mean over draws of the distribution ± half its 95 % interval; every draw has fresh samples and 1,024 "
-        "fresh queries (512 for d = 100), the same for every method. KDE is on whitened data; the best of its grid of "
-        "12 bandwidths is chosen in hindsight, by the truth, for each of the two errors by itself. Mixtures are those "
-        "of arXiv 2511.05924 (means U[-3, 3], variances U[0.2, 1] along the axes), so that EM with diagonal "
-        "covariances is in the family.",
-    }
-
-
-def record(name: str, result: dict[str, object]) -> None:
-    """Write a result file."""
-    result = {"title": "", **result, "machine": describe(), "command": "python -m benchmarks.vectors"}
-    (RESULTS / name).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return rows
 
 
 def tables() -> None:
     """Write the result files from the rows, and measure the time."""
-    record("1_density.json", table("density_mse") | {"title": "Log-density: mean squared error, nats²"})
-    record("2_gradient.json", table("gradient_error") | {"title": "Gradient: squared error over mean square"})
-    record("3_time.json", times())
+    methods = [GRID, *METHODS]
+    note = (
+        "Mean over draws of the distribution ± half its 95 % interval; every draw has fresh samples and 1,024 "
+        "fresh queries (512 for d = 100), the same for every method. KDE is on whitened data; the best of its grid of "
+        "12 bandwidths is chosen in hindsight, by the truth, for each of the two errors by itself. Mixtures are those "
+        "of arXiv 2511.05924 (means U[-3, 3], variances U[0.2, 1] along the axes), so that EM with diagonal "
+        "covariances is in the family."
+    )
+    for name, title, column in (
+        ("1_density.json", "Log-density: mean squared error, nats²", "density_mse"),
+        ("2_gradient.json", "Gradient: squared error over mean square", "gradient_error"),
+    ):
+        columns = ["target", "d", "samples", *methods, "draws"]
+        record(FOLDER / name, title, columns, table(column, methods), "python -m benchmarks.vectors", note)
+    title, columns = (
+        "Seconds for 10,000 queries on 2,000 samples in 10 dimensions",
+        ["method", "fit, CPU s", "queries, CPU s"],
+    )
+    note = "One thread, one after the other in one run. The fit of DiScoFormerDensity includes its normalisation."
+    record(FOLDER / "3_time.json", title, columns, times(), "python -m benchmarks.vectors", note)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import click
 
 from molscore import __version__, program
 from molscore.errors import InputError
+from molscore.molecules.suffixes import OUTPUTS
 from molscore.screening.columns import ORDERS
 
 __all__ = ["main"]
@@ -190,7 +191,7 @@ def rank(
 @click.option("--workers", type=int, default=1, help="Processes for these.")
 @click.option(
     "-o", "--output", "outputs", multiple=True,
-    help="Each molecule with its numbers: .sdf .csv .parquet, .html for a report, .png or .svg; may be repeated.",
+    help=f"Each molecule with its numbers, by suffix {OUTPUTS}; may be repeated.",
 )  # fmt: skip
 @program.as_json
 def evaluate(
@@ -219,7 +220,7 @@ def evaluate(
 @click.argument("file")
 @click.option(
     "-o", "--output", "outputs", multiple=True, default=("report.html",),
-    help="Page (.html), pictures (.png, .svg) or the same rows as .sdf .csv .parquet; may be repeated.",
+    help=f"Page, pictures or the same rows as a file, by suffix {OUTPUTS}; may be repeated.",
 )  # fmt: skip
 @program.smiles_column
 @click.option("--smarts", default=None, help="Show only molecules with this pattern.")

@@ -26,6 +26,7 @@ import click
 from molscore import refuse_namesake
 from molscore.errors import MolscoreError
 from molscore.molecules.atomic import reason_of
+from molscore.molecules.suffixes import OUTPUTS, SUFFIXES
 
 __all__ = [
     "Program", "as_json", "by_column", "command_line", "conformers", "device", "distribution", "folders",
@@ -151,13 +152,10 @@ device = click.option(
 like = click.option(
     "--like", default=None, callback=_file, help="FILE of references: molecules whose distribution is meant."
 )
-output = click.option(
-    "-o", "--output", default="-", help="File, by suffix .sdf .csv .tsv .parquet .xyz .smi; - is CSV to stdout."
-)
+output = click.option("-o", "--output", default="-", help=f"File, by suffix {SUFFIXES}; - is CSV to stdout.")
 outputs = click.option(
     "-o", "--output", "outputs", multiple=True, default=("-",), show_default=False,
-    help="File, by suffix .sdf .csv .tsv .parquet .xyz .smi, .html (a report), .png or .svg (pictures); may be "
-    "repeated. CSV to stdout unless given.",
+    help=f"File, by suffix {OUTPUTS}; may be repeated. CSV to stdout unless given.",
 )  # fmt: skip
 resolution = click.option(
     "--resolution", type=float, default=0.05, help="Noise width in Å at which densities are read."

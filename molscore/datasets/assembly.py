@@ -26,7 +26,7 @@ INPUT = "input"  # where a geometry comes from, else the force field that made i
 class Entry(NamedTuple):
     """A row that the data set takes."""
 
-    row: int  # number in the source, from 0
+    row: int  # number in the source, from 1, a header apart
     molecule: Molecule
     smiles: str  # canonical, with stereochemistry
     bonds: np.ndarray  # (E, 3), see `MoleculeSet.bonds`

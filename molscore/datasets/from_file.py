@@ -105,13 +105,13 @@ def _worked(
     """The entries of some rows, in order, and those that are left out."""
     found: dict[int, Entry | LeftOut] = {}
     flat: dict[int, str] = {}  # SMILES of rows whose geometry is to be made
-    names = {record.row: str(record.columns.get("name") or "") for record in records}
+    names = {record.row + 1: str(record.columns.get("name") or "") for record in records}
     for row, record in zip(names, records, strict=True):
         try:
             if not record.ok:
                 found[row] = LeftOut(row, names[row], record.status, record.error)
             elif record.molecule is not None:
-                found[row] = _given(record)
+                found[row] = _given(row, record)
             else:
                 flat[row] = smiles_of(check_graph(record.smiles or ""))
         except MolscoreError as error:
@@ -127,7 +127,7 @@ def _worked(
     return [e for e in in_order if isinstance(e, Entry)], [e for e in in_order if isinstance(e, LeftOut)]
 
 
-def _given(record: Record) -> Entry:
+def _given(row: int, record: Record) -> Entry:
     """Entry of a row that has a geometry; raises why a data set cannot take it."""
     molecule = record.molecule
     check_size(molecule.n_atoms, molecule.label)
@@ -140,7 +140,7 @@ def _given(record: Record) -> Entry:
         smiles, bonds = smiles_of(mol), bond_array(mol)
         check_graph(smiles)
     check_distances(molecule, bonds)
-    return Entry(record.row, molecule, smiles, bonds)
+    return Entry(row, molecule, smiles, bonds)
 
 
 def _made(row: int, smiles: str, geometries: Sequence[Molecule] | MolscoreError, name: str) -> Entry:

@@ -52,7 +52,7 @@ def build(path: str | os.PathLike[str], splitting: Splitting | None = None) -> M
     Raises `InputError` when the package is missing.
     """
     entries, left_out = [], []
-    for row, component in enumerate(progress(components(), "ligands")):
+    for row, component in enumerate(progress(components(), "ligands"), 1):
         try:
             entries.append(entry_of(row, component))
         except MolscoreError as error:

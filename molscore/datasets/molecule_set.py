@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from molscore.errors import ElementError, InputError, PositionError, SizeError
 from molscore.molecules.atomic import make_folder, replacing
 from molscore.molecules.elements import SYMBOLS
-from molscore.molecules.molecule import Molecule
+from molscore.molecules.molecule import Molecule, label_among
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -151,8 +151,7 @@ class MoleculeSet:
 
     def label(self, row: int) -> str:
         """How a message names the molecule at `row`."""
-        name = self.columns["name"][row] if "name" in self.columns else ""
-        return f"molecule {name!r} (number {row})" if name else f"molecule {row}"
+        return label_among(str(self.columns["name"][row]) if "name" in self.columns else "", row)
 
     def select(self, indices: np.ndarray | Sequence[int]) -> Self:
         """The molecules at `indices` (positions or a boolean mask), in that order."""
@@ -248,7 +247,10 @@ class MoleculeSet:
         numbers, positions, sizes = _geometry(table, path)
         columns = {name: table.column(name).to_numpy() for name in table.column_names if name not in _LISTS}
         metadata = json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
-        return cls(numbers, positions, sizes, columns, metadata, *_bonds(table, path))
+        try:
+            return cls(numbers, positions, sizes, columns, metadata, *_bonds(table, path))
+        except (ElementError, SizeError, PositionError) as error:
+            raise InputError(f"{path}: {error}") from None
 
     def _rows(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
         """Positions ``(B,)`` int64 from positions or a boolean mask."""
@@ -272,11 +274,12 @@ def _geometry(table: pa.Table, path: str | os.PathLike[str]) -> tuple[np.ndarray
         raise InputError(f"{path} has no column {', '.join(sorted(missing))}: not a molecule set")
     for name in ("numbers", "positions"):
         if table.column(name).null_count:
-            raise InputError(f"{path}: row {table.column(name).is_null().index(True).as_py()} has no geometry")
+            raise InputError(f"{path}: row {table.column(name).is_null().index(True).as_py() + 1} has no geometry")
     (numbers, sizes), (flat, lengths) = (_lists(table, name, path) for name in ("numbers", "positions"))
     if (lengths != 3 * sizes).any() or len(flat) != lengths.sum():
         row = int((lengths != 3 * sizes).argmax())
-        raise InputError(f"{path}: row {row}: {sizes[row]} atoms have {lengths[row]} coordinates, not {3 * sizes[row]}")
+        wrong = f"{sizes[row]} atoms have {lengths[row]} coordinates, not {3 * sizes[row]}"
+        raise InputError(f"{path}: row {row + 1}: {wrong}")
     return numbers, flat.reshape(-1, 3), sizes
 
 
@@ -287,7 +290,8 @@ def _bonds(table: pa.Table, path: str | os.PathLike[str]) -> tuple[np.ndarray, n
     flat, lengths = _lists(table, "bonds", path)
     if (lengths % 3).any():
         row = int((lengths % 3 > 0).argmax())
-        raise InputError(f"{path}: row {row}: bonds are threes of two atoms and an order, not {lengths[row]} numbers")
+        wrong = f"bonds are threes of two atoms and an order, not {lengths[row]} numbers"
+        raise InputError(f"{path}: row {row + 1}: {wrong}")
     return flat.reshape(-1, 3), lengths // 3
 
 

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import ElementError, InputError
-from molscore.molecules.chem import BOND_TYPES
+from molscore.molecules.bonds import BOND_TYPES
 from molscore.molecules.elements import SYMBOLS, atomic_number
 from molscore.molecules.molecule import Molecule
 

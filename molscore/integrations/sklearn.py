@@ -91,7 +91,7 @@ class DensityEstimator(BaseEstimator):
         judged = self.judge(X)
         if not judged.ok.all():
             row = int(np.argmin(judged.ok))
-            reason = f"the first is row {row}: {judged.error[row]}"
+            reason = f"the first is X[{row}]: {judged.error[row]}"
             warn(f"{(~judged.ok).sum()} of {len(judged.ok)} molecules are not in the score; {reason}", stacklevel=2)
         return float(judged.log_likelihood[judged.ok].sum()) if judged.ok.any() else float("nan")
 

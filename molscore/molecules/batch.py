@@ -10,7 +10,7 @@ from torch import Tensor
 
 from molscore.errors import ElementError, InputError
 from molscore.molecules.elements import SYMBOLS, atomic_number
-from molscore.molecules.molecule import Molecule
+from molscore.molecules.molecule import Molecule, label_among
 
 __all__ = ["Batch", "collate", "element_index", "element_indices", "padded", "size_groups"]
 
@@ -81,7 +81,11 @@ def collate(molecules: Sequence[Molecule], elements: Sequence[str], dtype: torch
         raise InputError("there are no molecules to put in a batch")
     numbers, positions = (np.concatenate([getattr(m, name) for m in molecules]) for name in ("numbers", "positions"))
     sizes = np.array([molecule.n_atoms for molecule in molecules])
-    return padded(numbers, positions, sizes, elements, lambda i: f"{molecules[i].label} (number {i})", dtype=dtype)
+
+    def label(index: int) -> str:
+        return label_among(molecules[index].name, index)
+
+    return padded(numbers, positions, sizes, elements, label, dtype=dtype)
 
 
 def size_groups(sizes: ArrayLike, batch_size: int) -> Iterator[NDArray[np.int64]]:

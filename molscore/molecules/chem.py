@@ -15,11 +15,11 @@ from rdkit import __version__ as RDKIT_VERSION
 from rdkit.Chem import rdMolDescriptors
 
 from molscore.errors import InputError, ParseError, PatternError, PositionError, TooLargeError
-from molscore.molecules.bonds import Bonds, bare_mol, perceive_bonds
+from molscore.molecules.bonds import BOND_TYPES, Bonds, bare_mol, perceive_bonds
 from molscore.molecules.molecule import Molecule
 
 __all__ = [
-    "AROMATIC", "BOND_TYPES", "MAX_RINGS", "RDKIT_VERSION", "Contents", "atoms_of_ring_systems", "bond_array",
+    "AROMATIC", "MAX_RINGS", "RDKIT_VERSION", "Contents", "atoms_of_ring_systems", "bond_array",
     "check_bonds", "contents_of", "descriptors", "fragments", "from_smiles", "graph_counts", "has_geometry",
     "missing_hydrogens", "mol_from_bonds", "mol_from_molecule", "molecule_from_mol", "pattern_of", "placed",
     "ring_count", "ring_systems", "shown", "smiles_of", "smiles_of_ring", "unlabelled", "without_hydrogens",
@@ -36,9 +36,6 @@ _AS_WRITTEN = Chem.SmilesParserParams()
 _AS_WRITTEN.sanitize = False
 _AS_WRITTEN.removeHs = False
 _TERM = re.compile(r"([A-Z][a-z]?|\*)(\d*)")
-BOND_TYPES = {
-    1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE, AROMATIC: Chem.BondType.AROMATIC,
-}  # fmt: skip
 _NUMBERS = {kind: order for order, kind in BOND_TYPES.items()}
 
 

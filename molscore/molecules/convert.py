@@ -67,16 +67,16 @@ def as_list(objs: Any) -> list[Any]:
     return list(objs)
 
 
-def each(objs: Any, make: Callable[[Any], Made]) -> list[Made]:
-    """What `make` makes of each of several molecules, or of one; of several, an error names the row, from 0."""
+def each(objs: Any, make: Callable[[Any], Made], called: str = "molecules") -> list[Made]:
+    """What `make` makes of each of several molecules, or of one; of several, an error says which: ``molecules[2]``."""
     made = []
-    for row, obj in enumerate(as_list(objs)):
+    for index, obj in enumerate(as_list(objs)):
         try:
             made.append(make(obj))
         except MolscoreError as error:
             if obj is objs:
                 raise
-            raise type(error)(f"row {row}: {error}") from None
+            raise type(error)(f"{called}[{index}]: {error}") from None
     return made
 
 
@@ -140,21 +140,28 @@ def _of_frame(frame: "pd.DataFrame", smiles_column: str | None) -> Iterator[Reco
     return (record_of(row, dict(zip(names, values, strict=True)), column) for row, values in enumerate(rows))
 
 
-def reference_molecules(references: Any) -> list[Molecule]:
-    """Molecules of a file that `molscore.read` reads, or of any kind; those without a geometry get one.
+def reference_molecules(references: Any, make: Callable[[Any], Made]) -> list[Made]:
+    """What `make` makes of each molecule of a file that `molscore.read` reads, or of molecules of any kind.
 
-    Raises `InputError` for a file without molecules, and the error of the first row that is none.
+    Raises `InputError` where there are none, and the error of the first that is none or that `make` refuses, with the
+    file and the row, or its place in the list.
     """
     if not isinstance(references, (str, os.PathLike)) or not _names_a_file(os.fspath(references)):
-        return as_molecules(references)
+        if not (found := each(references, make, "references")):
+            raise InputError("there are no references: give a molecule at least")
+        return found
     found = []
     for record in read(references):
+        where = f"{references}: row {record.row + 1}"
         if not record.ok:
-            raise InputError(f"{references}: row {record.row}: {record.error}")
-        found.append(record.smiles if record.molecule is None else record.molecule)
+            raise InputError(f"{where}: {record.error}")
+        try:
+            found.append(make(record.smiles if record.molecule is None else record.molecule))
+        except MolscoreError as error:
+            raise type(error)(f"{where}: {error}") from None
     if not found:
         raise InputError(f"{references} holds no molecules to be like")
-    return as_molecules(found)
+    return found
 
 
 def first_of(text: str) -> Molecule | str:

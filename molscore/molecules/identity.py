@@ -28,9 +28,11 @@ def graph_key(mol: Chem.Mol) -> str:
 
 
 def geometry_key(molecule: Molecule) -> str:
-    """Key of the atoms and where they are to 0.001 Å, as given: other orders and orientations have other keys."""
+    """Key of the atoms and where they are to 0.001 Å, in whatever order; other orientations have other keys."""
     places = np.round(molecule.positions, _DECIMALS) + 0.0  # -0.0 is 0.0
-    return _digest(b"geometry", molecule.numbers.astype("<i8").tobytes(), places.astype("<f8").tobytes())
+    order = np.lexsort((*places.T, molecule.numbers))
+    numbers, places = molecule.numbers[order], places[order]
+    return _digest(b"geometry", numbers.astype("<i8").tobytes(), places.astype("<f8").tobytes())
 
 
 def _digest(*parts: bytes) -> str:
@@ -68,13 +70,13 @@ class TrainingIndex:
 
     @classmethod
     def make(cls, smiles: Iterable[str], name: str = "known molecules") -> TrainingIndex:
-        """Remember molecules given by SMILES; raises `ParseError` naming the row of one that does not parse."""
+        """Remember molecules given by SMILES; raises `ParseError` naming the first that does not parse."""
         hashes = []
-        for row, text in enumerate(smiles):
+        for index, text in enumerate(smiles):
             try:
                 hashes.append(smiles_hash(canonical_smiles(text)))
             except ParseError as error:
-                raise ParseError(f"row {row}: {error}") from None
+                raise ParseError(f"smiles[{index}]: {error}") from None
         return cls(np.unique(np.array(hashes, dtype=np.int64)), name)
 
     def pack(self) -> np.ndarray:

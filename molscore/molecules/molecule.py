@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from molscore.errors import ElementError, PositionError, SizeError, TooSmallError
 from molscore.molecules.elements import SYMBOLS, hill_formula
 
-__all__ = ["Molecule"]
+__all__ = ["Molecule", "label_among"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +83,11 @@ class Molecule:
 
     def __repr__(self) -> str:
         return f"Molecule({self.formula}{f', name={self.name!r}' if self.name else ''})"
+
+
+def label_among(name: str, index: int) -> str:
+    """How a message names one of several molecules."""
+    return f"molecules[{index}]{f' ({name!r})' if name else ''}"
 
 
 def _whole_numbers(values: Any, label: str) -> NDArray[np.int64]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from molscore.errors import InputError, OutputError
+from molscore.errors import OutputError
 from molscore.molecules.files import check_place, format_of, read, write
 from molscore.molecules.files.record import Row, as_row, smiles_for, text_of
+from molscore.molecules.suffixes import OUTPUTS, PAGES
 
 if TYPE_CHECKING:
     from molscore.reporting.report import Report
@@ -23,7 +24,7 @@ _LEGEND = {"log_likelihood": "log p", "percentile": "percentile"}
 
 def is_picture(path: str) -> bool:
     """Whether an output is to look at, and not a file of molecules."""
-    return Path(path).suffix.lower() in (".html", ".png", ".svg")
+    return Path(path).suffix.lower() in PAGES
 
 
 def check_outputs(paths: Sequence[str], source: str = "-") -> None:
@@ -35,12 +36,17 @@ def check_outputs(paths: Sequence[str], source: str = "-") -> None:
             raise OutputError("two outputs have the same name")
         if path == "-":
             continue
-        if not is_picture(path):
-            try:
-                format_of(path)
-            except InputError as error:
-                raise OutputError(f"{error}; or .html, .png, .svg") from None
+        _check_kind(path)
         check_place(path)
+
+
+def _check_kind(path: str) -> None:
+    if is_picture(path):
+        return
+    try:
+        format_of(path, OutputError)
+    except OutputError:
+        raise OutputError(f"{path}: unknown file type; use {OUTPUTS}") from None
 
 
 def write_all(
@@ -102,6 +108,8 @@ def streamed(paths: Sequence[str]) -> Iterator[Streamed]:
     Raises `OutputError` as `check_outputs` does, and for a folder or standard output among several.
     """
     if len(paths) == 1 and not is_picture(paths[0]):
+        if paths[0] != "-" and not paths[0].endswith("/") and not Path(paths[0]).is_dir():
+            _check_kind(paths[0])
         yield Streamed(paths[0], [])
         return
     check_outputs(paths)

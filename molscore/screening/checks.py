@@ -167,7 +167,7 @@ def mark_duplicates(candidates: Iterable[Candidate]) -> list[Candidate]:
         c = replace(c, unique=bool(c.smiles) and c.smiles not in seen)
         seen.add(c.smiles)
         if c.passed and (earlier := first.setdefault(c.smiles, c.index)) != c.index:
-            c = _turned_down(c, "unique", f"same SMILES as number {earlier}", "different from all before")
+            c = _turned_down(c, "unique", f"same SMILES as the draw of index {earlier}", "different from all before")
         marked.append(c)
     return marked
 

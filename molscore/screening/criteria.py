@@ -168,7 +168,10 @@ def check_order(model: Predictor, by: str, resolution: float, like: bool = False
     if by in _FROM_TABLES:
         if model.references is None:
             raise InputError(f"model {model.name} has no reference for {by}; order by log_likelihood instead")
-        model.references.index_of(resolution)
+        try:
+            model.references.index_of(resolution)
+        except InputError as error:
+            raise InputError(f"{error}; by log_likelihood there is an order at any") from None
     if by.startswith("difference"):
         check_resolution(COARSER * resolution)
 

@@ -93,7 +93,10 @@ def generate(
     likeliest = "log_likelihood" if request.wanted.fragment is not None else None  # its order is p(rest | fragment)
     by = choose_order(plain, request.by or likeliest, request.resolution, model.plain is not None)
     if plain.references is not None and request.min_percentile:
-        check_order(plain, "percentile", request.resolution)
+        try:
+            check_order(plain, "percentile", request.resolution)
+        except InputError as error:
+            raise InputError(f"{error}, with nothing turned down by its percentile (--min-percentile 0)") from None
         _check_size(plain, request)
     if request.novel and model.training_index is None:
         raise InputError(

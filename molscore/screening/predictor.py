@@ -92,7 +92,7 @@ class Predictor:
 
     Molecules are SMILES, RDKit ``Mol``, PyG ``Data``, ASE ``Atoms`` or `Molecule`, one or several; those without a
     geometry get one (ETKDGv3 and MMFF94s). Errors are `MolscoreError` and name the molecule, one of several by its
-    row, from 0.
+    place: ``molecules[2]``.
     """
 
     def __init__(
@@ -170,11 +170,11 @@ class Predictor:
         Formulas are as `molscore.molecules.distribution.FormulasGiven` says and ring systems as
         `molscore.screening.ring_systems` does; a reference encoder that was trained moves the token. Percentiles are
         of the plain distribution, so that this model has none. Raises the error of the first reference that the model
-        cannot judge, named by its row.
+        cannot judge, named by its file and row, or its place in the list.
         """
         if self.plain is not None:
             raise InputError("the model has been given references already: give all of them to the plain one")
-        found = self.molecules(reference_molecules(references))
+        found = Judgeable(reference_molecules(references, self._judgeable))
         model = copy(self)
         model.plain, model.like = self, tuple(found)
         if self.network.reference_encoder.trained:
@@ -244,15 +244,14 @@ class Predictor:
         """What was given as `Molecule` objects that the model can judge; raises naming the first that it cannot."""
         if isinstance(molecules, Judgeable):
             return molecules
-
-        def judgeable(given: Any) -> Molecule:
-            molecule = as_molecule(given)
-            validate(molecule, self.distribution, shown(given) if isinstance(given, str) else molecule.label)
-            return molecule
-
-        if not (found := each(molecules, judgeable)):
+        if not (found := each(molecules, self._judgeable)):
             raise InputError("there are no molecules to judge")
         return Judgeable(found)
+
+    def _judgeable(self, given: Any) -> Molecule:
+        molecule = as_molecule(given)
+        validate(molecule, self.distribution, shown(given) if isinstance(given, str) else molecule.label)
+        return molecule
 
     def _passes(
         self, molecules: Sequence[Molecule], sigma: float, work: Callable[[Inputs], Result]

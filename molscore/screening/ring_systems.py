@@ -28,19 +28,14 @@ from numpy.typing import ArrayLike, NDArray
 from rdkit import Chem
 from torch import Tensor
 
-from molscore.molecules.chem import (
-    AROMATIC,
-    BOND_TYPES,
-    atoms_of_ring_systems,
-    from_smiles,
-    ring_systems,
-    smiles_of_ring,
-)
+from molscore.molecules.bonds import BOND_TYPES
+from molscore.molecules.chem import AROMATIC, atoms_of_ring_systems, from_smiles, ring_systems, smiles_of_ring
 from molscore.molecules.elements import max_valence
 
 __all__ = ["RingSystems", "RingSystemsGiven", "signature", "signature_of_bonds", "systems_of_bonds"]
 
 ALPHA, WIDTH = 1.0, 0.7  # as of formulas
+_BONDS = BOND_TYPES | {AROMATIC: Chem.BondType.AROMATIC}
 
 Floats, Ints = NDArray[np.float64], NDArray[np.int64]
 
@@ -66,7 +61,7 @@ def _graph(numbers: Iterable[int], bonds: ArrayLike) -> Chem.Mol:
     for number in numbers:
         graph.AddAtom(Chem.Atom(int(number)))
     for first, second, order in np.asarray(bonds).tolist():
-        graph.AddBond(first, second, BOND_TYPES[order])
+        graph.AddBond(first, second, _BONDS[order])
         if order == AROMATIC:
             graph.GetAtomWithIdx(first).SetIsAromatic(True)
             graph.GetAtomWithIdx(second).SetIsAromatic(True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import density, isomers, pages
+from benchmarks.record import record, share
 from molscore.audit import Audit, CheckResult, Part, Table
 from molscore.molecules.conformers import embed
 from molscore.screening.model import load
@@ -54,6 +55,14 @@ def test_a_table_holds_every_cell_and_its_source(tmp_path: Path) -> None:
     (tmp_path / "cut.json").write_text('{"title": ')
     with pytest.raises(SystemExit, match=r"cut\.json"):
         pages.results(tmp_path)
+
+
+def test_what_is_recorded_can_be_shown(tmp_path: Path) -> None:
+    record(
+        tmp_path / "new" / "a.json", "How many?", ["share"], [[share([True] * 9 + [False])]], "python -m x", "Of ten."
+    )
+    shown = pages.results(tmp_path / "new")
+    assert shown.startswith("### How many?") and "| 90 [60, 98] |" in shown and "torch" in shown
 
 
 def test_an_audit_becomes_tables() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.pages import table
-from benchmarks.scaling import AT_ATOMS, AT_BATCH, COLUMNS, draw, exponent, point, result_of
+from benchmarks.pages import cell
+from benchmarks.scaling import AT_ATOMS, AT_BATCH, draw, exponent, note_of, point
 
 
 def rows(power: float) -> list[list]:
@@ -24,9 +24,8 @@ def test_exponents_are_those_of_the_rows() -> None:
 def test_a_point_that_did_not_survive_is_a_row_of_dashes(tmp_path) -> None:
     pytest.importorskip("matplotlib")
     given = [*rows(2.0), ["training step", 75, AT_BATCH, None, None, None, None]]
-    result = result_of(given, "M", "command")
-    assert "pass by atoms: time 2.0" in result["note"]
-    assert "| training step | 75 | 16 | – |" in table(result)
+    assert "pass by atoms: time 2.0" in note_of(given, "M")
+    assert [cell(value) for value in given[-1]] == ["training step", "75", "16", *"––––"]
     assert draw(given, tmp_path).stat().st_size < 100_000
 
 
@@ -34,4 +33,3 @@ def test_a_point_that_did_not_survive_is_a_row_of_dashes(tmp_path) -> None:
 def test_a_point_is_measured(what) -> None:
     found = point(what, 4, 2, "S", 1)
     assert found["seconds"] > 0 and found["peak"] >= found["idle"] > 10
-    assert len(COLUMNS) == 7

@@ -36,7 +36,7 @@ def test_adapt_makes_a_folder_that_is_a_model(run, folder, tmp_path):
     assert again.exit_code == 2 and "--resume" in again.stderr
 
 
-def test_rank_like_orders_by_log_ratio(run, folder, series, tmp_path):
+def test_rank_and_reinvent_like_references_answer_with_log_ratio(run, folder, series, tmp_path):
     (tmp_path / "library.smi").write_text("c1cnc[nH]1\nCC(C)O\n")
     done = run("rank", "library.smi", "--like", series, "--sort", "--model", folder, "-o", "ranked.csv")
     assert done.exit_code == 0, done.output
@@ -45,14 +45,17 @@ def test_rank_like_orders_by_log_ratio(run, folder, series, tmp_path):
     assert [row["smiles"] for row in rows] == ["CC(C)O", "c1cnc[nH]1"]
     assert float(rows[0]["log_ratio"]) > float(rows[1]["log_ratio"])
     assert "order: log_ratio" in done.stderr
+    payload = json.loads(run("reinvent", "--like", series, "--model", folder, input="CCO\nnothing\n").stdout)["payload"]
+    assert payload["predictions"][0] == payload["log_ratio"][0]
 
 
 def test_references_that_are_no_file_or_no_molecules_are_named(run, folder, series, tmp_path):
     done = run("rank", series, "--like", "CCO", "--model", folder)
     assert done.exit_code == 2 and "CCO: unknown file type" in done.stderr
-    (tmp_path / "bad.smi").write_text("CCO\nC1CC\n")
-    done = run("generate", "-n", 1, "--like", "bad.smi", "--model", folder)
-    assert done.exit_code == 2 and "row 1" in done.stderr
+    for bad in ("C1CC", "C[NH3+]", "CCS"):  # does not parse, is charged, has an element that the model has not
+        (tmp_path / "bad.smi").write_text(f"CCO\n{bad}\n")
+        done = run("generate", "-n", 1, "--like", "bad.smi", "--model", folder)
+        assert done.exit_code == 2 and f"bad.smi: row 2: '{bad}'" in done.stderr
 
 
 def test_generate_like(run, folder, series, likely, tmp_path):
@@ -62,10 +65,3 @@ def test_generate_like(run, folder, series, likely, tmp_path):
     with (tmp_path / "drawn.csv").open(newline="") as file:
         values = [float(row["log_ratio"]) for row in csv.DictReader(file)]
     assert len(values) == 2 and values == sorted(values, reverse=True)
-
-
-def test_reinvent_answers_with_log_ratio(run, folder, series):
-    done = run("reinvent", "--like", series, "--model", folder, input="CCO\nnothing\n")
-    payload = json.loads(done.stdout)["payload"]
-    assert done.exit_code == 0 and payload["predictions"][0] == payload["log_ratio"][0]
-    assert payload["predictions"][1] != payload["predictions"][1]

@@ -53,39 +53,8 @@ def test_shards_are_merged_and_the_best_taken(run, folder, library, tmp_path, sm
     refused(run("top", "parts", "--by", "beauty"), "beauty", "percentile")
     refused(run("top", tmp_path), "manifest.json")
     refused(run("top", "best.csv"), "best.csv is a file", "-o FOLDER/", "--sort")
-
-
-def test_a_folder_keeps_the_parts(run, folder, library, small_parts) -> None:
-    assert run("rank", library, "--model", folder, "-o", "ranked/").exit_code == 0
-    assert run("rank", library, "--model", folder, "-o", "whole.csv").exit_code == 0
-    assert run("merge", "ranked", "-o", "merged.csv").exit_code == 0
-    assert Path("merged.csv").read_bytes() == Path("whole.csv").read_bytes()
-    refused(run("rank", library, "--model", folder, "-o", "ranked/"), "ranked", "--resume")
-    assert run("rank", library, "--model", folder, "-o", "ranked/", "--resume").exit_code == 0
-    refused(run("rank", library, "--model", folder, "-o", "ranked/", "--resume", "--seed", 1), "seed was 0 and is 1")
-
-
-def test_what_is_left_of_a_run_is_not_overlooked(run, folder, library, small_parts, monkeypatch) -> None:
-    from molscore.screening.rank import run as ranking
-
-    whole = ("rank", library, "--model", folder, "-o")
-    assert run(*whole, "whole.csv").exit_code == 0
-    judge, left = ranking.part_of, [3]
-
-    def interrupted(*arguments: object) -> object:
-        if not left[0]:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        return judge(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ranking, "part_of", interrupted)
-        assert run(*whole, "out.csv").exit_code == 130
-    assert len(list(Path("out.csv.parts").glob("part-*"))) == 3
-    refused(run(*whole, "out.csv"), "out.csv.parts holds parts", "--resume")
-    assert run(*whole, "out.csv", "--resume").exit_code == 0
-    assert Path("out.csv").read_bytes() == Path("whole.csv").read_bytes()
-    assert not Path("out.csv.parts").exists()
+    assert run(*common, "--shard", "1/2", "-o", "parts/", "--resume").exit_code == 0
+    refused(run(*common, "--shard", "1/2", "-o", "parts/", "--resume", "--seed", 1), "seed was 0 and is 1")
 
 
 def test_options_that_do_not_go_together(run, folder, library) -> None:

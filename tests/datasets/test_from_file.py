@@ -29,7 +29,7 @@ CC(=O)OC,ester
 C[C@H](N)C(=O)O,alanine
 CS(C)=O,sulfoxide
 """
-LEFT_OUT = {1: "duplicate", 2: "charged", 4: "radical", 5: "unparsable", 6: "fragments"}
+LEFT_OUT = {2: "duplicate", 3: "charged", 5: "radical", 6: "unparsable", 7: "fragments"}  # rows from 1
 
 
 def left_out(path: Path) -> dict[int, str]:
@@ -55,7 +55,7 @@ def test_smiles_get_geometries_bonds_and_splits_and_bad_rows_a_reason(library, t
     assert made.metadata["name"] == "set" and "seed 0" in made.metadata["geometry"]
     assert made.metadata == MoleculeSet.load(output).metadata
     assert made.columns["name"].tolist() == ["ethanol", "pyridine", "ester", "alanine", "sulfoxide"]
-    assert made.columns["row"].tolist() == [0, 3, 7, 8, 9]
+    assert made.columns["row"].tolist() == [1, 4, 8, 9, 10]
     assert sorted(set(made.columns["split"])) == ["test", "train", "valid"]
     assert np.array_equal(made[0].positions.astype(np.float32), embed("CCO")[0].positions.astype(np.float32))
     lengths = bonded_lengths(made)
@@ -120,7 +120,7 @@ def test_a_geometry_that_is_not_its_smiles_is_left_out(tmp_path) -> None:
     molecules = [embed(smiles)[0] for smiles in ("CCO", "CCN", "COC")]
     MoleculeSet.from_molecules(molecules, {"smiles": ["CCO", "CCN", "CCO"]}).save(tmp_path / "in.parquet")
     made = from_file.build(str(tmp_path / "in.parquet"), tmp_path / "set.parquet", workers=1)
-    assert made.columns["row"].tolist() == [0, 1] and left_out(tmp_path / "set.left_out.csv") == {2: "unparsable"}
+    assert made.columns["row"].tolist() == [1, 2] and left_out(tmp_path / "set.left_out.csv") == {3: "unparsable"}
 
 
 def test_what_cannot_be_used_is_said_in_a_line(library, tmp_path) -> None:

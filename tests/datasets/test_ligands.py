@@ -45,7 +45,7 @@ def test_components_are_the_molecules_they_were(smiles) -> None:
         ("CCO", {"positions": np.full((9, 3), np.nan)}, "bad_positions"),
         ("CCO", {"positions": np.zeros((9, 3))}, "bad_positions"),
         ("C[Se]C", {}, "unknown_element"),
-        ("C" * 25, {}, "too_large"),
+        ("C" * 22, {}, "too_large"),
         ("C[O]", {}, "radical"),
     ],
 )

@@ -139,8 +139,8 @@ def test_unusable_files_are_refused(tmp_path) -> None:
         MoleculeSet.load(tmp_path / "part.parquet")
     for numbers, positions, complaint in (
         ([1], [2.0], "must be lists"),
-        ([[1], None], [[0.0] * 3, None], "row 1 has no geometry"),
-        ([[1], [1, 1]], [[0.0] * 6, [0.0] * 3], "row 0: 1 atoms have 6 coordinates"),
+        ([[1], None], [[0.0] * 3, None], "row 2 has no geometry"),
+        ([[1], [1, 1]], [[0.0] * 6, [0.0] * 3], "row 1: 1 atoms have 6 coordinates"),
     ):
         pq.write_table(pa.table({"numbers": numbers, "positions": positions}), tmp_path / "bad.parquet")
         with pytest.raises(InputError, match=complaint):
@@ -180,7 +180,7 @@ def test_contradictions_are_refused(numbers, positions, sizes, columns, error) -
 def test_what_is_no_bond_is_refused(bond, n_bonds) -> None:
     hydroxyl = ([8, 1], np.eye(3)[:2], [2])
     assert len(MoleculeSet(*hydroxyl, bonds=[[0, 1, 1]], n_bonds=[1]).bonds) == 1
-    with pytest.raises(InputError, match="molecule 0: .* is no bond|n_bonds"):
+    with pytest.raises(InputError, match=r"molecules\[0\]: .* is no bond|n_bonds"):
         MoleculeSet(*hydroxyl, bonds=[bond], n_bonds=[n_bonds])
 
 

@@ -63,5 +63,5 @@ def test_atoms_alone_have_no_spread_and_unusable_sets_are_refused() -> None:
         distribution_of("none", MoleculeSet.from_molecules([]))
     with pytest.raises(PositionError, match="one point"):
         distribution_of("point", MoleculeSet.from_molecules([Molecule([6, 6], np.zeros((2, 3)))]))
-    with pytest.raises(ElementError, match="molecule 1: element N"):
+    with pytest.raises(ElementError, match=r"molecules\[1\]: element N"):
         formula_counts(MoleculeSet.from_molecules([Molecule([6], [[0, 0, 0]]), Molecule([7], [[0, 0, 0]])]), ("C",))

@@ -72,10 +72,12 @@ def test_what_cannot_be_done_fails_with_one_line(folder, tmp_path) -> None:
     assert run(tmp_path, "CCO").exit_code == 2
 
 
-def test_without_percentiles_the_predictions_are_log_likelihoods(tmp_path) -> None:
+def test_without_percentiles_they_are_log_likelihoods_and_bytes_that_are_no_text_cost_their_row(tmp_path) -> None:
     bare = type(tiny.model())(tiny.checkpoint(), "bare").save_pretrained(tmp_path / "bare")
     scores, _ = as_reinvent(["CCO"], run(bare, "CCO").stdout)
     assert scores == SCORER.judge(["CCO"]).log_likelihood
+    scores, _ = as_reinvent(["C", "?", "O"], run(bare, b"C\n\xff\xfe\nO").stdout)
+    assert np.isfinite(scores).tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -84,11 +86,6 @@ def test_without_percentiles_the_predictions_are_log_likelihoods(tmp_path) -> No
 )
 def test_lines(text, lines) -> None:
     assert read_lines(text) == lines
-
-
-def test_bytes_that_are_no_text_cost_their_own_row(folder) -> None:
-    scores, _ = as_reinvent(["C", "?", "O"], run(folder, b"C\n\xff\xfe\nO").stdout)
-    assert np.isfinite(scores).tolist() == [True, False, True]
 
 
 def test_several_conformers_are_judged_as_one(folder) -> None:
@@ -119,15 +116,11 @@ def test_order_and_length_are_kept_whatever_comes(lines) -> None:
         assert np.isnan(value) == np.isnan(alone) and (np.isnan(value) or abs(value - alone) < 1e-3)
 
 
-def test_a_number_that_there_is_not_is_refused() -> None:
-    with pytest.raises(InputError, match="percentile"):
-        answer_process(SCORER.judge(["C"]), "docking")
-
-
 def test_ratio_is_answered_where_there_are_references() -> None:
     alcohols = Scorer(tiny.model(), by="log_likelihood", like=["CO", "CCO"])
     judged = alcohols.judge(["CCCO"])
     payload = json.loads(answer_process(judged, "log_ratio"))["payload"]
     assert payload["predictions"] == payload["log_ratio"] == [pytest.approx(float(judged.log_ratio[0]), abs=1e-3)]
-    with pytest.raises(InputError, match="log_ratio"):
-        answer_process(Scorer(tiny.model()).judge(["CCCO"]), "log_ratio")
+    for missing in ("log_ratio", "docking"):
+        with pytest.raises(InputError, match="percentile"):
+            answer_process(SCORER.judge(["CCCO"]), missing)

@@ -25,36 +25,29 @@ def graphs(library) -> list[Data]:
     return found
 
 
-def test_the_numbers_are_those_of_the_scorer(transform, graphs, model) -> None:
+def test_the_numbers_are_those_of_the_scorer_and_the_input_stays(transform, graphs, model) -> None:
     expected = Scorer(model).judge(graphs)
     for row, graph in enumerate(graphs):
-        found = transform(graph)
+        before, found = graph.clone(), transform(graph)
+        assert sorted(graph.keys()) == sorted(before.keys())
+        assert torch.equal(found.pos, before.pos) and torch.equal(found.z, before.z) and found.name == before.name
         for name in ("log_likelihood", "log_density", "percentile"):
             assert found[name].shape == (1,) and found[name].dtype == torch.float32
             assert np.allclose(found[name], getattr(expected, name)[row], atol=1e-3, equal_nan=True)
         assert found.status == expected.status[row]
     assert [status == "ok" for status in expected.status] == [True, True, False, True, True, True]
+    assert transform(Data(x=torch.zeros(3, 2))).status == "bad_input"
+    assert transform(Data(z=torch.tensor([6]), pos=None)).status == "bad_positions"
 
 
-def test_the_input_is_left_as_it_was(transform, graphs) -> None:
-    before = graphs[0].clone()
-    found = transform(graphs[0])
-    assert sorted(graphs[0].keys()) == sorted(before.keys())
-    assert torch.equal(found.pos, before.pos) and torch.equal(found.z, before.z) and found.name == before.name
-
-
-def test_a_batch_gets_a_number_for_each_molecule(transform, graphs) -> None:
+def test_batches_lists_and_copies_in_a_worker_give_the_same(transform, graphs) -> None:
     alone = torch.cat([transform(graph).log_likelihood for graph in graphs])
     batch = transform(Batch.from_data_list(graphs))
-    assert batch.num_graphs == len(graphs)
-    assert torch.allclose(batch.log_likelihood, alone, atol=1e-3, equal_nan=True)
-    assert batch.status[2] == "unknown_element"
-
-
-def test_many_are_judged_together(transform, graphs) -> None:
-    alone = [transform(graph).log_likelihood for graph in graphs]
-    found = transform.many(graph.clone() for graph in graphs)
-    assert torch.allclose(torch.cat([g.log_likelihood for g in found]), torch.cat(alone), atol=1e-3, equal_nan=True)
+    assert batch.num_graphs == len(graphs) and batch.status[2] == "unknown_element"
+    many = torch.cat([graph.log_likelihood for graph in transform.many(graph.clone() for graph in graphs)])
+    there = torch.cat([pickle.loads(pickle.dumps(transform))(graph).log_likelihood for graph in graphs])
+    for found in (batch.log_likelihood, many, there):
+        assert torch.allclose(found, alone, atol=1e-3, equal_nan=True)
 
 
 class Set(InMemoryDataset):
@@ -81,21 +74,11 @@ def test_it_is_a_pre_transform_and_a_transform(transform, graphs, tmp_path) -> N
     assert batch.status == ["ok", "ok", "unknown_element", "ok"]
 
 
-def test_it_survives_the_journey_to_a_worker(transform, graphs) -> None:
-    there = pickle.loads(pickle.dumps(transform))
-    assert torch.equal(there(graphs[0]).log_likelihood, transform(graphs[0]).log_likelihood)
-
-
 def test_it_says_what_it_is_and_what_it_cannot_be(transform, model, folder) -> None:
     assert repr(transform) == "AddLogLikelihood('tiny', resolution=0.05)"
     assert repr(AddLogLikelihood(str(folder), 0.1)) == "AddLogLikelihood('tiny', resolution=0.1)"
     with pytest.raises(InputError, match="not for other"):
         AddLogLikelihood(model, distribution="other")
-
-
-def test_a_molecule_without_atoms_or_positions_is_no_crash(transform) -> None:
-    assert transform(Data(x=torch.zeros(3, 2))).status == "bad_input"
-    assert transform(Data(z=torch.tensor([6]), pos=None)).status == "bad_positions"
 
 
 def test_without_pytorch_geometric_the_error_names_the_extra(monkeypatch) -> None:

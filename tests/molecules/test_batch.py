@@ -63,7 +63,7 @@ def test_centring_happens_in_float64() -> None:
 
 def test_unknown_elements_and_nothing_at_all_are_refused(water) -> None:
     salt = Molecule([17, 11], np.eye(3)[:2], name="salt")
-    with pytest.raises(ElementError, match=r"'salt' \(number 1\): element Cl is not one of H, C"):
+    with pytest.raises(ElementError, match=r"molecules\[1\] \('salt'\): element Cl is not one of H, C"):
         collate([water, salt, water], ELEMENTS)
     assert collate([salt], ("Na", "Cl")).elements.tolist() == [[1, 0]]
     with pytest.raises(ElementError):

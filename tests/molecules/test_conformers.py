@@ -35,12 +35,6 @@ def test_hydrogens_are_explicit_and_the_input_is_left_alone() -> None:
         assert smiles_of(embed(smiles)[0]) == Chem.CanonSmiles(smiles)
 
 
-@pytest.mark.parametrize("smiles", ["C.C", "[Na+].[Cl-]"])
-def test_pieces_have_no_geometry_together(smiles) -> None:
-    with pytest.raises(FragmentError, match="2 pieces"):
-        embed(smiles)
-
-
 def test_a_graph_that_fits_into_no_space_is_an_error(capfd) -> None:
     """A one-atom bridge cannot reach the far side of a ring of five; its mirror image, the control, can."""
     with pytest.raises(ConformerError, match="no conformer fits its bonds and stereochemistry"):

@@ -66,8 +66,8 @@ def test_one_thing_or_many(library) -> None:
         (Data(pos=None), InputError), (Data(z=torch.tensor([6])), PositionError),
     ],
 )  # fmt: skip
-def test_errors_keep_their_type_and_name_the_row(bad, error, water) -> None:
-    with pytest.raises(error, match="^row 2: "):
+def test_errors_keep_their_type_and_name_the_place(bad, error, water) -> None:
+    with pytest.raises(error, match=r"^molecules\[2\]: "):
         as_molecules([water, water, bad, "C("])
 
 

@@ -35,6 +35,7 @@ def test_a_geometry_is_its_elements_and_positions_to_a_thousandth() -> None:
     numbers, positions = [8, 1, 1], np.array([[0.0, 0, 0.1], [0.76, 0, -0.48], [-0.76, 0, -0.48]])
     key = geometry_key(Molecule(numbers, positions))
     assert len(key) == 32 and key == geometry_key(Molecule(numbers, positions + 1e-5, "another name"))
+    assert key == geometry_key(Molecule([1, 8, 1], positions[[2, 0, 1]]))
     others = [
         Molecule(numbers, positions + 0.01),
         Molecule([16, 1, 1], positions),
@@ -71,7 +72,7 @@ def test_hashes_are_sorted_and_portable(known) -> None:
 
 
 def test_bad_input_is_named(known) -> None:
-    with pytest.raises(ParseError, match="row 1: 'C1CC'"):
+    with pytest.raises(ParseError, match=r"smiles\[1\]: 'C1CC'"):
         TrainingIndex.make(["C", "C1CC"])
     with pytest.raises(ParseError, match="empty"):
         known.contains("")

@@ -1,10 +1,10 @@
-"""What a molecule accepts and what it refuses."""
+"""What a molecule and a distribution of molecules accept, and what they refuse."""
 
 import numpy as np
 import pytest
 
-from molscore.errors import ElementError, PositionError, SizeError
-from molscore.molecules import Molecule
+from molscore.errors import ElementError, InputError, PositionError, SizeError
+from molscore.molecules import Distribution, Molecule
 
 THREE = np.zeros((3, 3))
 NOT_FINITE = np.array([[0, 0, 0], [0, 0, np.nan], [0, 0, 0]])
@@ -36,3 +36,27 @@ def test_it_knows_its_atoms_and_is_a_copy(water) -> None:
 def test_what_is_no_molecule_is_refused(numbers, positions, error, reason) -> None:
     with pytest.raises(error, match=reason):
         Molecule(numbers, positions, name="w")
+
+
+PARTS = {
+    "name": "toy",
+    "elements": ("H", "C", "O"),
+    "formula_counts": {(2, 0, 1): 3, (4, 1, 0): 5, (4, 1, 1): 2},
+    "sigma_N": {2: 0.7, 3: 0.8, 4: 0.9, 5: 1.0, 6: 1.1},
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"elements": ()}, {"elements": ("H", "C", "C")}, {"elements": ("H", "C", "Q")}, {"formula_counts": {(1, 2): 1}},
+        {"formula_counts": {(0, 0, 0): 1}}, {"formula_counts": {(-1, 2, 1): 1}}, {"formula_counts": {(2, 0, 1): 0}},
+        {"sigma_N": {2: 0.7, 3: 0.8, 5: 1.0, 6: 1.1}}, {"sigma_N": PARTS["sigma_N"] | {4: 0.0}},
+        {"sigma_N": PARTS["sigma_N"] | {4: float("nan")}}, {"sigma_N": PARTS["sigma_N"] | {1: 1.0}},
+    ],
+)  # fmt: skip
+def test_a_distribution_counts_and_refuses_parts_that_do_not_fit(change) -> None:
+    toy = Distribution(**PARTS)
+    assert (toy.max_atoms, toy.n_molecules) == (6, 10)
+    with pytest.raises((InputError, ElementError)):
+        Distribution(**PARTS | change)

@@ -31,9 +31,8 @@ def apart() -> Molecule:
 def test_a_real_molecule_passes() -> None:
     candidate = inspect(embed("C[C@H](N)O")[0], 3, TrainingIndex.make(["CC(N)O"]))
     assert candidate.passed and candidate.valid and candidate.connected
-    assert candidate.novel is False
-    assert candidate.index == 3
-    assert "@" in candidate.smiles
+    assert candidate.novel is False and candidate.index == 3 and "@" in candidate.smiles
+    assert repr(candidate) == f"Candidate({candidate.smiles})"
     assert inspect(embed("CCO")[0], 0, TrainingIndex.make(["CC(N)O"])).novel is True
     assert inspect(embed("CCO")[0], 0).novel is None
 
@@ -44,23 +43,17 @@ def test_noise_and_pieces_are_turned_down(rng) -> None:
     assert str(noise.verdict).startswith("valid: ")
     pieces = inspect(apart(), 0)
     assert pieces.valid and not pieces.connected
-    assert str(pieces.verdict) == "connected: 2 pieces (1 piece)"
-
-
-def stripped(smiles: str, *hydrogens: int) -> Molecule:
-    """A real molecule without some of its hydrogens, counted from the last."""
-    molecule = embed(smiles)[0]
-    kept = np.delete(np.arange(molecule.n_atoms), [molecule.n_atoms - 1 - h for h in hydrogens])
-    return Molecule(molecule.numbers[kept], molecule.positions[kept])
+    assert str(pieces.verdict) == "connected: 2 pieces (1 piece)" and repr(pieces).endswith(f"{str(pieces.verdict)!r})")
 
 
 def test_missing_hydrogens_do_not_pass_as_charges() -> None:
     """Hexane without one hydrogen at each end can only be read as a pair of charged carbons."""
-    candidate = inspect(stripped("CCCCCC", 0, 13), 0)
+    hexane = embed("CCCCCC")[0]
+    kept = np.delete(np.arange(20), [6, 19])
+    candidate = inspect(Molecule(hexane.numbers[kept], hexane.positions[kept]), 0)
     assert candidate.valid and candidate.connected and not candidate.passed
-    assert candidate.verdict.check == "charges"
-    assert set(candidate.verdict.value.split()) == {"C+", "C-"}
-    assert inspect(embed("CCCCCC")[0], 0).passed
+    assert candidate.verdict.check == "charges" and set(candidate.verdict.value.split()) == {"C+", "C-"}
+    assert inspect(hexane, 0).passed
 
 
 @pytest.mark.parametrize(
@@ -77,15 +70,12 @@ ZWITTERIONS = [("[NH3+]CC(=O)[O-]", "N+ O-"), ("C[N+](C)(C)CC(=O)[O-]", "N+ O-")
 
 
 @pytest.mark.parametrize(("smiles", "charges"), ALONE + ZWITTERIONS + YLIDE)
-def test_charges_that_stand_alone_are_seen(smiles, charges) -> None:
-    assert " ".join(sorted(separated_charges(Chem.MolFromSmiles(smiles)))) == " ".join(sorted(charges.split()))
-
-
-@pytest.mark.parametrize(("smiles", "charges"), ZWITTERIONS)
-def test_zwitterions_are_not_neutral_molecules(smiles, charges) -> None:
-    candidate = inspect(embed(smiles)[0], 0)
-    assert not candidate.passed and candidate.valid
-    assert candidate.verdict.check == "charges" and sorted(candidate.verdict.value.split()) == charges.split()
+def test_charges_that_stand_alone_are_seen_and_zwitterions_turned_down(smiles, charges) -> None:
+    assert sorted(separated_charges(Chem.MolFromSmiles(smiles))) == sorted(charges.split())
+    if (smiles, charges) in ZWITTERIONS:
+        candidate = inspect(embed(smiles)[0], 0)
+        assert candidate.valid and not candidate.passed
+        assert candidate.verdict.check == "charges" and sorted(candidate.verdict.value.split()) == charges.split()
 
 
 STRAINED = ["C1#CC=CC=C1", "C1#CC=CN=C1", "C1#CCCCC1", "C1CCC#CCC1", "C1=C=CCCC1", "C1=C=CC=CC1"]
@@ -139,7 +129,7 @@ def test_only_the_first_of_a_kind_is_unique() -> None:
     marked = mark_duplicates([*drawn, inspect(apart(), 4), inspect(apart(), 5)])
     assert [c.unique for c in marked] == [True, True, False, False, True, False]
     assert [c.unique for c in mark_duplicates(marked)] == [c.unique for c in marked]  # a later round changes nothing
-    assert str(marked[2].verdict) == "unique: same SMILES as number 0 (different from all before)"
+    assert str(marked[2].verdict) == "unique: same SMILES as the draw of index 0 (different from all before)"
     assert marked[5].verdict.check == "connected"
 
 
@@ -176,8 +166,3 @@ def test_those_that_passed_come_first_and_best_first(judged) -> None:
     assert [c.passed for c in order] == [True] * 90 + [False] * 10
     percentiles = [c.percentile for c in order[:90]]
     assert percentiles == sorted(percentiles, reverse=True)
-
-
-def test_it_shows_its_smiles_and_why_it_was_turned_down() -> None:
-    assert repr(inspect(embed("CCO")[0], 0)) == "Candidate(CCO)"
-    assert repr(inspect(apart(), 0)).endswith("verdict='connected: 2 pieces (1 piece)')")

@@ -6,6 +6,7 @@ from scipy.special import logsumexp
 
 from molscore import InputError, Scorer
 from molscore.molecules.conformers import embed
+from molscore.molecules.convert import records_of
 from molscore.screening.scorer import log_mean_exp, together
 
 SMILES = ("CCCO", "CC(=O)O", "C", "CCN")
@@ -44,24 +45,15 @@ def test_a_scorer_judges_several_conformers(model) -> None:
     found = three.judge(records)
     assert found.status.tolist() == one.judge(records).status.tolist() == ["ok"] * 4 + ["unparsable", "fragments"]
     for row, text in enumerate(SMILES):
-        density = model.log_density(embed(text, 3), 0.05)
+        conformers = embed(text, 3)
+        density = model.log_density(conformers, 0.05)
         assert found.log_density[row] == pytest.approx(logsumexp(density) - np.log(3), abs=1e-3)
+        (scored,) = three(list(records_of([text])))
+        assert np.array_equal(scored.molecule.positions, conformers[int(density.argmax())].positions), "the likeliest"
     assert not np.allclose(found.log_density[:4], one.judge(SMILES).log_density, atol=1e-3)
     assert np.isfinite(found.percentile[:4]).all()
-
-
-def test_the_seed_decides_which_geometries(model) -> None:
     four, again, five = (Scorer(model, conformers=2, seed=seed).judge(SMILES).log_density for seed in (4, 4, 5))
-    assert np.array_equal(four, again, equal_nan=True) and not np.array_equal(four, five, equal_nan=True)
-
-
-def test_the_geometry_reported_is_the_likeliest(model) -> None:
-    from molscore.molecules.convert import records_of
-
-    (scored,) = Scorer(model, conformers=4)(list(records_of(["CCCO"])))
-    conformers = embed("CCCO", 4)
-    best = conformers[int(model.log_density(conformers, 0.05).argmax())]
-    assert np.array_equal(scored.molecule.positions, best.positions)
+    assert np.array_equal(four, again) and not np.array_equal(four, five)
 
 
 def test_a_given_geometry_is_one_whatever_is_asked_for(model, library) -> None:

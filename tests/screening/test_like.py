@@ -26,24 +26,13 @@ def given(model):
 
 def test_order_of_references_does_not_matter_and_what_they_are_does(model, given):
     molecules = list(tiny.geometries())[:8]
-    value = given.log_likelihood(molecules)
+    plain, value = model.log_likelihood(molecules), given.log_likelihood(molecules)
     assert np.array_equal(value, model.given(ALCOHOLS[::-1]).log_likelihood(molecules))
+    assert np.array_equal(value, pickle.loads(pickle.dumps(given)).log_likelihood(molecules))
+    assert np.array_equal(plain, model.log_likelihood(molecules)), "the plain model is as it was"
     assert np.abs(value - model.log_likelihood(molecules)).min() > 1e-4
     others = model.given(["c1ccccc1", "C1CC1"])
     assert np.abs(given.log_density(molecules) - others.log_density(molecules)).max() > 1e-6
-
-
-def test_references_leave_the_plain_model_as_it_was(model):
-    molecules = list(tiny.geometries())[:8]
-    before = model.log_likelihood(molecules)
-    model.given(ALCOHOLS)
-    assert np.array_equal(model.log_likelihood(molecules), before)
-
-
-def test_a_copy_in_another_process_gives_the_same(given):
-    molecules = list(tiny.geometries())[:8]
-    copy = pickle.loads(pickle.dumps(given))
-    assert np.array_equal(copy.log_likelihood(molecules), given.log_likelihood(molecules))
 
 
 def test_no_percentiles_are_said_that_are_of_another_distribution(given):
@@ -72,6 +61,8 @@ def test_ranking_like_references(model, given):
     assert frame["log_likelihood_given"][0] == pytest.approx(given.log_likelihood("CCCO")[0], abs=1e-3)
     plain = molscore.rank(model, ["CCCO"])
     assert "log_ratio" not in plain and plain["percentile"][0] == frame["percentile"][0]
+    with pytest.raises(InputError, match="--like"):
+        molscore.rank(model, ["CCO"], by="log_ratio")
 
 
 def test_conformers_are_compared_as_they_are_judged(model):
@@ -79,11 +70,6 @@ def test_conformers_are_compared_as_they_are_judged(model):
         [molscore.molecules.files.Record(0, None, "CCCO", {})]
     )[0].columns
     assert scored["log_ratio"] == pytest.approx(scored["log_likelihood_given"] - scored["log_likelihood"], abs=2e-4)
-
-
-def test_ratio_without_references_is_refused(model):
-    with pytest.raises(InputError, match="--like"):
-        molscore.rank(model, ["CCO"], by="log_ratio")
 
 
 def test_draws_in_the_manner_of_references(model, given):

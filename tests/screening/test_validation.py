@@ -71,16 +71,18 @@ def test_ions_salts_and_radicals_are_refused_whatever_holds_them(smiles, expecte
 
 @pytest.mark.parametrize(("smiles", "expected"), REFUSED)
 def test_the_model_itself_refuses_them(smiles, expected) -> None:
-    """One molecule is named as it was given; among several, of one even, its row is."""
+    """One molecule is named as it was given; among several, of one even, its place is."""
     for form in (smiles, with_geometry(smiles)):
         with pytest.raises(MolscoreError) as found:
             tiny.model().log_likelihood(form)
-        assert found.value.status == expected and "row" not in str(found.value)
+        assert found.value.status == expected and "molecules[" not in str(found.value)
         assert form != smiles or repr(smiles) in str(found.value)
-        with pytest.raises(type(found.value), match="^row 1: "):
+        with pytest.raises(type(found.value), match=r"^molecules\[1\]: "):
             tiny.model().log_likelihood(["CCO", form])
-        with pytest.raises(type(found.value), match="^row 0: "):
+        with pytest.raises(type(found.value), match=r"^molecules\[0\]: "):
             tiny.model().log_likelihood([form])
+        with pytest.raises(type(found.value), match=r"^references\[1\]: "):
+            tiny.model().given(["CCO", form])
 
 
 def test_partial_charges_are_no_charge() -> None:

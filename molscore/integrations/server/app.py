@@ -22,6 +22,7 @@ from molscore.integrations.reinvent import VALUES, WITH_REFERENCES, answer_rest
 from molscore.integrations.server.schemas import (
     Drawn,
     GenerateRequest,
+    Geometry,
     Judged,
     LogLikelihoodRequest,
     Problem,
@@ -83,7 +84,7 @@ def create_app(service: Service, hosts: Collection[str] | None = LOOPBACK) -> Fa
 
     @app.post("/log-likelihood", responses=_PROBLEMS, summary="Judge molecules")
     def log_likelihood(request: LogLikelihoodRequest) -> Judged:
-        items = [m if isinstance(m, str) else (m.numbers, m.positions, m.name) for m in request.molecules]
+        items = [(m.numbers, m.positions, m.name) if isinstance(m, Geometry) else m for m in request.molecules]
         rows = service.work(lambda deadline: service.judge(items, request.resolution, deadline))
         return Judged(model=service.model.name, rows=rows)
 
@@ -119,6 +120,8 @@ async def _refusal(_: Request, error: Exception) -> JSONResponse:
         status, reason = 422, f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         if first["type"] == "json_invalid":
             status, reason = 400, "the body is not JSON"
+        elif isinstance(error.body, bytes):
+            reason = "the body must be JSON, and called so by the header Content-Type: application/json"
     elif isinstance(error, HTTPException):
         status, reason, headers = error.status_code, str(error.detail), error.headers
     elif isinstance(error, LimitError):

@@ -3,8 +3,18 @@
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
+from molscore.errors import ElementError, ParseError, PositionError
 from molscore.nn.backbone import LN_SIGMA_RANGE
 
 __all__ = ["Drawn", "GenerateRequest", "Judged", "LogLikelihoodRequest", "Problem", "Query", "RestAnswer", "Row"]
@@ -32,15 +42,34 @@ class Geometry(_Strict):
     name: Annotated[str, Field(max_length=_LONGEST_NAME)] = ""
 
 
+_ERRORS = {"numbers": ElementError, "positions": PositionError}  # by the field of a geometry that is wrong
+
+
+def _or_error(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """A molecule, or the error that its row will carry: what is wrong with one costs the others nothing."""
+    try:
+        return check(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = [str(part) for part in first["loc"] if part not in ("smiles", "geometry")]  # the tags are ours
+        if not place:
+            return ParseError(first["msg"])
+        return _ERRORS.get(place[0], ParseError)(f"{'.'.join(place)}: {first['msg']}")
+
+
 # Told apart by their type, so that a complaint is about the shape that was meant.
 _KIND = Discriminator(lambda value: "smiles" if isinstance(value, str) else "geometry")
 _Molecule = Annotated[Annotated[str, Tag("smiles")] | Annotated[Geometry, Tag("geometry")], _KIND]
+
+# Anything goes, and the API says so: what is no molecule is a row that says why.
+_AnyMolecule = Annotated[Annotated[_Molecule, WrapValidator(_or_error)] | Any, Field(union_mode="left_to_right")]
+_AnySmiles = Annotated[Annotated[str, WrapValidator(_or_error)] | Any, Field(union_mode="left_to_right")]
 
 
 class LogLikelihoodRequest(_Strict):
     """Molecules to judge: SMILES strings, geometries, or both."""
 
-    molecules: Annotated[list[_Molecule], Field(min_length=1)]
+    molecules: Annotated[list[_AnyMolecule], Field(min_length=1)]
     resolution: Resolution = None
 
 
@@ -61,7 +90,7 @@ class GenerateRequest(_Strict):
 class Query(_Strict):
     """One SMILES string of REINVENT4's REST component."""
 
-    input_string: str
+    input_string: _AnySmiles
     query_id: Annotated[str, Field(max_length=_LONGEST_NAME, pattern="^[ -~]*$")]
 
 

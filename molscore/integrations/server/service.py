@@ -123,9 +123,11 @@ class Service:
         return json.loads(json.dumps(known), parse_constant=lambda _: None)
 
     def judge(
-        self, molecules: Sequence[str | Geometry], resolution: float | None, deadline: Deadline
+        self, molecules: Sequence[str | Geometry | MolscoreError], resolution: float | None, deadline: Deadline
     ) -> list[dict[str, Any]]:
-        """One row a molecule, in order, with the columns of `molscore.screening.scorer`; those out of time say so."""
+        """One row a molecule, in order, with the columns of `molscore.screening.scorer`; those out of time say so, and
+        an error in a molecule's place is its row's.
+        """
         self.limits.check(rows=len(molecules))
         scorer = replace(self._scorer, resolution=self.resolution if resolution is None else resolution)
         rows: list[dict[str, Any]] = []
@@ -156,10 +158,12 @@ class Service:
             raise LimitError("the server is stopping")
         deadline.check()
 
-    def _record(self, row: int, item: str | Geometry, deadline: Deadline) -> Record:
+    def _record(self, row: int, item: str | Geometry | MolscoreError, deadline: Deadline) -> Record:
         """Record of one molecule of a request."""
         try:
             self._check(deadline)
+            if isinstance(item, MolscoreError):
+                return bad_record(row, item)
             if not isinstance(item, str):
                 return Record(row, Molecule(*item))
             if len(item) > self.limits.smiles_characters:

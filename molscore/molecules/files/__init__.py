@@ -24,10 +24,10 @@ from molscore.molecules.files.record import Make, Record, Row, as_row, checked, 
 from molscore.molecules.files.sdf import scan_sdf, sdf_record
 from molscore.molecules.files.text import Lines, header_of, open_lines, scan_csv, scan_smiles, write_csv
 from molscore.molecules.files.xyz import scan_xyz, xyz_frame
+from molscore.molecules.suffixes import FORMATS, SUFFIXES
 
 __all__ = ["Record", "Row", "Scan", "check_place", "content_hash", "format_of", "read", "scan", "write"]
 
-_FORMATS = {suffix: suffix[1:] for suffix in (".smi", ".csv", ".tsv", ".sdf", ".xyz", ".parquet")} | {".extxyz": "xyz"}
 _NO_MOLECULE = "*"
 
 
@@ -36,9 +36,9 @@ def format_of(path: str, error: type[MolscoreError] = InputError) -> tuple[str, 
     name = Path(path.lower())
     zipped = name.suffix == ".gz"
     suffix = Path(name.stem).suffix if zipped else name.suffix
-    if suffix not in _FORMATS or (zipped and suffix == ".parquet"):
-        raise error(f"{path}: unknown file type; use {' '.join(_FORMATS)}, or .csv.gz .tsv.gz .sdf.gz .smi.gz .xyz.gz")
-    return _FORMATS[suffix], zipped
+    if suffix not in FORMATS or (zipped and suffix == ".parquet"):
+        raise error(f"{path}: unknown file type; use {SUFFIXES}")
+    return FORMATS[suffix], zipped
 
 
 def check_place(path: str | os.PathLike[str], is_folder: bool = False) -> None:

@@ -51,7 +51,7 @@ def _rows(table: pq.ParquetFile, path: str, column: str | None) -> Iterator[Make
                     yield partial(_record, row, listed, place, column)
                     row += 1
         except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{path}: damaged after row {row - 1} ({reason_of(error)})") from None
+            raise InputError(f"{path}: damaged after row {row} ({reason_of(error)})") from None
 
 
 def _record(row: int, listed: Callable[[], list[dict[str, Any]]], place: int, column: str | None) -> Record:

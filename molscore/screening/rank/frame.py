@@ -1,6 +1,7 @@
 """Ranking what fits into memory: a library in, a DataFrame out."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from molscore.errors import InputError
 from molscore.molecules.convert import is_frame, scan_of
 from molscore.screening.info import resolved
 from molscore.screening.predictor import RESOLUTION, Predictor
-from molscore.screening.rank.merge import Merge
+from molscore.screening.rank.merge import Merge, row_of_file
 from molscore.screening.rank.parts import HIDDEN, ROW, input_columns, numbers_of, output_name
 from molscore.screening.rank.run import CHUNK_ROWS, Progress, chunks_of
 from molscore.screening.scorer import Scorer
@@ -66,11 +67,16 @@ def rank(
             bar.advance(len(results), True)
     if not parts:
         raise InputError(f"{source if isinstance(source, (str, Path)) else 'the library'} holds no molecules")
-    with Merge(parts) as merge:
+    with Merge(parts, row_of_file if isinstance(source, (str, Path)) else partial(_in_memory, source)) as merge:
         table = pa.concat_tables(merge.sorted(scorer.by) if sort else merge.in_order())
     frame = _frame_of(table, source, given)
     frame.attrs["by"] = scorer.by
     return frame
+
+
+def _in_memory(source: Any, row: int) -> str:
+    """How a message names a row of what is no file: as the DataFrame does that is the result."""
+    return f"index {source.index[row] if hasattr(source, 'iloc') else row}"
 
 
 def _is_model(given: Any) -> bool:

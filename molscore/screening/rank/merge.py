@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +34,7 @@ from molscore.screening.rank.parts import (
     rows_of,
 )
 
-__all__ = ["Merge", "Summary", "merged", "passing", "shows_shapes"]
+__all__ = ["Merge", "Summary", "merged", "passing", "row_of_file", "shows_shapes"]
 
 _MEMORY = "1GB"  # what DuckDB may take before it writes to disk
 _BATCH_ROWS = 8192
@@ -43,14 +43,20 @@ _SHOWN = 100  # rows that do not parse and are looked into
 _BREAK_TIES = f"log_likelihood DESC NULLS LAST, {ROW}"
 
 
+def row_of_file(row: int) -> str:
+    """How a message names a row, counted from 0: files count from 1, a header apart."""
+    return f"row {row + 1}"
+
+
 class Merge:
     """All parts of a job, in order, for the length of a ``with`` block: files, or the tables themselves.
 
+    `named` is how messages name a row, counted from 0.
     What does not fit into memory goes to the folder for temporary files (``TMPDIR``).
     """
 
-    def __init__(self, parts: Sequence[Path] | Sequence[pa.Table]) -> None:
-        self.parts = parts
+    def __init__(self, parts: Sequence[Path] | Sequence[pa.Table], named: Callable[[int], str] = row_of_file) -> None:
+        self.parts, self._named = parts, named
         self._folder = tempfile.TemporaryDirectory(prefix="molscore-")
         settings = {"memory_limit": _MEMORY, "temp_directory": self._folder.name, "threads": cores()}
         self._database = duckdb.connect(config=settings)
@@ -97,7 +103,7 @@ class Merge:
             ).fetchnumpy()
             first = np.full(len(table), -1)
             first[np.asarray(found["row"]) - start] = found["first"]
-            yield _marked(table, pa.array(first, pa.int64(), mask=first < 0))
+            yield _marked(table, pa.array(first, pa.int64(), mask=first < 0), self._named)
 
     def sorted(self, by: str) -> Iterator[pa.Table]:
         """Best first; ties by log-likelihood, then in order; then duplicates likewise, then rows without a number."""
@@ -123,7 +129,7 @@ class Merge:
             for batch in self._database.sql(f"SELECT * FROM ({joined}) {rest}").to_arrow_reader(_BATCH_ROWS):
                 table = pa.Table.from_batches([batch])
                 plain = pa.table([table[field.name].cast(field.type) for field in schema], schema=schema)
-                yield _marked(plain, table[_FIRST].combine_chunks())
+                yield _marked(plain, table[_FIRST].combine_chunks(), self._named)
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise OutputError(_reason(error)) from None
 
@@ -138,12 +144,12 @@ class Merge:
             raise OutputError(_reason(error)) from None
 
 
-def _marked(table: pa.Table, first: pa.Array) -> pa.Table:
+def _marked(table: pa.Table, first: pa.Array, named: Callable[[int], str]) -> pa.Table:
     """The table with what duplicates say; `first` is null, or the row that had the molecule before."""
     if first.null_count == len(first):
         return table
     repeated = pc.is_valid(first)
-    told = [None if row is None else f"same molecule as row {row + 1}" for row in first.to_pylist()]  # the header apart
+    told = [None if row is None else f"same molecule as {named(row)}" for row in first.to_pylist()]
     for name, value in (("status", DUPLICATE), ("error", pa.array(told, pa.string()))):
         table = table.set_column(table.column_names.index(name), name, pc.if_else(repeated, value, table[name]))
     return table

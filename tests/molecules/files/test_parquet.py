@@ -1,6 +1,7 @@
 """Parquet tables."""
 
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -9,53 +10,60 @@ import pyarrow.parquet as pq
 import pytest
 
 from molscore.errors import InputError
-from molscore.molecules.files import parquet, read, write
+from molscore.molecules.files import Record, parquet, read, write
 from molscore.molecules.files.parquet import scan_parquet
 
 
-def test_geometries_and_columns_read_back(library, tmp_path) -> None:
+@pytest.fixture
+def rows_of(tmp_path) -> Callable[..., list[Record]]:
+    """What is read of a table with these columns."""
+
+    def reading(**columns: object) -> list[Record]:
+        pq.write_table(pa.table(columns), tmp_path / "table.parquet")
+        return list(read(tmp_path / "table.parquet"))
+
+    return reading
+
+
+def test_what_is_written_reads_back_as_flat_arrays(library, tmp_path) -> None:
     path = tmp_path / "a.parquet"
-    write(path, [(m, {"smiles": s, "n": m.n_atoms}) for s, m in library.items()])
-    rows = list(read(path))
-    assert [(r.smiles, r.columns["n"]) for r in rows] == [(s, m.n_atoms) for s, m in library.items()]
-    for row, molecule in zip(rows, library.values(), strict=True):
+    rows = [(m, {"smiles": s, "n": m.n_atoms}) for s, m in library.items()]
+    assert write(path, rows, provenance={"model": "qm9", "seed": 0}) == len(rows)
+    schema = pq.read_schema(path)
+    assert (str(schema.field("numbers").type), str(schema.field("positions").type)) == (
+        "list<element: uint8>", "list<element: float>",
+    )  # fmt: skip
+    assert json.loads(schema.metadata[b"molscore"]) == {"model": "qm9", "seed": 0}
+    assert pd.read_parquet(path)["smiles"].tolist() == list(library)
+    for row, (molecule, columns) in zip(read(path), rows, strict=True):
+        assert (row.smiles, row.columns["n"]) == (columns["smiles"], columns["n"]) and "positions" not in row.columns
         assert row.molecule.numbers.tolist() == molecule.numbers.tolist()
         np.testing.assert_array_equal(row.molecule.positions, molecule.positions.astype(np.float32))
-        assert "positions" not in row.columns
+    assert write(path, []) == 0 and pq.read_table(path).num_rows == 0
 
 
-def test_the_schema_is_flat_arrays_and_pandas_reads_it(water, tmp_path) -> None:
-    path = tmp_path / "a.parquet"
-    write(path, [water], provenance={"model": "qm9", "seed": 0})
-    schema = pq.read_schema(path)
-    assert (schema.field("numbers").type, schema.field("positions").type) == (
-        pa.list_(pa.uint8()),
-        pa.list_(pa.float32()),
-    )
-    assert json.loads(schema.metadata[b"molscore"]) == {"model": "qm9", "seed": 0}
-    assert pd.read_parquet(path)["name"].tolist() == ["water"]
+@pytest.mark.parametrize(
+    ("smiles", "statuses"),
+    [
+        (pa.array(["CCO", "C(", None, ""]), ["ok"] + ["unparsable"] * 3),
+        (pa.array([b"CCO", b"O", b"\xff"]), ["ok", "ok", "unparsable"]),
+        (pa.array(["CCO", "O"]).dictionary_encode(), ["ok", "ok"]),
+    ],
+)
+def test_smiles_alone_may_be_text_bytes_or_a_category(rows_of, smiles, statuses) -> None:
+    rows = rows_of(SMILES=smiles, id=range(len(smiles)))
+    assert [row.status for row in rows] == statuses and rows[0].smiles == "CCO"
+    assert [row.columns["id"] for row in rows] == list(range(len(smiles)))
 
 
-def test_smiles_alone(tmp_path) -> None:
-    path = tmp_path / "a.parquet"
-    pd.DataFrame({"SMILES": ["CCO", "C(", None, ""], "id": [1, 2, 3, 4]}).to_parquet(path)
-    rows = list(read(path))
-    assert [(r.smiles, r.status, r.columns["id"]) for r in rows] == [
-        ("CCO", "ok", 1),
-        ("C(", "unparsable", 2),
-        (None, "unparsable", 3),
-        ("", "unparsable", 4),
-    ]
-
-
-def test_bad_geometries_are_bad_rows(tmp_path) -> None:
-    path = tmp_path / "a.parquet"
-    nan = float("nan")
+def test_bad_geometries_are_bad_rows(rows_of) -> None:
+    nan, OH = float("nan"), [8, 1]
     positions = [[0.0, 0, 0, 0, 0, 1], [0.0, 0, 0], [0.0, 0, 0, 0, 0, nan], None, [], [0.0, 0, 0, 0, None, 1]]
-    numbers = [[8, 1], [8, 1], [8, 1], [8, 1], [], [8, 1]]
-    pq.write_table(pa.table({"numbers": numbers, "positions": positions}), path)
-    statuses = [r.status for r in read(path)]
-    assert statuses == ["ok", "bad_positions", "bad_positions", "unparsable", "too_small", "bad_positions"]
+    found = [row.status for row in rows_of(numbers=[OH, OH, OH, OH, [], OH], positions=positions)]
+    assert found == ["ok", "bad_positions", "bad_positions", "unparsable", "too_small", "bad_positions"]
+    assert [row.status for row in rows_of(numbers=[8, 1], positions=["a", "b"])] == ["bad_positions"] * 2
+    no_triples = [[[0.0, 0], [0, 0, 0, 1]], [[0.0, 0, 0], [0, 0, 1]]]
+    assert [row.status for row in rows_of(numbers=[OH, OH], positions=no_triples)] == ["bad_positions", "ok"]
 
 
 @pytest.mark.parametrize(
@@ -68,25 +76,10 @@ def test_bad_geometries_are_bad_rows(tmp_path) -> None:
         pa.list_(pa.list_(pa.float64(), 3), 3),
     ],
 )
-def test_positions_may_be_nested(water, tmp_path, kind) -> None:
+def test_positions_may_be_nested(water, rows_of, kind) -> None:
     positions = water.positions if pa.types.is_nested(kind.value_type) else water.positions.ravel()
-    table = {"numbers": [water.numbers.tolist()], "positions": pa.array([positions.tolist()], kind)}
-    pq.write_table(pa.table(table), tmp_path / "a.parquet")
-    (row,) = read(tmp_path / "a.parquet")
+    (row,) = rows_of(numbers=[water.numbers.tolist()], positions=pa.array([positions.tolist()], kind))
     np.testing.assert_allclose(row.molecule.positions, water.positions, atol=1e-6)
-
-
-def test_nested_positions_that_are_no_triples_are_refused(tmp_path) -> None:
-    table = {"numbers": [[8, 1]] * 2, "positions": [[[0.0, 0], [0, 0, 0, 1]], [[0.0, 0, 0], [0, 0, 1]]]}
-    pq.write_table(pa.table(table), tmp_path / "a.parquet")
-    assert [r.status for r in read(tmp_path / "a.parquet")] == ["bad_positions", "ok"]
-
-
-def test_smiles_may_be_binary_or_a_category(tmp_path) -> None:
-    for column in (pa.array([b"CCO", b"O"]), pa.array(["CCO", "O"]).dictionary_encode(), pa.array([b"CCO", b"\xff"])):
-        pq.write_table(pa.table({"smiles": column}), tmp_path / "a.parquet")
-        first, second = read(tmp_path / "a.parquet")
-        assert first.smiles == "CCO" and (second.smiles == "O" or second.status == "unparsable")
 
 
 def test_columns_keep_their_type_where_it_is_known(tmp_path) -> None:
@@ -108,12 +101,6 @@ def test_columns_keep_their_type_where_it_is_known(tmp_path) -> None:
     write(tmp_path / "c.parquet", read(tmp_path / "a.parquet"))
     control = pq.read_table(tmp_path / "c.parquet")
     assert not control.equals(table) and control["uint64"].to_pylist() == [2**64 - 1, None]
-
-
-def test_columns_that_are_not_lists_of_numbers(tmp_path) -> None:
-    path = tmp_path / "a.parquet"
-    pq.write_table(pa.table({"numbers": [8, 1], "positions": ["a", "b"]}), path)
-    assert [r.status for r in read(path)] == ["bad_positions"] * 2
 
 
 def test_what_is_no_table_of_molecules(tmp_path) -> None:
@@ -150,16 +137,5 @@ def test_columns_that_change_on_the_way_are_joined(water, tmp_path, monkeypatch)
     assert table["b"].to_pylist() == [None, None, None, "x", None]
     assert [r.molecule is not None for r in read(path)] == [False, False, True, False, False]
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_integers_and_floats_join_as_floats(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(parquet, "_WRITE_ROWS", 1)
-    path = tmp_path / "a.parquet"
-    write(path, [(None, {"a": 1}), (None, {"a": 2.5}), (None, {"a": None})])
-    assert pq.read_table(path)["a"].to_pylist() == [1.0, 2.5, None]
-
-
-def test_no_rows_make_a_readable_file(tmp_path) -> None:
-    path = tmp_path / "a.parquet"
-    assert write(path, []) == 0
-    assert pq.read_table(path).num_rows == 0
+    write(path, [(None, {"a": value}) for value in (1, 2, 2.5, None)])
+    assert pq.read_table(path)["a"].to_pylist() == [1.0, 2.0, 2.5, None]

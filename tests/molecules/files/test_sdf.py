@@ -65,12 +65,6 @@ def test_a_record_that_is_flat_or_lacks_hydrogens_gives_smiles_alone(library) ->
     ]
 
 
-def test_a_planar_molecule_is_a_geometry() -> None:
-    water = Molecule([8, 1, 1], [[0, 0.1, 0], [0.76, -0.48, 0], [-0.76, -0.48, 0]])
-    (row,) = rows_of(sdf_record(Row(water, {}), {}))
-    assert row.molecule is not None
-
-
 def test_bonds_that_are_no_molecule_do_not_cost_the_geometry(water) -> None:
     text = sdf_record(Row(water, {}), {}).replace("  1  2  1", "  1  2  3")
     (row,) = rows_of(text)
@@ -86,16 +80,13 @@ def test_ends_of_a_record_as_programs_write_them(records, end) -> None:
     assert [(r.status, r.smiles, r.molecule.n_atoms) for r in rows] == [("ok", "CCO", 9), ("ok", "c1ccccc1", 12)]
 
 
-def test_tags(records) -> None:
+def test_tags_are_columns_and_the_title_is_the_name(records) -> None:
+    planar = Molecule([8, 1, 1], [[0, 0.1, 0], [0.76, -0.48, 0], [-0.76, -0.48, 0]], "water")
+    (row,) = rows_of(sdf_record(Row(planar, {"name": "water"}), {"molscore_seed": 1}))
+    assert (row.molecule.name, row.columns) == ("water", {"name": "water", "molscore_seed": "1"})
     text = records[0].replace("$$$$", ">  <two lines>  (7)\r\na\r\nb\r\n\r\n> <none>\n\n$$$$")
     (row,) = rows_of(text)
     assert row.columns == {"number": "0", "two lines": "a\nb", "none": ""}
-
-
-def test_the_title_is_the_name(library) -> None:
-    named = Molecule(library["O"].numbers, library["O"].positions, "water")
-    (row,) = rows_of(sdf_record(Row(named, {"name": "water"}), {"molscore_seed": 1}))
-    assert (row.molecule.name, row.columns) == ("water", {"name": "water", "molscore_seed": "1"})
 
 
 @pytest.mark.parametrize("kept", [0.1, 0.3, 0.5, 0.7, 0.9])
@@ -115,22 +106,16 @@ def test_a_record_that_lacks_only_its_closing_line(records) -> None:
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "x.xxxx"])
-def test_coordinates_that_are_no_numbers(records, value) -> None:
+def test_coordinates_that_are_no_numbers_and_atoms_that_are_no_elements(records, value) -> None:
     lines = records[1].splitlines(keepends=True)
     lines[4] = f"{value:>10}" + lines[4][10:]
-    rows = rows_of("".join(lines) + records[2])
-    assert [r.ok for r in rows] == [False, True]
-
-
-def test_atoms_that_are_no_elements(records) -> None:
-    rows = rows_of(records[1].replace(" O   0", " R#  0") + records[2])
-    assert [r.status for r in rows] == ["pattern", "ok"]
+    rows = rows_of("".join(lines) + records[1].replace(" O   0", " R#  0") + records[2])
+    assert [r.ok for r in rows] == [False, False, True] and rows[1].status == "pattern"
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="$"), max_size=200))
-def test_any_text_between_records_costs_neither(text) -> None:
-    water = sdf_record(Row(Molecule([8, 1, 1], [[0, 0, 0.1], [0.76, 0, -0.48], [-0.76, 0, -0.48]]), {}), {})
-    rows = rows_of(f"{water}{text}\n$$$$\n{water}")
+def test_any_text_between_records_costs_neither(records, text) -> None:
+    rows = rows_of(f"{records[0]}{text}\n$$$$\n{records[0]}")
     assert [r.row for r in rows] == list(range(len(rows)))
     assert rows[0].ok
     assert rows[-1].ok

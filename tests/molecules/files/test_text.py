@@ -33,34 +33,34 @@ def test_the_column_asked_for_wins_and_its_case_is_forgiven() -> None:
         smiles_column(["a", "a"], "A", "t")
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_delimiters(records, delimiter) -> None:
-    (row,) = records("a.csv", delimiter.join(["id", "smiles"]) + "\n" + delimiter.join(["1", "CCO"]) + "\n")
-    assert (row.smiles, row.columns["id"]) == ("CCO", "1")
+@pytest.mark.parametrize(
+    ("text", "smiles", "notes"),
+    [
+        *((f"smiles{mark}note\nCCO{mark}1\n", ["CCO"], ["1"]) for mark in ",;\t"),
+        ("\ufeffsmiles,note\r\nCCO,1\r\n", ["CCO"], ["1"]),  # a byte order mark
+        ('smiles,note\nCCO,"two\nlines, one ""cell"""\nO,x\n', ["CCO", "O"], ['two\nlines, one "cell"', "x"]),
+        (b"smiles,note\nCCO,caf\xe9\nO,\x80 \xc3\xa9\n", ["CCO", "O"], ["café", "€ é"]),  # Windows-1252
+        ("smiles,note\n", [], []),
+    ],
+)
+def test_tables_as_programs_write_them(records, text, smiles, notes) -> None:
+    rows = records("a.csv", text)
+    assert ([row.smiles for row in rows], [row.columns["note"] for row in rows]) == (smiles, notes)
+    assert all(row.ok and list(row.columns) == ["smiles", "note"] for row in rows)
 
 
 def test_headers_are_made_unique() -> None:
     assert unique_names(["a", "a", "", " b ", "a", "a.1"]) == ["a", "a.1", "column_2", "b", "a.2", "a.1.1"]
 
 
-def test_a_byte_order_mark_and_windows_lines(records) -> None:
-    (row,) = records("a.csv", "\ufeffsmiles,id\r\nCCO,1\r\n")
-    assert row.columns == {"smiles": "CCO", "id": "1"}
-
-
 def test_bad_rows_keep_their_place(records) -> None:
-    text = "smiles,id\nCCO,0\n,1\nC(,2\nCCO\nCCO,4,extra\n\nc1ccccc1,5\n"
+    text = b"smiles,id\nCCO,0\n,1\nC(,2\nCCO\nCCO,4,extra\n\xff\xfe,5\n\nc1ccccc1,6\n"
     rows = records("a.csv", text)
-    assert [r.status for r in rows] == ["ok", "unparsable", "unparsable", "unparsable", "unparsable", "ok"]
+    assert [r.status for r in rows] == ["ok", *["unparsable"] * 5, "ok"]
     assert "empty" in rows[1].error
     assert "1 fields, the header 2" in rows[3].error
     assert "3 fields, the header 2" in rows[4].error
     assert rows[2].columns == {"smiles": "C(", "id": "2"}
-
-
-def test_a_quoted_field_may_hold_lines_and_commas(records) -> None:
-    rows = records("a.csv", 'smiles,note\nCCO,"two\nlines, one ""cell"""\nO,x\n')
-    assert [(r.smiles, r.columns["note"]) for r in rows] == [("CCO", 'two\nlines, one "cell"'), ("O", "x")]
 
 
 @pytest.mark.parametrize("after", [1, 10, 200])
@@ -71,12 +71,6 @@ def test_a_quote_that_never_closes_costs_one_row(records, after) -> None:
     assert [r.columns["note"] for r in rows[2:]] == [str(i) for i in range(after)]
 
 
-def test_bytes_that_are_not_utf8_are_windows_1252(records) -> None:
-    rows = records("a.csv", b"smiles,note\nCCO,caf\xe9\n\xff\xfe,x\nO,\x80 \xc3\xa9\n")
-    assert [r.status for r in rows] == ["ok", "unparsable", "ok"]
-    assert [r.columns["note"] for r in rows] == ["café", "x", "€ é"]
-
-
 @pytest.mark.parametrize("cell", ["x" * 140_000, '"a ""b"",' + "x\n" * 10 + "y" * 200_000 + '"'])
 def test_long_cells_pass_through(records, tmp_path, cell) -> None:
     rows = records("a.csv", f"smiles,note\nO,a\nCCO,{cell}\nC,b\n")
@@ -84,10 +78,6 @@ def test_long_cells_pass_through(records, tmp_path, cell) -> None:
     write(tmp_path / "b.csv", rows)
     assert [r.columns for r in read(tmp_path / "b.csv")] == [r.columns for r in rows]
     assert len(rows[1].columns["note"]) >= 140_000
-
-
-def test_a_header_alone_is_no_rows(records) -> None:
-    assert records("a.csv", "smiles,id\n") == []
 
 
 @given(st.lists(st.tuples(CELL, CELL), max_size=6))
@@ -119,26 +109,16 @@ def test_any_text_is_a_table_or_an_input_error(text, header) -> None:
         assert [r.row for r in rows] == list(range(len(rows)))
 
 
-def test_smiles_and_names(records) -> None:
-    rows = records("a.smi", "CCO ethanol\nc1ccccc1\tbenzene ring\n\nC(\nO")
+def test_lines_are_smiles_and_names(records) -> None:
+    rows = records("a.smi", "SMILES Name\nCCO ethanol\nc1ccccc1\tbenzene ring\n\nC(\nO\nCCO |$a;b;c$| ethanol\n")
     assert [(r.row, r.smiles, r.columns["name"], r.status) for r in rows] == [
         (0, "CCO", "ethanol", "ok"),
         (1, "c1ccccc1", "benzene ring", "ok"),
         (2, "C(", "", "unparsable"),
         (3, "O", "", "ok"),
+        (4, "CCO |$a;b;c$|", "ethanol", "ok"),
     ]
-    assert rows[2].molecule is None
-    assert "'C('" in rows[2].error
-    assert not rows[2].ok
-
-
-def test_a_header_is_no_row(records) -> None:
-    assert [r.smiles for r in records("a.smi", "SMILES Name\nCCO ethanol\n")] == ["CCO"]
-
-
-def test_cxsmiles_extensions_stay_with_the_smiles(records) -> None:
-    (row,) = records("a.smi", "CCO |$a;b;c$| ethanol\n")
-    assert (row.smiles, row.columns["name"], row.ok) == ("CCO |$a;b;c$|", "ethanol", True)
+    assert rows[2].molecule is None and "'C('" in rows[2].error and not rows[2].ok
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=20), max_size=8))

@@ -83,10 +83,11 @@ def test_lines_between_frames_are_no_rows(separator) -> None:
     assert [r.status for r in rows] == ["ok", "ok"]
 
 
+@pytest.mark.parametrize("symbol", ["C", "c", "6", "C12"])
 @pytest.mark.parametrize("number", ["1.2D-01", "0.12d0", "1.2E-1", "1.2*^-1", "+.12"])
-def test_exponents_of_fortran_and_mathematica(number) -> None:
-    (row,) = rows_of(f"1\n\nC {number} 0 0\n")
-    assert row.molecule.positions[0, 0] == pytest.approx(0.12)
+def test_carbon_and_numbers_as_fortran_and_mathematica_spell_them(symbol, number) -> None:
+    (row,) = rows_of(f"1\n\n{symbol} {number} 0 0\n")
+    assert (row.molecule.symbols, row.molecule.positions[0, 0]) == (["C"], pytest.approx(0.12))
 
 
 def test_charge_and_multiplicity_are_those_of_the_comment() -> None:
@@ -106,12 +107,6 @@ def test_charge_and_multiplicity_are_those_of_the_comment() -> None:
 def test_a_box_that_is_none_costs_its_row_alone() -> None:
     rows = rows_of("".join(WATER.replace("water", f'Lattice="{cell}"') for cell in ("9 0 0", "9 0 0 0 9 0 0 0 9")))
     assert [r.status for r in rows] == ["unparsable", "ok"]
-
-
-@pytest.mark.parametrize("symbol", ["C", "c", "6", "C12"])
-def test_spellings_of_carbon(symbol) -> None:
-    (row,) = rows_of(f"1\n\n{symbol} 0 0 0\n")
-    assert row.molecule.symbols == ["C"]
 
 
 @pytest.mark.parametrize(

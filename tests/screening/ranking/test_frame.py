@@ -31,7 +31,7 @@ def test_a_row_for_a_row_whatever_the_source(model, tmp_path) -> None:
     assert frames[1]["input_status"].tolist() == list(range(len(MIXED)))
 
 
-def test_rows_of_a_frame_keep_their_labels_and_values(model) -> None:
+def test_rows_of_a_frame_keep_their_labels_and_values(model, tmp_path) -> None:
     ids = pd.array([2**53 + 1, None, 3, 4], dtype="Int64")
     times = pd.to_timedelta([1, 2, 3, 4], "ns")
     table = pd.DataFrame({"smiles": ["CCO", "C1CC", "C=C", "CC"], "id": ids, "time": times}, index=[7, 3, 3, 0])
@@ -45,12 +45,18 @@ def test_rows_of_a_frame_keep_their_labels_and_values(model) -> None:
     alone = {smiles: rank(model, [smiles])["percentile"][0] for smiles in ("CCO", "C=C", "CC")}
     assert all(abs(row.percentile - alone[row.smiles]) < 0.1 for row in shuffled.dropna().itertuples())
     assert rank(model, table["smiles"]).index.tolist() == [7, 3, 3, 0]
-
-
-def test_whole_numbers_of_a_file_stay_whole(model, tmp_path) -> None:
-    table = pd.DataFrame({"smiles": ["CCO", "CC"], "id": pd.array([2**53 + 1, None], dtype="Int64")})
     table.to_parquet(tmp_path / "in.parquet")
-    assert rank(model, tmp_path / "in.parquet")["id"].tolist() == table["id"].tolist()
+    assert rank(model, tmp_path / "in.parquet")["id"].tolist() == ids.tolist(), "whole numbers stay whole"
+
+
+def test_a_duplicate_names_the_row_before_as_whoever_reads_it_counts(model, tmp_path) -> None:
+    """Files count from 1, a header apart; a DataFrame has labels, and those of a list are its places."""
+    table = pd.DataFrame({"smiles": ["C=C", "CCO", "OCC"]}, index=["a", "b", "c"])
+    table.to_csv(tmp_path / "in.csv", index=False)
+    told = {str(tmp_path / "in.csv"): "row 2", "list": "index 1", "frame": "index b"}
+    sources = {str(tmp_path / "in.csv"): tmp_path / "in.csv", "list": table["smiles"].tolist(), "frame": table}
+    for name, source in sources.items():
+        assert rank(model, source)["error"].iloc[2] == f"same molecule as {told[name]}"
 
 
 def test_geometries_of_a_frame_are_judged_as_those_of_the_same_parquet(model, library, tmp_path) -> None:

@@ -64,32 +64,20 @@ NAME = st.one_of(
 )
 
 
-@given(NAME)
+@given(NAME | st.sampled_from(["id", "input_id"]))
 def test_an_output_name_is_not_ours_and_leads_back(name) -> None:
+    """So that different columns stay different; other names stay."""
     given = output_name(name)
+    assert name not in ("id", "input_id") or given == name
     assert given not in COLUMNS and not given.startswith("molscore_")
     assert given_name(given) == name
 
 
-@given(st.sets(NAME, min_size=2, max_size=6))
-def test_different_columns_stay_different(names) -> None:
-    assert len({output_name(name) for name in names}) == len(names)
-
-
-def test_other_names_stay() -> None:
-    assert output_name("id") == "id" and output_name("input_id") == "input_id" and given_name("input_id") == "input_id"
-
-
 @given(st.integers(1, 50), st.integers(0, 10_000))
-def test_every_part_has_one_owner(of, part) -> None:
+def test_every_part_has_one_owner_and_shards_read_as_they_are_written(of, part) -> None:
+    assert Shard.parse(str(Shard(1 + part % of, of))) == Shard(1 + part % of, of)
     assert sum(Shard(index, of).owns(part) for index in range(1, of + 1)) == 1
     assert WHOLE.owns(part)
-
-
-@given(st.integers(1, 99), st.integers(0, 99))
-def test_shards_read_as_they_are_written(index, more) -> None:
-    shard = Shard(index, index + more)
-    assert Shard.parse(str(shard)) == shard
 
 
 @pytest.mark.parametrize("text", ["", "3", "0/4", "5/4", "1/0", "a/b", "-1/4", "1/4/2", "1.0/2", "²/3"])

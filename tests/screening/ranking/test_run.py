@@ -14,7 +14,7 @@ from molscore.errors import InputError, OutputError
 from molscore.molecules.files import read
 from molscore.screening.rank import run as ranking
 from molscore.screening.rank.parts import PartFolder
-from molscore.screening.rank.run import Plan, run
+from molscore.screening.rank.run import Plan, Progress, run
 from tests.screening.ranking.conftest import PART_ROWS, PROVENANCE, ROWS
 
 
@@ -121,23 +121,30 @@ def test_a_full_disk_is_one_clear_line(job, tmp_path) -> None:
     assert [path.name for path in (tmp_path / "out.csv.parts").iterdir()] == ["manifest.json"]
 
 
-def test_plans_that_cannot_be(tmp_path) -> None:
-    (tmp_path / "file").touch()
-    for options in (
-        {"output": "out.pdf"},
-        {"output": f"{tmp_path}/gone/out.csv"},
-        {"output": f"{tmp_path}/file/out.csv"},
-        {"output": f"{tmp_path}/file/"},
-        {"output": f"{tmp_path}/gone/out/"},
-    ):
-        with pytest.raises((InputError, OutputError)):
-            Plan(**options)
+@pytest.mark.parametrize("output", ["out.pdf", "gone/out.csv", "file/out.csv", "file/", "gone/out/", "taken.csv"])
+def test_outputs_that_cannot_be_are_named(job, tmp_path, output) -> None:
+    for name in ("file", "taken.csv.parts"):
+        (tmp_path / name).touch()
+    with pytest.raises((InputError, OutputError), match=output.split("/")[0]):
+        run(job(), Plan(f"{tmp_path}/{output}"), PROVENANCE)
 
 
-def test_a_folder_that_cannot_be_made_is_named(job, tmp_path) -> None:
-    (tmp_path / "out.csv.parts").touch()
-    with pytest.raises((InputError, OutputError), match=r"out\.csv\.parts"):
-        run(job(), Plan(str(tmp_path / "out.csv")), PROVENANCE)
+def test_what_is_expected_of_a_run() -> None:
+    """From the row count, less what was done before, or from the share of the file that has been read."""
+    with Progress(False, total=100) as bar:
+        bar.advance(20, True)
+        assert bar.expected() == 100
+        bar.advance(30, False)  # done before: not ours to wait for
+        assert bar.expected() == 70
+    with Progress(False, total=1000, of=4) as bar:
+        bar.advance(100, True)
+        assert bar.expected() == pytest.approx(325)  # a share of the rows is a share of the work
+    read = 0.0
+    with Progress(False, share=lambda: read) as bar:
+        assert bar.expected() is None
+        for rows, read in ((100, 0.1), (300, 0.4)):  # noqa: B007
+            bar.advance(rows, True)
+            assert bar.expected() == 1000
 
 
 def test_an_input_that_ends_early_leaves_what_was_done(job, tmp_path) -> None:

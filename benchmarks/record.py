@@ -1,16 +1,39 @@
-"""The machine that a result was measured on: what a reader needs to judge a time, and nothing that names its owner."""
+"""A result file: a table, and the command and machine that gave it; of the machine nothing that names its owner."""
 
-import argparse
 import json
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
-__all__ = ["describe", "sentence"]
+from molscore.evaluation.intervals import wilson_interval
+from molscore.molecules.atomic import write_text
 
+__all__ = ["RESULTS", "describe", "record", "share", "usable_cores"]
+
+RESULTS = Path(__file__).parent / "results"
 GIB = 2**30
+
+
+def record(path: Path, title: str, columns: Sequence[str], rows: Sequence[list[Any]], command: str, note: str) -> None:
+    """Write a table as a result file; README.md says what each field holds."""
+    result = {
+        "title": title, "columns": list(columns), "rows": list(rows), "machine": describe(),
+        "command": command, "note": note,
+    }  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def share(hits: Sequence[bool]) -> str:
+    """Per cent of hits with the 95 % interval."""
+    part = float(np.mean(hits))
+    low, high = wilson_interval(part, len(hits))
+    return f"{100 * part:.0f} [{low:.0f}, {high:.0f}]"
 
 
 def describe() -> dict[str, str | int | float | None]:
@@ -25,13 +48,6 @@ def describe() -> dict[str, str | int | float | None]:
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
     }
-
-
-def sentence(machine: dict[str, str | int | float | None]) -> str:
-    """One line for a table's caption."""
-    accelerator = f", {machine['accelerator']}" if machine["accelerator"] else ""
-    hardware = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB{accelerator}"
-    return f"{hardware}; torch {machine['torch']}, {machine['threads']} threads, Python {machine['python']}"
 
 
 def cpu_model() -> str:
@@ -55,8 +71,3 @@ def memory_gib() -> float | None:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1)
     except (AttributeError, OSError, ValueError):
         return None
-
-
-if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    print(json.dumps(describe(), indent=2))
