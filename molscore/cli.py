@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from molscore import __version__, program
-from molscore.errors import InputError
+from molscore.errors import ElementError, InputError
 from molscore.molecules.suffixes import OUTPUTS
 from molscore.screening.columns import ORDERS
 
@@ -171,6 +171,7 @@ def rank(
     judge = {"local": judge_locally, "ray": judge_with_ray}[engine]
     with streamed(outputs) as output:
         plan = Plan(output.path, sort, resume, Shard.parse(shard), workers, progress=True, engine=judge)
+        program.say_if_new(resume and library != "-", plan.parts, "part-*.parquet")
         scorer = Scorer(load(), **judging)
         source = scorer.model.provenance(program.command_line(context), scorer.seed, scorer.resolution)
         found = run(Job(scorer, library, smiles_column, plan.keeps_shapes), plan, source)
@@ -274,6 +275,7 @@ def data(source: str, output: str | None, split: str, hold_out: float, seed: int
     elif source == "ligands":
         molecules = ligands.build(output, splitting)
     else:
+        program.say_if_new(options["resume"] and source != "-", f"{output}.parts", "part-*.parquet")
         molecules = from_file.build(source, output, splitting=splitting, **options)
     program.say(summary(output, molecules))
 
@@ -291,6 +293,7 @@ def train(config: str, resume: bool) -> None:
     from molscore.training.offset import with_noise_offset
 
     settings = TrainConfig.from_toml(config)
+    program.say_if_new(resume, settings.out, "state.pt")
     checkpoint = run(settings, resume, _stability_of)
     if os.environ.get("RANK", "0") != "0":
         return  # of the processes of torchrun, one finishes the job
@@ -345,20 +348,32 @@ def adapt(
     from molscore.datasets.from_file import library_set
     from molscore.screening.model import load
     from molscore.training.adapt import adapt as run
+    from molscore.training.adapt import check_base
 
     output = output.rstrip("/")
-    work = Path(f"{output}.parts")
+    work, listed = Path(f"{output}.parts"), f"{output}.left_out.csv"
     if work.exists() and not resume:
         raise InputError(f"{work} is of an earlier run: add --resume to carry on, or remove it")
+    program.say_if_new(resume, work, "*")
     loaded = load(base, device=device)
-    molecules = library_set(library, work / "library.parquet", smiles_column, seed, workers, resume)
-    name = distribution or Path(library).name.partition(".")[0]
-    adapted = run(loaded, molecules, name, minutes, seed, state=work / "state.pt", progress=True)
+    check_base(loaded)
+    try:
+        molecules = library_set(library, work / "library.parquet", smiles_column, seed, workers, resume)
+        name = distribution or Path(library).name.partition(".")[0]
+        adapted = run(loaded, molecules, name, minutes, seed, state=work / "state.pt", progress=True)
+    except (InputError, ElementError) as error:
+        if any(work.glob("*.parts")):  # of another run, which may be resumed
+            raise
+        reason = str(error)
+        if (made := work / "library.left_out.csv").is_file():
+            reason = reason.replace(str(made), shutil.move(made, listed))
+        shutil.rmtree(work, ignore_errors=True)
+        raise type(error)(reason) from None
     info = adapted.checkpoint.info
     loss = info["held_out_loss"]
     adapted.save_pretrained(output, f"An adapter of {info['base']} to {name}, made by `molscore adapt`.")
-    if (listed := work / "library.left_out.csv").is_file():
-        program.say(f"rows that were left out are listed in {shutil.move(listed, f'{output}.left_out.csv')}")
+    if (made := work / "library.left_out.csv").is_file():
+        program.say(f"rows that were left out are listed in {shutil.move(made, listed)}")
     shutil.rmtree(work, ignore_errors=True)
     program.say(
         f"saved {output}: {info['training_molecules']} molecules in {info['steps']} steps; "

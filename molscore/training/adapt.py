@@ -32,7 +32,7 @@ from molscore.training.losses import Noised, denoising_loss, dual_loss, with_noi
 from molscore.training.optim import Optimiser
 from molscore.training.state import load_state, save_state
 
-__all__ = ["adapt"]
+__all__ = ["adapt", "check_base"]
 
 FEWEST = 20  # molecules
 HELD_OUT = 0.1  # of the library, unless it has a split
@@ -69,9 +69,7 @@ def adapt(
     or a base that is an adapter itself.
     """
     base = load(model)
-    if base.checkpoint.adapter is not None or base.weights == "unsaved":
-        raise InputError(f"model {base.name} is {'an adapter' if base.checkpoint.adapter else 'not saved'}: "
-                         "a base is a saved model of its own")  # fmt: skip
+    check_base(base)
     library, known = _as_set(molecules), base.network.elements
     if lacking := [SYMBOLS[number] for number in np.unique(library.numbers) if SYMBOLS[number] not in known]:
         raise ElementError(
@@ -97,6 +95,13 @@ def adapt(
     smiles = () if kind == MMFF else judged.columns["smiles"]
     known, trained = ([text for text in each.columns["smiles"] if text] for each in (library, train))
     return with_tables(Model(checkpoint, distribution), judged, smiles, known, trained, kind=kind)
+
+
+def check_base(model: Model) -> None:
+    """Raise `InputError` for a model that adapters cannot name as their base."""
+    if model.checkpoint.adapter is not None or model.weights == "unsaved":
+        what = "an adapter" if model.checkpoint.adapter else "not saved"
+        raise InputError(f"model {model.name} is {what}: a base is a saved model of its own")
 
 
 def _as_set(molecules: Any) -> MoleculeSet:
