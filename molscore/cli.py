@@ -170,6 +170,7 @@ def rank(
     judge = {"local": judge_locally, "ray": judge_with_ray}[engine]
     with streamed(outputs) as output:
         plan = Plan(output.path, sort, resume, Shard.parse(shard), workers, progress=True, engine=judge)
+        program.say_if_new(resume and library != "-", plan.parts, "part-*.parquet")
         scorer = Scorer(load(), **judging)
         source = scorer.model.provenance(program.command_line(context), scorer.seed, scorer.resolution)
         found = run(Job(scorer, library, smiles_column, plan.keeps_shapes), plan, source)
@@ -273,6 +274,7 @@ def data(source: str, output: str | None, split: str, hold_out: float, seed: int
     elif source == "ligands":
         molecules = ligands.build(output, splitting)
     else:
+        program.say_if_new(options["resume"] and source != "-", f"{output}.parts", "part-*.parquet")
         molecules = from_file.build(source, output, splitting=splitting, **options)
     program.say(summary(output, molecules))
 
@@ -290,6 +292,7 @@ def train(config: str, resume: bool) -> None:
     from molscore.training.offset import with_noise_offset
 
     settings = TrainConfig.from_toml(config)
+    program.say_if_new(resume, settings.out, "state.pt")
     checkpoint = run(settings, resume, _stability_of)
     if os.environ.get("RANK", "0") != "0":
         return  # of the processes of torchrun, one finishes the job
@@ -332,7 +335,9 @@ def adapt(library: str, base: str, device: str, output: str, **options: Any) -> 
     """
     from molscore.training.adapt import adapt_to_file
 
-    program.say(*adapt_to_file(base, library, output.rstrip("/"), device=device, **options))
+    output = output.rstrip("/")
+    program.say_if_new(options["resume"], Path(f"{output}.parts"), "*")
+    program.say(*adapt_to_file(base, library, output, device=device, **options))
 
 
 @main.command()

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import wraps
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -30,7 +31,7 @@ from molscore.molecules.suffixes import OUTPUTS, SUFFIXES
 
 __all__ = [
     "Program", "as_json", "by_column", "command_line", "conformers", "device", "distribution", "folders",
-    "import_to_judge", "like", "loads_a_model", "model", "output", "outputs", "resolution", "say", "seed",
+    "import_to_judge", "like", "loads_a_model", "model", "output", "outputs", "resolution", "say", "say_if_new", "seed",
     "smiles_column", "start", "workers",
 ]  # fmt: skip
 
@@ -117,6 +118,12 @@ class _NoPandas:
 def say(*lines: str) -> None:
     """On standard error: standard output is for results."""
     click.echo("\n".join(lines), err=True)
+
+
+def say_if_new(resume: bool, folder: str | Path, pattern: str) -> None:
+    """That a run to be resumed begins anew, where it was cut short before it had saved anything."""
+    if resume and not any(Path(folder).glob(pattern)):
+        say(f"there is nothing to resume in {folder}: the run begins anew")
 
 
 def command_line(context: click.Context) -> str:

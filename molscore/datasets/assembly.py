@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from molscore.datasets.clusters import with_likeness
 from molscore.datasets.molecule_set import MoleculeSet
-from molscore.datasets.splits import Splitting, hold_out, splits_of
+from molscore.datasets.splits import SHARES, Splitting, hold_out, splits_of
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.atomic import write_text
 from molscore.molecules.identity import geometry_key
@@ -114,6 +114,8 @@ def summary(output: str | Path, molecules: MoleculeSet) -> str:
     """A data set in a line or two: how many molecules, of which splits, and what was left out."""
     splits = _counted(molecules.columns["split"])
     line = f"{output}: {len(molecules):,} molecules, {len(molecules.numbers):,} atoms ({splits})"
+    if empty := [name for name in SHARES if name not in molecules.columns["split"]]:
+        line += f"; none in {' and '.join(empty)}, for too few molecules, or scaffolds, are rare enough to set aside"
     listed = left_out_path(output)
     if not listed.is_file():
         return line

@@ -77,7 +77,11 @@ def build(
         "rdkit": RDKIT_VERSION,
     }
     whole = replace(MoleculeSet.concatenate(kept), metadata=metadata) if kept else set_of([], metadata)
-    molecules = assemble(output, whole, left_out, splitting)
+    try:
+        molecules = assemble(output, whole, left_out, splitting)
+    except InputError:  # no row can be used: no run would get further with these parts
+        shutil.rmtree(parts, ignore_errors=True)
+        raise
     shutil.rmtree(parts, ignore_errors=True)
     return molecules
 

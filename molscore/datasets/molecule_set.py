@@ -119,6 +119,10 @@ class MoleculeSet:
             properties={name: values[row] for name, values in self.columns.items() if name != "name"},
         )
 
+    def __repr__(self) -> str:
+        names = f"; {', '.join(self.columns)}" if self.columns else ""
+        return f"MoleculeSet({len(self):,} molecules, {len(self.numbers):,} atoms{names})"
+
     def __iter__(self) -> Iterator[Molecule]:
         return (self[row] for row in range(len(self)))
 

@@ -17,7 +17,7 @@ from molscore.molecules.chem import from_smiles
 from molscore.molecules.elements import hill_formula
 from molscore.molecules.identity import canonical_smiles
 
-__all__ = ["HELD_OUT", "Splitting", "hold_out", "scaffold", "split_by", "splits_of"]
+__all__ = ["HELD_OUT", "SHARES", "Splitting", "hold_out", "scaffold", "split_by", "splits_of"]
 
 SHARES = {"train": 0.8, "valid": 0.1, "test": 0.1}
 HELD_OUT = "held_out"
@@ -62,7 +62,8 @@ def split_by(keys: Sequence[str], seed: int = 0) -> np.ndarray:
     """Splits ``(M,)`` of rows so that rows with the same key have the same one.
 
     Groups are drawn in random order until a share is full, which is one molecule at least where there are three groups.
-    A group that is larger than half of the smallest share trains.
+    A group that is larger than half of the smallest share trains; where the others do not fill a share, they are
+    halved between the two. One of them alone is for testing, and without any all train.
     """
     _, group, sizes = np.unique(np.asarray(keys, dtype=object).astype(str), return_inverse=True, return_counts=True)
     small = np.flatnonzero(sizes <= max(1.0, 0.5 * min(SHARES.values()) * len(keys)))
@@ -70,8 +71,11 @@ def split_by(keys: Sequence[str], seed: int = 0) -> np.ndarray:
     filled = np.cumsum(sizes[order])
     names = np.full(len(sizes), "train", dtype=object)
     if len(sizes) >= 3:
+        n_test = int((filled <= max(1.0, SHARES["test"] * len(keys))).sum())
+        if 1 < n_test == len(order):
+            n_test = min(max(1, int((filled <= filled[-1] / 2).sum())), len(order) - 1)
         names[order[filled <= max(2.0, (SHARES["test"] + SHARES["valid"]) * len(keys))]] = "valid"
-        names[order[filled <= max(1.0, SHARES["test"] * len(keys))]] = "test"
+        names[order[:n_test]] = "test"
     return names[group]
 
 

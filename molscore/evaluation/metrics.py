@@ -29,7 +29,7 @@ class Metrics:
     connectivity: float  # molecules whose bonds make them one piece
     stable_connected: float  # molecules that are stable and in one piece, which EDM's stability does not ask
     # 95 % interval of each figure above. Those of uniqueness are approximate: draws of SMILES are not a coin's.
-    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON."""

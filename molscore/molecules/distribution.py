@@ -66,6 +66,10 @@ class Distribution:
         if missing:
             raise InputError(f"distribution {self.name!r}: no σ_N for N = {missing[0]}")
 
+    def __repr__(self) -> str:
+        counted = f"{self.n_molecules:,} molecules of {len(self.formula_counts):,} formulas"
+        return f"Distribution({self.name!r}, {' '.join(self.elements)}, {counted}, up to {self.max_atoms} atoms)"
+
     @cached_property
     def max_atoms(self) -> int:
         """Atoms in the largest molecule."""

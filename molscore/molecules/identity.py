@@ -103,3 +103,6 @@ class TrainingIndex:
 
     def __str__(self) -> str:
         return f"{self.name}, {len(self):,} molecules"
+
+    def __repr__(self) -> str:
+        return f"TrainingIndex({self})"

@@ -40,6 +40,11 @@ class Checkpoint(NamedTuple):
     extras: dict[str, torch.Tensor]  # tables beside the weights, such as reference percentiles
     adapter: Adapter | None = None  # of an adapted network, which is saved as that alone
 
+    def __repr__(self) -> str:
+        parameters = sum(parameter.numel() for parameter in self.network.parameters())
+        names = ", ".join(distribution.name for distribution in self.distributions)
+        return f"Checkpoint({names}; {parameters:,} parameters, {len(self.extras)} tables)"
+
 
 def build(
     config: ModelConfig, distributions: Sequence[Distribution], elements: tuple[str, ...] | None = None

@@ -44,6 +44,9 @@ class Estimate(NamedTuple):
     score: Tensor  # (B, N, 3) 1/Å, sums to zero over atoms
     log_density: Tensor  # (B,) nats
 
+    def __repr__(self) -> str:
+        return f"Estimate(score {tuple(self.score.shape)} 1/Å, log_density {tuple(self.log_density.shape)} nats)"
+
 
 class Preconditioning(NamedTuple):
     """Karras's coefficients for a molecule whose data deviate by `sigma_N` Å per degree of freedom, each (B,)."""

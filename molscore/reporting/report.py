@@ -61,6 +61,9 @@ class Report:
         """Write the page; raises `OutputError` where that cannot be done."""
         write_text(path, self.html)
 
+    def __repr__(self) -> str:
+        return f"Report({self.title!r}, {len(self)} molecules; save(path) writes the page)"
+
     def _repr_html_(self) -> str:
         return f'<iframe srcdoc="{html.escape(self.html)}" width="100%" height="640" style="border: 0"></iframe>'
 

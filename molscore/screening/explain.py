@@ -80,6 +80,9 @@ class Explanation:
             f"blue: likelier; hydrogens count with their neighbour; at {self.resolution:g} angstrom"
         )
 
+    def __repr__(self) -> str:
+        return f"Explanation({self.molecule!r} at {self.resolution:g} Å; to_text() shows its atoms)"
+
     def _repr_html_(self) -> str:
         """The picture and the table, for notebooks."""
         picture = weights_picture(self.molecule, self.missing, "svg", self._legend, full=FULL_COLOUR).decode()

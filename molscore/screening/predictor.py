@@ -361,7 +361,8 @@ class Predictor:
     def __repr__(self) -> str:
         elements = " ".join(self.distribution.elements)
         kind, atoms = type(self).__name__, f"2 to {self.max_atoms} atoms"
-        return f"{kind}({self.name!r}, distribution={self.distribution.name!r}, {elements}, {atoms})"
+        given = f", given {len(self.like)} references" if self.like else ""
+        return f"{kind}({self.name!r}, distribution={self.distribution.name!r}, {elements}, {atoms}{given})"
 
 
 def log_permutations(counts: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -68,6 +68,9 @@ class Results(NamedTuple):
         """(M,) whether each molecule was judged."""
         return self.status == "ok"
 
+    def __repr__(self) -> str:
+        return f"Results({len(self.status)} molecules, {self.ok.sum()} ok; to_dataframe() shows them)"
+
     def to_dataframe(self) -> "pd.DataFrame":
         """A row for each molecule, a column for each array."""
         import pandas as pd

@@ -73,9 +73,7 @@ def adapt(
     or a base that is an adapter itself.
     """
     base = load(model)
-    if base.checkpoint.adapter is not None or base.weights == "unsaved":
-        raise InputError(f"model {base.name} is {'an adapter' if base.checkpoint.adapter else 'not saved'}: "
-                         "a base is a saved model of its own")  # fmt: skip
+    check_base(base)
     library, known = _as_set(molecules), base.network.elements
     if lacking := [SYMBOLS[number] for number in np.unique(library.numbers) if SYMBOLS[number] not in known]:
         raise ElementError(
@@ -124,13 +122,24 @@ def adapt_to_file(
     if work.exists() and not resume:
         raise InputError(f"{work} is of an earlier run: add --resume to carry on, or remove it")
     model = load(base, device=device)
-    molecules = library_set(library, work / "library.parquet", smiles_column, seed, workers, resume)
+    check_base(model)
+    made, listed = left_out_path(work / "library.parquet"), f"{output}.left_out.csv"
     name = distribution or Path(library).name.partition(".")[0]
-    adapted = adapt(model, molecules, name, minutes, seed=seed, state=work / "state.pt", progress=True)
+    try:
+        molecules = library_set(library, work / "library.parquet", smiles_column, seed, workers, resume)
+        adapted = adapt(model, molecules, name, minutes, seed=seed, state=work / "state.pt", progress=True)
+    except (InputError, ElementError) as error:
+        if any(work.glob("*.parts")):  # of another run, which may be resumed
+            raise
+        reason = str(error)
+        if made.is_file():
+            reason = reason.replace(str(made), shutil.move(made, listed))
+        shutil.rmtree(work, ignore_errors=True)
+        raise type(error)(reason) from None
     info = adapted.checkpoint.info
     adapted.save_pretrained(output, f"An adapter of {info['base']} to {name}, made by `molscore adapt`.")
-    if (listed := left_out_path(work / "library.parquet")).is_file():
-        said.append(f"rows that were left out are listed in {shutil.move(listed, f'{output}.left_out.csv')}")
+    if made.is_file():
+        said.append(f"rows that were left out are listed in {shutil.move(made, listed)}")
     shutil.rmtree(work, ignore_errors=True)
     before, after = info["held_out_loss"].values()
     return [
@@ -138,6 +147,13 @@ def adapt_to_file(
         f"saved {output}: {info['training_molecules']} molecules in {info['steps']} steps; "
         f"loss of {info['held_out_molecules']} held out: {before:g} -> {after:g}",
     ]
+
+
+def check_base(model: Model) -> None:
+    """Raise `InputError` for a model that adapters cannot name as their base."""
+    if model.checkpoint.adapter is not None or model.weights == "unsaved":
+        what = "an adapter" if model.checkpoint.adapter else "not saved"
+        raise InputError(f"model {model.name} is {what}: a base is a saved model of its own")
 
 
 def _as_set(molecules: Any) -> MoleculeSet:

@@ -36,6 +36,37 @@ def test_adapt_makes_a_folder_that_is_a_model(run, folder, tmp_path):
     assert again.exit_code == 2 and "--resume" in again.stderr
 
 
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("CCO\nCC\n", "too few"),
+        ("CCS\n" + "\n".join(tiny.LIBRARY), "no embedding for S"),
+        ("[Na+]\n", "no row can be used"),
+    ],
+)
+def test_a_refused_library_leaves_nothing_to_resume(run, folder, tmp_path, rows, told):
+    (tmp_path / "own.smi").write_text(rows)
+    done = run("adapt", "own.smi", "--base", folder, "--workers", 1, "-o", "adapter")
+    assert done.exit_code == 2 and told in done.stderr and ".parts" not in done.stderr
+    listed = ["adapter.left_out.csv"] if told.startswith("no row") else []
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*listed, "own.smi"])
+    assert all(name in done.stderr for name in listed)
+
+
+def test_what_was_cut_short_before_anything_was_saved_begins_anew(run, folder, tmp_path):
+    (tmp_path / "own.smi").write_text("\n".join(tiny.LIBRARY) + "\n")
+    for place in ("ranked.csv.parts", "set.parquet.parts", "adapter.parts"):
+        (tmp_path / place).mkdir()
+    for command in (
+        ["rank", "own.smi", "--model", folder, "-o", "ranked.csv"],
+        ["data", "own.smi", "--workers", 1, "-o", "set.parquet"],
+        ["adapt", "own.smi", "--base", folder, "--minutes", 0.01, "--workers", 1, "-o", "adapter"],
+    ):
+        done = run(*command, "--resume")
+        assert done.exit_code == 0 and "nothing to resume" in done.stderr, done.output
+    assert not list(tmp_path.glob("*.parts"))
+
+
 def test_rank_and_reinvent_like_references_answer_with_log_ratio(run, folder, series, tmp_path):
     (tmp_path / "library.smi").write_text("c1cnc[nH]1\nCC(C)O\n")
     done = run("rank", "library.smi", "--like", series, "--sort", "--model", folder, "-o", "ranked.csv")

@@ -84,6 +84,8 @@ def test_two_distributions_at_once_are_refused(run, command) -> None:
         ("column.csv", "id,mass\n1,2\n", [], ["column.csv", "id, mass"]),
         ("headless.csv", "CCO,1\nCC,2\n", [], ["headless.csv", "first line looks like a row", "smiles,name"]),
         ("named.csv", "smiles\nC\n", ["-s", "structure"], ["structure", "smiles"]),
+        ("plain.smi", "CCO\n", ["-s", "structure"], ["plain.smi", "structure", "leave out -s"]),
+        ("frames.xyz", "1\n\nC 0 0 0\n", ["-s", "structure"], ["frames.xyz", "structure", "leave out -s"]),
         ("table.xlsx", "smiles\nC\n", [], ["table.xlsx", ".csv"]),
         ("table.parquet", "smiles\nC\n", [], ["table.parquet"]),
         ("good.smi", "C\n", ["--resolution", "0.07"], ["0.07", "0.05"]),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from molscore.datasets import from_file
+from molscore.datasets.assembly import summary
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.splits import Splitting
 from molscore.errors import InputError
@@ -131,3 +132,12 @@ def test_what_cannot_be_used_is_said_in_a_line(library, tmp_path) -> None:
     (tmp_path / "bad.csv").write_text("smiles\n[Na+]\nC(\n")
     with pytest.raises(InputError, match=r"no row can be used \(charged 1, unparsable 1\)"):
         from_file.build(str(tmp_path / "bad.csv"), tmp_path / "set.parquet", workers=1)
+
+
+def test_a_split_that_is_empty_is_told(tmp_path) -> None:
+    rings = [f"{'C' * n}c1ccccc1" for n in range(3)]
+    (tmp_path / "rings.smi").write_text("\n".join(rings))
+    made = from_file.build(
+        str(tmp_path / "rings.smi"), tmp_path / "set.parquet", splitting=Splitting("scaffold"), workers=1
+    )
+    assert "train 3); none in valid and test" in summary(tmp_path / "set.parquet", made)

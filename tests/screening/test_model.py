@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import molscore
+from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import (
     CheckpointError,
     DistributionError,
@@ -20,9 +21,13 @@ from molscore.errors import (
 from molscore.molecules import Molecule, collate
 from molscore.molecules.chem import from_smiles, mol_from_molecule
 from molscore.molecules.conformers import embed
+from molscore.molecules.identity import TrainingIndex
 from molscore.molecules.pyg import to_pyg
+from molscore.reporting.report import report
+from molscore.screening.explain import explain
 from molscore.screening.model import Model, load
 from molscore.screening.predictor import element_counts
+from molscore.screening.scorer import Scorer
 from tests import tiny
 
 
@@ -136,3 +141,20 @@ def test_the_front_door_leads_to_everything() -> None:
     assert set(molscore.__all__) <= set(dir(molscore))
     with pytest.raises(AttributeError, match="nonsense"):
         _ = molscore.nonsense
+
+
+def test_what_a_prompt_shows_of_an_object_is_a_line(model, library) -> None:
+    shown = {
+        "MoleculeSet": MoleculeSet.from_molecules(library[:3], {"smiles": ["O"] * 3}),
+        "Estimate": model.estimate(library[:3]),
+        "Model": model.given(library[:2]),
+        "Distribution": model.distribution,
+        "Checkpoint": model.checkpoint,
+        "TrainingIndex": TrainingIndex.make(["CCO", "CC"]),
+        "Results": Scorer(model).judge(["CCO", "C1CC"]),
+        "Explanation": explain(model, library[0]),
+        "Report": report(library[:1], None),
+    }
+    for name, thing in shown.items():
+        assert repr(thing).startswith(f"{name}(") and len(repr(thing)) < 130 and "\n" not in repr(thing), repr(thing)
+    assert "given 2 references" in repr(shown["Model"]) and "3 molecules" in repr(shown["MoleculeSet"])

@@ -76,7 +76,7 @@ def read(path: str | os.PathLike[str], smiles_column: str | None = None) -> Iter
 
     Rows come one at a time and in order; a bad one is a record with a status and an error. The SMILES column of a table
     is found by its name unless given. Raises `InputError` at once for a file that is missing, empty, unreadable or of
-    unknown type or has no column of molecules, and later if it proves damaged.
+    unknown type or has no column of molecules, and for a column of what is no table, and later if it proves damaged.
     """
     return (checked(make()) for make in scan(path, smiles_column).rows)
 
@@ -91,6 +91,10 @@ def scan(path: str | os.PathLike[str], smiles_column: str | None = None) -> Scan
     if kind == "parquet":
         rows, total = scan_parquet(path, smiles_column)
         return Scan(rows, total)
+    if smiles_column is not None and kind not in ("csv", "tsv"):
+        raise InputError(
+            f"{path}: there is no column {smiles_column!r} to take: a .{kind} file is no table; leave out -s"
+        )
     lines = open_lines(path)
     if kind in ("csv", "tsv"):
         return Scan(scan_csv(lines, smiles_column, path), share=lines.share)

@@ -227,6 +227,11 @@ class Plan:
         return self.output != "-" and (self.output.endswith(("/", os.sep)) or Path(self.output).is_dir())
 
     @property
+    def parts(self) -> str:
+        """The folder that parts of a file are kept in."""
+        return self.output if self.is_folder else f"{self.output}.parts"
+
+    @property
     def keeps_shapes(self) -> bool:
         """Whether parts hold the geometries that are made; a folder does for what it may be merged into."""
         return self.is_folder or shows_shapes(self.output)
@@ -266,10 +271,8 @@ def run(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Summary:
 def _folder(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Iterator[PartFolder]:
     """The output itself, one beside it, or one for the time being where there is nothing to resume."""
     manifest = job.manifest(provenance)
-    if plan.is_folder:
-        yield PartFolder(Path(plan.output), manifest, plan.resume, plan.shard)
-    elif job.repeatable and plan.output != "-":
-        yield PartFolder(Path(f"{plan.output}.parts"), manifest, plan.resume)
+    if plan.is_folder or (job.repeatable and plan.output != "-"):
+        yield PartFolder(Path(plan.parts), manifest, plan.resume, plan.shard)
     else:
         with tempfile.TemporaryDirectory(prefix="molscore-") as folder:
             yield PartFolder(Path(folder), manifest)
