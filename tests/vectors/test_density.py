@@ -95,7 +95,7 @@ def test_gradient_is_the_slope_of_the_log_density(plane) -> None:
 def test_adaptation_brings_the_heads_together(plane) -> None:
     *_, density = plane
     network, context = density._network, density._context
-    y = torch.randn(1, 256, 2)
+    y = torch.randn(1, 64, 2)
 
     def disagreement(network: torch.nn.Module) -> float:
         _, S, slope = heads_and_gradient(network, y, network.context(context.x, context.d))
