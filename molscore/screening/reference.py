@@ -24,16 +24,7 @@ from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import neighbour_counts, topology
 from molscore.screening.columns import MMFF
 
-__all__ = [
-    "COARSER",
-    "EXCESS_AT",
-    "AtomShares",
-    "FormulaPercentiles",
-    "Percentiles",
-    "References",
-    "Support",
-    "Tables",
-]
+__all__ = ["COARSER", "EXCESS_AT", "AtomShares", "FormulaPercentiles", "Percentiles", "References", "Support", "Tables"]
 
 Floats, Ints = NDArray[np.float64], NDArray[np.int64]
 
