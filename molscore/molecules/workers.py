@@ -59,10 +59,7 @@ class Workers:
         self._mine, self.processes = threading.local(), []
 
     def map(
-        self,
-        requests: Sequence[Mapping[str, Any]],
-        time_limit: float,
-        progress: Callable[[], object] = lambda: None,
+        self, requests: Sequence[Mapping[str, Any]], time_limit: float, progress: Callable[[], object] = lambda: None
     ) -> list[Reply]:
         """The reply to each request, in order: what ``answer`` returned or raised, or why there is none.
 

@@ -39,12 +39,7 @@ class Entry:
 
 
 def entries_of(
-    source: Any,
-    model: Predictor | None,
-    smiles_column: str | None,
-    smarts: str | None,
-    most: int,
-    resolution: float,
+    source: Any, model: Predictor | None, smiles_column: str | None, smarts: str | None, most: int, resolution: float
 ) -> tuple[list[Entry], int]:
     """The first `most` rows of a source (those with the pattern `smarts`) and how many rows it has.
 

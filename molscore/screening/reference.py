@@ -24,16 +24,7 @@ from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import neighbour_counts, topology
 from molscore.screening.columns import MMFF
 
-__all__ = [
-    "COARSER",
-    "EXCESS_AT",
-    "AtomShares",
-    "FormulaPercentiles",
-    "Percentiles",
-    "References",
-    "Support",
-    "Tables",
-]
+__all__ = ["COARSER", "EXCESS_AT", "AtomShares", "FormulaPercentiles", "Percentiles", "References", "Support", "Tables"]
 
 Floats, Ints = NDArray[np.float64], NDArray[np.int64]
 
@@ -101,16 +92,11 @@ class Percentiles:
     ones where they are few, is the percentile.
     """
 
-    resolutions: Floats = _floats("R")
-    """Å."""
-    sizes: Ints = _ints("S")
-    """Numbers of atoms, consecutive."""
-    expected: Floats = _floats("RSF")
-    """By resolution, size and rotatable bonds from 0; more count as the most."""
-    deviation: Floats = _floats("RSF")
-    """Mean absolute deviation from it, likewise."""
-    quantiles: Floats = _floats("RSL")
-    """Of the standardised number at percentiles 0, 0.5 ... 100."""
+    resolutions: Floats = _floats("R")  # Å
+    sizes: Ints = _ints("S")  # numbers of atoms, consecutive
+    expected: Floats = _floats("RSF")  # by resolution, size and rotatable bonds from 0; more count as the most
+    deviation: Floats = _floats("RSF")  # mean absolute deviation from it, likewise
+    quantiles: Floats = _floats("RSL")  # of the standardised number at percentiles 0, 0.5 ... 100
 
     @classmethod
     def of(
@@ -219,12 +205,9 @@ class FormulaPercentiles:
     distribution (the posterior mean under a Dirichlet process); without a table for a formula that is all.
     """
 
-    resolutions: Floats = _floats("R")
-    """Å."""
-    formulas: Ints = _ints("NE")
-    """Atoms of each element, in the order of the distribution's table."""
-    n: Ints = _ints("N")
-    """Reference molecules of each formula."""
+    resolutions: Floats = _floats("R")  # Å
+    formulas: Ints = _ints("NE")  # atoms of each element, in the order of the distribution's table
+    n: Ints = _ints("N")  # reference molecules of each formula
     quantiles: Floats = _floats("RNL")
 
     @classmethod
@@ -258,14 +241,10 @@ class AtomShares:
     The share of one atom means little by itself: a hydrogen's is not an oxygen's.
     """
 
-    resolutions: Floats = _floats("R")
-    """Å."""
-    elements: Ints = _ints("E")
-    """Atomic numbers."""
-    mean: Floats = _floats("REK")
-    """nats, by element and 0 to 4 neighbours."""
-    deviation: Floats = _floats("REK")
-    """nats."""
+    resolutions: Floats = _floats("R")  # Å
+    elements: Ints = _ints("E")  # atomic numbers
+    mean: Floats = _floats("REK")  # nats, by element and 0 to 4 neighbours
+    deviation: Floats = _floats("REK")  # nats
 
     @classmethod
     def of(
@@ -324,12 +303,9 @@ class ExpectedDensity:
 class Tables(NamedTuple):
     """All tables of one kind of geometry."""
 
-    size: Percentiles
-    """Of the log-likelihood."""
-    formula: FormulaPercentiles
-    """Of the log-likelihood, within a formula."""
-    difference: Percentiles
-    """Of the difference between two resolutions."""
+    size: Percentiles  # of the log-likelihood
+    formula: FormulaPercentiles  # of the log-likelihood, within a formula
+    difference: Percentiles  # of the difference between two resolutions
     atoms: AtomShares
     density: ExpectedDensity
 
@@ -338,10 +314,9 @@ class Tables(NamedTuple):
 class Support:
     """How far the reference molecules of a distribution reach."""
 
-    rings: Ints = _ints("")
-    """The most independent rings among them."""
+    rings: Ints = _ints("")  # the most independent rings among them
+    # atoms of the tenth smallest of them, or of the hundredth part: what is smaller has none to be compared with
     fewest: Ints = _ints("")
-    """Atoms of the tenth smallest of them, or of the hundredth part: what is smaller has none to be compared with."""
 
     @classmethod
     def of(cls, molecules: Sequence[Molecule]) -> "Support":
@@ -356,8 +331,7 @@ class References:
     """What a model keeps of held-out molecules of one distribution."""
 
     distribution: Distribution
-    tables: Mapping[str, Tables]
-    """By kind of geometry."""
+    tables: Mapping[str, Tables]  # by kind of geometry
     support: Support
 
     @property

@@ -108,10 +108,7 @@ def _decoded(source: BinaryIO, path: str, close: bool) -> Iterator[str]:
         unpacked = gzip.GzipFile(fileobj=binary) if head.startswith(_GZIP) else binary
         wide = unpacked.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
         text = io.TextIOWrapper(
-            unpacked,
-            newline="",
-            encoding="utf-16" if wide else "utf-8-sig",
-            errors="replace" if wide else _ELSE_1252,
+            unpacked, newline="", encoding="utf-16" if wide else "utf-8-sig", errors="replace" if wide else _ELSE_1252
         )
         yield from text
         text.detach()
