@@ -24,8 +24,10 @@ def test_the_same_seed_gives_the_same_bytes_in_every_format_wherever_they_go(run
 
 
 @pytest.mark.usefixtures("likely")
-def test_n_molecules_that_passed_are_written_in_order(run, folder, tmp_path) -> None:
-    done = run("generate", "-n", 12, "--model", folder, "-o", "out.csv")
+def test_n_molecules_that_passed_are_written_in_order_and_an_sdf_says_where_they_come_from(
+    run, folder, tmp_path
+) -> None:
+    done = run("generate", "-n", 12, "--seed", 5, "--model", folder, "-o", "out.csv", "-o", "out.sdf")
     assert done.exit_code == 0
     rows = list(csv.DictReader((tmp_path / "out.csv").open()))
     assert len(rows) == 12 == len({row["smiles"] for row in rows})
@@ -35,6 +37,14 @@ def test_n_molecules_that_passed_are_written_in_order(run, folder, tmp_path) -> 
     assert standings == sorted(standings, reverse=True) and min(standings) >= 1
     assert {row["resolution"] for row in rows} == {"0.05"}
     assert " drawn, 12 passed" in done.stderr
+    record = next(read(tmp_path / "out.sdf"))
+    assert record.ok and record.molecule is not None
+    for name in ("smiles", "formula", "n_atoms", "log_likelihood", "log_density", "percentile", "novel", "verdict"):
+        assert record.columns[name] == rows[0][name]
+    assert record.columns["molscore_model"] == "tiny" and record.columns["molscore_seed"] == "5"
+    assert record.columns["molscore_weights"].startswith("sha256:")
+    assert record.columns["molscore_command"].startswith("molscore generate -n 12 ")
+    assert "None" not in record.columns["molscore_command"]  # options that were not given
 
 
 @pytest.mark.usefixtures("likely")
@@ -59,20 +69,6 @@ def test_a_verdict_names_check_value_and_threshold(run, folder, tmp_path) -> Non
         assert float(row["percentile"]) < 20
     known = {row["smiles"] for row in rows if row["novel"] == "False"}
     assert known and not known & {row["smiles"] for row in rows if row["verdict"] == "passed"}
-
-
-@pytest.mark.usefixtures("likely")
-def test_an_sdf_carries_the_same_names_and_where_it_comes_from(run, folder, tmp_path) -> None:
-    assert run("generate", "-n", 10, "--seed", 5, "--model", folder, "-o", "out.sdf").exit_code == 0
-    record = next(read(tmp_path / "out.sdf"))
-    assert record.ok and record.molecule is not None
-    for name in ("smiles", "formula", "n_atoms", "log_likelihood", "log_density", "percentile", "novel", "verdict"):
-        assert record.columns[name]
-    assert record.columns["molscore_model"] == "tiny"
-    assert record.columns["molscore_seed"] == "5"
-    assert record.columns["molscore_weights"].startswith("sha256:")
-    assert record.columns["molscore_command"].startswith("molscore generate -n 10 ")
-    assert "None" not in record.columns["molscore_command"]  # options that were not given
 
 
 @pytest.mark.usefixtures("impatient")

@@ -1,4 +1,4 @@
-"""Splits keep together what belongs together; what is held out is in no training split."""
+"""Rings and neighbourhoods are told apart; splits keep together what belongs together, and hold out what they say."""
 
 import json
 
@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from molscore.datasets.clusters import with_likeness
+from molscore.datasets.clusters import neighbourhoods, with_likeness
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.splits import Splitting, hold_out, scaffold, split_by, splits_of
 from molscore.errors import InputError
 from molscore.molecules import Molecule
-from molscore.molecules.chem import from_smiles
+from molscore.molecules.chem import from_smiles, ring_systems
 
 PAIRS = ["CCO", "OCC", "C[C@H](F)Cl", "C[C@@H](F)Cl", "Cc1ccccc1", "Oc1ccccc1", "C1CC1C", "OC1CC1"]
 SMILES = PAIRS + ["C" * n for n in range(3, 30)]
@@ -95,3 +95,22 @@ def test_it_is_seeded_and_what_cannot_be_held_out_is_said() -> None:
             refused()
     with pytest.raises(InputError, match="'time' is no split; there are molecule, scaffold"):
         Splitting("time")
+
+
+@pytest.mark.parametrize(
+    ("smiles", "rings"),
+    [
+        ("CCO", set()), ("Cc1ccccc1CC1CC1", {"c1ccccc1", "C1CC1"}), ("c1ccc2[nH]ccc2c1CC", {"c1ccc2nccc2c1"}),
+        ("Cn1ccc2c(F)cccc21", {"c1ccc2nccc2c1"}), ("O=C1CCC12CC2", {"C1CC2(C1)CC2"}),
+        ("C1CCC12CC2CC(=O)O", {"C1CC2(C1)CC2"}), ("C[C@H]1CC[C@@H]1F", {"C1CCC1"}),
+    ],
+)  # fmt: skip
+def test_ring_systems(smiles, rings) -> None:
+    assert ring_systems(from_smiles(smiles)) == rings
+
+
+def test_like_molecules_have_one_neighbourhood() -> None:
+    graphs = [from_smiles("C" * n + tail) for tail in ("c1ccccc1", "S(=O)(=O)N") for n in range(5, 105)]
+    found = neighbourhoods(graphs)
+    assert set(found[:100]).isdisjoint(found[100:]) and not set(found[::2]).isdisjoint(found[1::2])
+    assert np.array_equal(found, neighbourhoods(graphs)) and not np.array_equal(found, neighbourhoods(graphs, seed=1))

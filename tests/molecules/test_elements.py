@@ -6,14 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from molscore.errors import ElementError, FormulaError
-from molscore.molecules.elements import (
-    SYMBOLS,
-    atomic_number,
-    check_formula,
-    hill_string,
-    parse_formula,
-    symbol_of,
-)
+from molscore.molecules.elements import SYMBOLS, atomic_number, check_formula, hill_string, parse_formula, symbol_of
 
 COUNTS = st.dictionaries(st.sampled_from(SYMBOLS[1:]), st.integers(1, 99), min_size=1)
 

@@ -154,15 +154,11 @@ def test_the_filter_keeps_the_most_likely_share(judged, keep) -> None:
     assert density_filter([], keep) == []
 
 
-def test_likelihood_breaks_ties(judged) -> None:
-    level = [replace(c, percentile=50.0) for c in judged]
-    kept = [c for c in density_filter(level, 0.5) if c.passed]
-    dropped = [c for c in density_filter(level, 0.5) if c.verdict.check == "percentile"]
-    assert min(c.log_likelihood for c in kept) > max(c.log_likelihood for c in dropped)
-
-
-def test_those_that_passed_come_first_and_best_first(judged) -> None:
+def test_the_best_come_first_and_likelihood_breaks_ties(judged) -> None:
     order = ranked(judged)
     assert [c.passed for c in order] == [True] * 90 + [False] * 10
     percentiles = [c.percentile for c in order[:90]]
     assert percentiles == sorted(percentiles, reverse=True)
+    level = density_filter([replace(c, percentile=50.0) for c in judged], 0.5)
+    dropped = [c.log_likelihood for c in level if c.verdict.check == "percentile"]
+    assert min(c.log_likelihood for c in level if c.passed) > max(dropped)

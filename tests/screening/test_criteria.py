@@ -56,10 +56,7 @@ def test_the_default_is_chosen_in_one_place(model, monkeypatch, impatient) -> No
     assert generate(model, Request(2, sampling=few))[0].by == "formula_percentile"
     candidate = generate(model, Request(2, by="per_degree", sampling=few))[0]
     assert candidate.by == "per_degree" and {"per_degree", DRAWN} <= candidate.columns().keys()
-
-
-def test_what_cannot_be_judged_has_the_column_and_no_number(model) -> None:
-    point = inspect(Molecule([8, 1, 1], np.zeros((3, 3))), 0)
+    point = inspect(Molecule([8, 1, 1], np.zeros((3, 3))), 0)  # what cannot be judged has the column and no number
     columns = judge(model, [point], 0.05, "per_degree")[0].columns()
     assert columns["per_degree"] is None and columns["percentile"] is None
 

@@ -13,7 +13,6 @@ from molscore.molecules import Molecule
 from molscore.molecules.convert import first_of
 from molscore.molecules.files import write
 from molscore.screening.explain import explain
-from tests import tiny
 
 
 def test_shares_add_up_and_expected_atoms_lack_nothing_on_average(model, library) -> None:
@@ -42,6 +41,8 @@ def test_a_picture_for_each_suffix(model, tmp_path) -> None:
     with pytest.raises(InputError, match=r"a\.pdf: a picture is \.svg or \.png"):
         found.draw(tmp_path / "a.pdf")
     assert not (tmp_path / "a.pdf").exists()
+    shown = found._repr_html_()  # in a notebook the picture, its colours explained, and the table
+    assert "<svg" in shown and "deviations" in shown and shown.count("<pre>") == 1
 
 
 def test_the_command_explains_a_smiles_and_a_file(folder, tmp_path, library, monkeypatch) -> None:
@@ -58,8 +59,3 @@ def test_the_command_explains_a_smiles_and_a_file(folder, tmp_path, library, mon
         refused = CliRunner().invoke(main, ["explain", bad, "--model", str(folder)])
         assert refused.exit_code == 2 and refused.stderr.count("\n") == 1
         assert bad in refused.stderr and "row" not in refused.stderr
-
-
-def test_a_notebook_shows_the_picture_with_its_colours_explained_and_the_table() -> None:
-    shown = explain(tiny.model(), tiny.geometries()[7])._repr_html_()
-    assert "<svg" in shown and "deviations" in shown and shown.count("<pre>") == 1

@@ -95,13 +95,8 @@ def test_its_atoms_are_where_they_were(model, steps) -> None:
 def test_formulas_have_its_rings_and_double_bonds(model, smiles, least) -> None:
     fragment = Fragment.of(smiles)
     assert fragment.unsaturation == least
-
-
-def test_no_hydrogens_are_added_to_what_is_unsaturated(model) -> None:
-    fragment = Fragment.of("*C=O")
-    counts = draw_formulas(model, 300, 0, None, None, fragment)
-    H, C, N, O, F = counts.T
-    assert (1 + (2 * C + N - H - F) / 2 >= 1).all()
+    H, C, N, O, F = draw_formulas(model, 100, 0, None, None, fragment).T  # noqa: E741
+    assert (least <= 1 + (2 * C + N - H - F) / 2).all()
 
 
 def test_the_rest_begins_where_a_bond_is_missing(generator: torch.Generator) -> None:

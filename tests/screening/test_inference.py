@@ -45,6 +45,11 @@ def test_each_batch_has_one_core_and_keeps_no_gradient(threads: int) -> None:
     assert (threading.get_ident() in {result[0] for result in found}) == (threads == 1)
     assert torch.get_num_threads() == threads
     assert (2 * weight).requires_grad
+    seen = []
+    later = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+    later.start()
+    later.join()
+    assert seen == [threads], "threads made later have all cores again"
 
 
 def test_an_error_ends_the_rest(threads: int) -> None:
@@ -59,12 +64,3 @@ def test_an_error_ends_the_rest(threads: int) -> None:
         list(side_by_side(work, range(100), CPU))
     assert len(done) < 10
     assert torch.get_num_threads() == threads
-
-
-def test_threads_made_later_have_all_cores_again(threads: int) -> None:
-    list(side_by_side(lambda i: i, range(4), CPU))
-    seen = []
-    later = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
-    later.start()
-    later.join()
-    assert seen == [threads]

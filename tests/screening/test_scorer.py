@@ -129,7 +129,7 @@ def test_a_copy_in_a_spawned_process_gives_the_same_numbers_and_leaves_ours_whol
     assert scorer.model.training_index.contains("O")
 
 
-def test_batches_come_in_many_forms(scorer, library) -> None:
+def test_batches_come_in_many_forms(scorer, library, tmp_path) -> None:
     graphs = [to_pyg(molecule, torch.float64) for molecule in library[:3]]
     expected = scorer.judge(library[:3]).log_likelihood
     for batch in (tuple(library[:3]), iter(library[:3]), graphs, Batch.from_data_list(graphs)):
@@ -139,18 +139,10 @@ def test_batches_come_in_many_forms(scorer, library) -> None:
     frame = pd.DataFrame({"id": [1, 2, 3], "SMILES": texts})
     for batch in (np.array(texts), pd.Series(texts), frame, [from_smiles(text) for text in texts]):
         assert np.array_equal(scorer.judge(batch).log_likelihood, expected)
-
-
-WATER = ase.Atoms("OHH", [[0, 0, 0.1], [0.76, 0, -0.48], [-0.76, 0, -0.48]])
-
-
-@pytest.mark.parametrize("one", ["CO", tiny.geometries()[4], WATER])
-def test_one_molecule_is_a_batch_of_one(scorer, one) -> None:
-    assert scorer.judge(one).status.tolist() == ["ok"]
-
-
-def test_a_path_is_a_bad_smiles_string_and_not_a_file(scorer, tmp_path) -> None:
-    (tmp_path / "in.smi").write_text("CCO\n")
+    water = ase.Atoms("OHH", [[0, 0, 0.1], [0.76, 0, -0.48], [-0.76, 0, -0.48]])
+    for one in ("CO", library[4], water):
+        assert scorer.judge(one).status.tolist() == ["ok"]
+    (tmp_path / "in.smi").write_text("CCO\n")  # a path is a bad SMILES string, and not a file
     assert scorer.judge(str(tmp_path / "in.smi")).status.tolist() == ["unparsable"]
     assert scorer.judge([]).status.shape == (0,)
 

@@ -119,13 +119,6 @@ def test_noise_is_not_refused(rng) -> None:
     assert [status(molecule) for molecule in shaken].count("ok") >= 0.98 * len(shaken)
 
 
-def test_pieces_are_seen_in_the_geometry() -> None:
-    water = embed("O")[0]
-    for gap, expected in ((2.5, "fragments"), (1e3, "fragments")):
-        positions = np.concatenate([water.positions, water.positions + [gap + 0.5, 0, 0]])
-        assert status(Molecule([*water.numbers] * 2, positions)) == expected
-
-
 @pytest.mark.parametrize("smiles", ["CCCO", "c1cnc[nH]1", "C1CC1"])
 def test_a_molecule_that_the_walls_of_a_box_cut_is_put_together(smiles, tmp_path) -> None:
     molecule = embed(smiles)[0]
@@ -145,12 +138,15 @@ def test_a_molecule_that_the_walls_of_a_box_cut_is_put_together(smiles, tmp_path
         np.testing.assert_allclose(values, values[0], atol=2e-3)
 
 
-def test_a_crystal_and_a_box_of_two_are_refused() -> None:
+def test_pieces_crystals_and_a_box_of_two_are_refused() -> None:
     diamond = ase.Atoms("C8", scaled_positions=[[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0],
                                                 [0.25, 0.25, 0.25], [0.25, 0.75, 0.75], [0.75, 0.25, 0.75],
                                                 [0.75, 0.75, 0.25]], cell=[3.57] * 3, pbc=True)  # fmt: skip
     assert status(diamond) == "bad_positions"
     water = embed("O")[0]
+    for gap in (3.0, 1e3):
+        apart = np.concatenate([water.positions, water.positions + [gap, 0, 0]])
+        assert status(Molecule([*water.numbers] * 2, apart)) == "fragments"
     two = ase.Atoms(numbers=[*water.numbers] * 2, cell=[12.0] * 3, pbc=True,
                     positions=np.concatenate([water.positions, water.positions + 5]))  # fmt: skip
     assert status(two) == "fragments"

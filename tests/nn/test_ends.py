@@ -1,8 +1,9 @@
-"""Tokens: invariant scalars, vectors that turn, pairs of both scales."""
+"""What goes in and what comes out: tokens that know distances and angles, inputs and targets of unit variance."""
 
 import torch
 
 from molscore.nn.backbone import GraphTokenizer, RadialBasis
+from molscore.nn.heads import Preconditioning
 from tests.nn.conftest import TINY
 
 
@@ -26,3 +27,14 @@ def test_a_token_knows_the_angles_around_its_atom(float64: torch.dtype) -> None:
     scalars = [tokenizer(x, *arguments).scalars[0, 0] for x in (bent, straight, bent[:, [0, 2, 1]])]
     assert (scalars[0] - scalars[1]).abs().max() > 1e-3
     torch.testing.assert_close(scalars[0], scalars[2])
+
+
+def test_preconditioning_gives_inputs_and_targets_unit_variance(float64: torch.dtype) -> None:
+    sigma, sigma_N, n = torch.tensor([0.01, 1.4, 40.0]), torch.tensor([1.4, 1.4, 0.7]), 200_000
+    c = Preconditioning.at(sigma, sigma_N)
+    x, z = sigma_N * torch.randn(n, 3), torch.randn(n, 3)
+    y = x + sigma * z
+    target = (x - c.c_skip * y) / c.c_out
+    torch.testing.assert_close((c.c_in * y).var(0), torch.ones(3), rtol=0.02, atol=0)
+    torch.testing.assert_close(target.var(0), torch.ones(3), rtol=0.02, atol=0)
+    assert (target * y).mean(0).abs().max() < 0.02 * 40  # nothing of y is left to predict for a Gaussian
