@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from molscore.errors import ElementError, InputError, PositionError, SizeError
 from molscore.molecules.atomic import make_folder, replacing
 from molscore.molecules.elements import SYMBOLS
-from molscore.molecules.molecule import Molecule, label_among
+from molscore.molecules.molecule import Molecule, checked_molecules, label_among
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -138,7 +138,7 @@ class MoleculeSet:
 
         `bonds` of each molecule are ``(E, 3)`` as in `MoleculeSet.bonds`, or None where they are not known.
         """
-        molecules = list(molecules)
+        molecules = checked_molecules(molecules)
         if not molecules:
             return cls(np.zeros(0), np.zeros((0, 3)), np.zeros(0), dict(columns or {}), metadata or {})
         names = [molecule.name for molecule in molecules]

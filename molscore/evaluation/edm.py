@@ -27,7 +27,7 @@ from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import ElementError, InputError
 from molscore.molecules.bonds import BOND_TYPES
 from molscore.molecules.elements import SYMBOLS, atomic_number
-from molscore.molecules.molecule import Molecule
+from molscore.molecules.molecule import Molecule, checked_molecules
 
 __all__ = [
     "ALLOWED_VALENCES", "BOND_LENGTHS_PM", "MARGINS_PM", "DistanceBonds", "Stability", "allowed_valences", "as_set",
@@ -94,7 +94,7 @@ def as_set(molecules: MoleculeSet | Iterable[Molecule]) -> MoleculeSet:
         # Centred first: float32 would blur a molecule that lies far from the origin.
         molecules = MoleculeSet.from_molecules(
             Molecule(molecule.numbers, molecule.positions - molecule.positions.mean(axis=0), molecule.name)
-            for molecule in molecules
+            for molecule in checked_molecules(molecules)
         )
     if not len(molecules):
         raise InputError("there are no molecules to evaluate")

@@ -1,7 +1,7 @@
 """Molecules in whatever holds them, one of any kind, several, a DataFrame or a file: as `Molecule`s, or as records."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -56,15 +56,26 @@ def _kinds(obj: Any) -> set[tuple[str, str]]:
 
 
 def as_list(objs: Any) -> list[Any]:
-    """The molecules of a batch one by one, whatever they are; one molecule alone is a list of one."""
+    """The molecules of a batch or of a DataFrame one by one, whatever they are; one molecule alone is a list of one.
+
+    Raises `InputError` for a DataFrame without molecules, or with a row that is none.
+    """
+    if is_frame(objs):
+        return [_of_row(record) for record in _of_frame(objs, None)]
     kinds = _kinds(objs)
     if kinds & {_PYG, _PYG_BATCH}:
         from molscore.molecules.pyg import separate
 
         return separate(objs)
-    if isinstance(objs, (str, Molecule)) or kinds & {_RDKIT, _PYG, _ASE} or not isinstance(objs, Iterable):
+    if isinstance(objs, (str, Molecule, Mapping)) or kinds & {_RDKIT, _PYG, _ASE} or not isinstance(objs, Iterable):
         return [objs]
     return list(objs)
+
+
+def _of_row(record: Record) -> Molecule | str:
+    if not record.ok:
+        raise InputError(f"the DataFrame: molecules[{record.row}]: {record.error}")
+    return record.smiles if record.molecule is None else record.molecule
 
 
 def each(objs: Any, make: Callable[[Any], Made], called: str = "molecules") -> list[Made]:
@@ -94,7 +105,7 @@ def scan_of(source: Any, smiles_column: str | None = None) -> Scan:
         return scan(source, smiles_column)
     if is_frame(source):
         records = _of_frame(source, smiles_column)
-    elif isinstance(source, Iterable):
+    elif isinstance(source, Iterable) and not isinstance(source, Mapping):
         records = (_of_object(row, item) for row, item in enumerate(source))
     else:
         raise InputError(f"a {type(source).__name__} is not a file, a DataFrame or an iterable of molecules")

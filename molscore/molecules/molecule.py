@@ -1,16 +1,17 @@
 """What a molecule is: atoms and where they are."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from molscore.errors import ElementError, PositionError, SizeError, TooSmallError
+from molscore.errors import ElementError, InputError, PositionError, SizeError, TooSmallError
 from molscore.molecules.elements import SYMBOLS, hill_formula
 
-__all__ = ["Molecule", "label_among"]
+__all__ = ["Molecule", "checked_molecules", "label_among"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +84,15 @@ class Molecule:
 
     def __repr__(self) -> str:
         return f"Molecule({self.formula}{f', name={self.name!r}' if self.name else ''})"
+
+
+def checked_molecules(molecules: Iterable[Any]) -> list["Molecule"]:
+    """The molecules; raises `InputError` where one is anything else, such as a SMILES string."""
+    found = list(molecules)
+    for index, molecule in enumerate(found):
+        if not isinstance(molecule, Molecule):
+            raise InputError(f"molecules[{index}]: a {type(molecule).__name__} is not a Molecule, with a geometry")
+    return found
 
 
 def label_among(name: str, index: int) -> str:

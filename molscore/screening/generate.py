@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -57,10 +58,10 @@ class Request:
     def __post_init__(self) -> None:
         if self.smarts is not None:
             pattern_of(self.smarts)
-        if self.n < 1:
-            raise InputError(f"n must be at least 1, not {self.n}")
-        if self.seed < 0:
-            raise InputError(f"seed must be at least 0, not {self.seed}")
+        for name, least in (("n", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or value < least:
+                raise InputError(f"{name} must be a whole number, at least {least}, not {value!r}")
         if not 0 <= self.min_percentile < 100:
             raise InputError(f"the least percentile lies from 0 to below 100, not at {self.min_percentile}")
         if not 0 < self.keep <= 1:

@@ -334,6 +334,10 @@ class References:
     tables: Mapping[str, Tables]  # by kind of geometry
     support: Support
 
+    def __repr__(self) -> str:
+        at = ", ".join(f"{resolution:g}" for resolution in self.resolutions)
+        return f"References({self.distribution.name!r}, {' and '.join(self.tables)} geometries, at {at} Å)"
+
     @property
     def own(self) -> str:
         """The kind of the data set's own geometries."""

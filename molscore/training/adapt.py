@@ -133,7 +133,9 @@ def adapt_to_file(
             raise
         reason = str(error)
         if made.is_file():
-            reason = reason.replace(str(made), shutil.move(made, listed))
+            shutil.move(made, listed)
+            told = str(made) in reason
+            reason = reason.replace(str(made), listed) if told else f"{reason}; {listed} lists the rows left out"
         shutil.rmtree(work, ignore_errors=True)
         raise type(error)(reason) from None
     info = adapted.checkpoint.info

@@ -4,6 +4,7 @@ import math
 
 import ase
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -143,6 +144,24 @@ def test_the_front_door_leads_to_everything() -> None:
         _ = molscore.nonsense
 
 
+def test_molecules_in_a_table_are_its_rows(model) -> None:
+    table = pd.DataFrame({"id": [1, 2], "smiles": ["CCO", "CC"]})
+    assert close(model.log_likelihood(table), model.log_likelihood(["CCO", "CC"]))
+    assert len(model.given(table).like) == 2
+    for wrong in ({"smiles": ["CCO"]}, pd.DataFrame({"id": [1]})):
+        for use in (model.log_likelihood, model.given, model.rank):
+            with pytest.raises(InputError, match="dict is not|no column of SMILES"):
+                use(wrong)
+    with pytest.raises(InputError, match=r"molecules\[1\]: a str is not a Molecule"):
+        molscore.evaluate([embed("CCO")[0], "CCO"])
+
+
+@pytest.mark.parametrize("wish", [{"n": 0}, {"n": 1.5}, {"n": "3"}, {"n": 1, "seed": -1}, {"n": 1, "seed": 0.5}])
+def test_what_is_drawn_is_counted_in_whole_numbers(model, wish) -> None:
+    with pytest.raises(InputError, match="must be a whole number"):
+        model.generate(**wish)
+
+
 def test_what_a_prompt_shows_of_an_object_is_a_line(model, library) -> None:
     shown = {
         "MoleculeSet": MoleculeSet.from_molecules(library[:3], {"smiles": ["O"] * 3}),
@@ -154,6 +173,7 @@ def test_what_a_prompt_shows_of_an_object_is_a_line(model, library) -> None:
         "Results": Scorer(model).judge(["CCO", "C1CC"]),
         "Explanation": explain(model, library[0]),
         "Report": report(library[:1], None),
+        "References": model.references,
     }
     for name, thing in shown.items():
         assert repr(thing).startswith(f"{name}(") and len(repr(thing)) < 130 and "\n" not in repr(thing), repr(thing)
