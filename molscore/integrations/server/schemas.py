@@ -53,7 +53,7 @@ def _or_error(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
         first = error.errors()[0]
         place = [str(part) for part in first["loc"] if part not in ("smiles", "geometry")]  # the tags are ours
         if not place:
-            return ParseError(first["msg"])
+            return ParseError(f"{value!r:.40} is neither a SMILES string nor an object of numbers and positions")
         return _ERRORS.get(place[0], ParseError)(f"{'.'.join(place)}: {first['msg']}")
 
 
