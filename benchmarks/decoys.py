@@ -135,13 +135,17 @@ def contrasts(
 def measures(
     model: Model, molecules: Sequence[Molecule], parents: Sequence[Molecule], resolution: float
 ) -> dict[str, NDArray[np.float64]]:
-    """The criteria by name, (M,) each, with the probability of size and formula of the parents."""
+    """The criteria by name, (M,) each, with the probability of size and formula of the parents.
+
+    What has no number, as where no bonds can be read, comes last, as it does in `rank`.
+    """
     model, elements = lenient(model), model.distribution.elements
     composition = model.composition.log_prob(element_counts(parents, elements))
     permutations = log_permutations(element_counts(molecules, elements))
     terms = Terms(composition, model.log_density(molecules, resolution), permutations)
     case = Case(model, molecules, terms, resolution)
-    return {by: criterion(case, by) for by in ORDERS if has_tables(model, by, resolution)}
+    found = {by: criterion(case, by) for by in ORDERS if has_tables(model, by, resolution)}
+    return {by: np.nan_to_num(values, nan=-np.inf) for by, values in found.items()}
 
 
 def rows_of(model: Model, groups: Sequence[Contrast], resolution: float, seed: int) -> list[list[str]]:

@@ -35,7 +35,7 @@ class TrainConfig:
     out: str  # folder of the run: state.pt, log.csv, model/
     model: ModelConfig = field(default_factory=lambda: PRESETS["M"])
     init: str = ""  # folder of a trained model to start from, whose distributions of these names are kept
-    density_only: bool = False  # the density head alone learns, so that the score and what is drawn stay as they are
+    density_only: bool = False  # the density head alone learns, so that the score stays bit for bit
     seed: int = 0
     steps: int = 10_000  # optimiser steps
     hours: float = 0.0  # end by the clock instead of by steps, where given
