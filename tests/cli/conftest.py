@@ -1,5 +1,6 @@
-"""The command line on a tiny model in a folder of its own."""
+"""The command line on a tiny model in a folder of its own, and what is said of its answers."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,22 @@ from molscore.cli import main
 from tests import tiny
 
 Run = Callable[..., Result]
+
+
+def table(path: str | Path) -> list[dict[str, str]]:
+    """Rows of a CSV file."""
+    with Path(path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def assert_one_line(done: Result, *words: str) -> None:
+    """Refused in one line that holds the words."""
+    assert done.exit_code == 2, (done.output, done.exception)
+    assert done.stderr.startswith("molscore: error: ")
+    assert done.stderr.count("\n") == 1 and done.stderr.endswith("\n")
+    assert done.stdout == ""
+    for word in words:
+        assert word in done.stderr
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """`molscore adapt`, and references named by --like."""
 
-import csv
 import json
 
 import pytest
 
 from tests import tiny
+from tests.cli.conftest import table
 
 SERIES = "CO\nCCO\nCCCO\n"
 
@@ -72,8 +72,7 @@ def test_rank_and_reinvent_like_references_answer_with_log_ratio(run, folder, se
     (tmp_path / "library.smi").write_text("c1cnc[nH]1\nCC(C)O\n")
     done = run("rank", "library.smi", "--like", series, "--sort", "--model", folder, "-o", "ranked.csv")
     assert done.exit_code == 0, done.output
-    with (tmp_path / "ranked.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = table("ranked.csv")
     assert [row["smiles"] for row in rows] == ["CC(C)O", "c1cnc[nH]1"]
     assert float(rows[0]["log_ratio"]) > float(rows[1]["log_ratio"])
     assert "order: log_ratio" in done.stderr
@@ -94,6 +93,5 @@ def test_generate_like(run, folder, series, likely, tmp_path):
     done = run("generate", "-n", 2, "--like", series, "--by", "log_ratio", "--min-percentile", 0, "--model", folder,
                "-o", "drawn.csv")  # fmt: skip
     assert done.exit_code == 0, done.output
-    with (tmp_path / "drawn.csv").open(newline="") as file:
-        values = [float(row["log_ratio"]) for row in csv.DictReader(file)]
+    values = [float(row["log_ratio"]) for row in table("drawn.csv")]
     assert len(values) == 2 and values == sorted(values, reverse=True)

@@ -13,17 +13,8 @@ import pytest
 from molscore.cli import main as program
 from molscore.screening.model import Model
 from tests import tiny
+from tests.cli.conftest import assert_one_line
 from tests.house.sources import ROOT
-
-
-def assert_one_line(done, *words: str) -> None:
-    """Refused in one line that holds the words."""
-    assert done.exit_code == 2, (done.output, done.exception)
-    assert done.stderr.startswith("molscore: error: ")
-    assert done.stderr.count("\n") == 1 and done.stderr.endswith("\n")
-    assert done.stdout == ""
-    for word in words:
-        assert word in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,11 @@
 """`molscore generate`: the same seed gives the same bytes; what is written has passed, in order, with its numbers."""
 
-import csv
-
 import pytest
 
 from molscore.molecules.files import read
 from molscore.screening.columns import DRAWN
 from tests import tiny
+from tests.cli.conftest import table
 
 SUFFIXES = (".sdf", ".csv", ".parquet", ".xyz", ".smi")
 
@@ -29,7 +28,7 @@ def test_n_molecules_that_passed_are_written_in_order_and_an_sdf_says_where_they
 ) -> None:
     done = run("generate", "-n", 12, "--seed", 5, "--model", folder, "-o", "out.csv", "-o", "out.sdf")
     assert done.exit_code == 0
-    rows = list(csv.DictReader((tmp_path / "out.csv").open()))
+    rows = table("out.csv")
     assert len(rows) == 12 == len({row["smiles"] for row in rows})
     assert {row["verdict"] for row in rows} == {"passed"}
     assert {row["valid"] + row["connected"] + row["unique"] for row in rows} == {"TrueTrueTrue"}
@@ -51,7 +50,7 @@ def test_n_molecules_that_passed_are_written_in_order_and_an_sdf_says_where_they
 def test_fewer_than_were_asked_for_is_no_success(run, folder, tmp_path) -> None:
     done = run("generate", "-n", 60, "--model", folder, "-o", "out.csv")
     assert done.exit_code == 1
-    found = len(list(csv.DictReader((tmp_path / "out.csv").open())))
+    found = len(table("out.csv"))
     assert 0 < found <= len(tiny.LIBRARY)
     assert f"given up {60 - found} short of 60" in done.stderr
 
@@ -60,7 +59,7 @@ def test_fewer_than_were_asked_for_is_no_success(run, folder, tmp_path) -> None:
 def test_a_verdict_names_check_value_and_threshold(run, folder, tmp_path) -> None:
     options = ["--keep", 0.5, "--min-percentile", 20, "--novel", "--all", "--model", folder]
     run("generate", "-n", 5, *options, "-o", "out.csv")
-    rows = list(csv.DictReader((tmp_path / "out.csv").open()))
+    rows = table("out.csv")
     verdicts = {row["verdict"].split(":")[0]: row["verdict"] for row in rows}
     assert {"passed", "novel", "unique", "percentile", DRAWN} <= set(verdicts)
     dropped = [row for row in rows if row["verdict"].startswith("percentile")]
@@ -75,9 +74,9 @@ def test_a_verdict_names_check_value_and_threshold(run, folder, tmp_path) -> Non
 def test_a_formula_is_kept_to(run, folder, tmp_path) -> None:
     options = ["--steps", 2, "--all", "--model", folder, "-o", "out.csv"]
     assert run("generate", "-n", 1, "--formula", "C2H6O", *options).exit_code in (0, 1)
-    assert {row["formula"] for row in csv.DictReader((tmp_path / "out.csv").open())} == {"C2H6O"}
+    assert {row["formula"] for row in table("out.csv")} == {"C2H6O"}
     assert run("generate", "-n", 1, "--n-atoms", 9, *options).exit_code in (0, 1)
-    assert {row["n_atoms"] for row in csv.DictReader((tmp_path / "out.csv").open())} == {"9"}
+    assert {row["n_atoms"] for row in table("out.csv")} == {"9"}
 
 
 @pytest.mark.usefixtures("likely")
@@ -85,7 +84,7 @@ def test_a_pattern_chooses_and_several_outputs_hold_the_same(run, folder, tmp_pa
     outputs = ("-o", "a.csv", "-o", "a.sdf", "-o", "a.html", "-o", "a.png")
     done = run("generate", "-n", 3, "--smarts", "[#8]", "--model", folder, *outputs)
     assert done.exit_code == 0, done.stderr
-    rows = list(csv.DictReader((tmp_path / "a.csv").open()))
+    rows = table("a.csv")
     assert rows and all("O" in row["formula"] and len(row["inchikey"]) == 27 for row in rows)
     assert [record.columns["smiles"] for record in read(tmp_path / "a.sdf")] == [row["smiles"] for row in rows]
     assert "<!DOCTYPE html>" in (tmp_path / "a.html").read_text() and (tmp_path / "a.png").exists()

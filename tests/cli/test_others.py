@@ -1,6 +1,5 @@
 """`info`, `evaluate`, `report`, `train`, `data` and `audit` do what they say."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from molscore.datasets.molecule_set import load as load_set
 from molscore.molecules.files import write
 from molscore.screening.model import load
 from tests import tiny
+from tests.cli.conftest import table
 
 
 def test_info_tells_the_same_as_text_and_as_json(run, folder) -> None:
@@ -57,10 +57,9 @@ def test_evaluate_writes_each_molecule_and_says_how_faithful_all_are(run, tmp_pa
     write(tmp_path / "in.sdf", rows)
     done = run("evaluate", "in.sdf", "--reference", "in.sdf", "--strain", "--json", "-o", "out.csv", "-o", "out.html")
     assert done.exit_code == 0, done.stderr
-    table = json.loads(done.stdout)["fidelity"]["figures"]
-    assert all(figure["value"] == figure["reference"] for figure in table.values())
-    with open("out.csv") as stream:
-        found = list(csv.DictReader(stream))
+    figures = json.loads(done.stdout)["fidelity"]["figures"]
+    assert all(figure["value"] == figure["reference"] for figure in figures.values())
+    found = table("out.csv")
     assert len(found) == len(rows) and {row["novel"] for row in found} == {"False"}
     assert {row["input_novel"] for row in found} == {"hearsay"}
     assert all(abs(float(row["strain"])) < 0.1 and len(row["inchikey"]) == 27 for row in found)

@@ -8,6 +8,7 @@ import pytest
 
 from molscore.screening.columns import DEFAULT
 from tests import tiny
+from tests.cli.conftest import table
 
 COLUMNS = [
     "status", "log_likelihood", "log_density", "percentile", "n_atoms", "resolution", "geometry", "reference", "error",
@@ -31,11 +32,6 @@ def mixed(tmp_path) -> Path:
         writer.writerow(["id", "mol", "status"])
         writer.writerows([i, smiles, "in stock"] for i, smiles in enumerate(rows))
     return path
-
-
-def table(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_rows_stay_in_place_and_good_ones_are_answered(run, folder, mixed, tmp_path) -> None:
@@ -108,8 +104,7 @@ def test_several_outputs_hold_the_same_rows_and_a_pattern_chooses(run, folder) -
     options = ("--model", folder, "--smarts", "[#8]", "-o", "a.csv", "-o", "a.sdf", "-o", "a.html")
     done = run("rank", "in.smi", *options)
     assert done.exit_code == 0, done.stderr
-    with open("a.csv") as stream:
-        found = list(csv.DictReader(stream))
+    found = table("a.csv")
     assert [row["status"] for row in found] == ["ok", "no_match", "ok"]
     assert [row["percentile"] == "" for row in found] == [False, True, False]
     assert Path("a.sdf").read_text().count("$$$$") == 3 and "<!DOCTYPE html>" in Path("a.html").read_text()
