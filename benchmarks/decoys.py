@@ -145,7 +145,7 @@ def measures(
     terms = Terms(composition, model.log_density(molecules, resolution), permutations)
     case = Case(model, molecules, terms, resolution)
     found = {by: criterion(case, by) for by in ORDERS if has_tables(model, by, resolution)}
-    return {by: np.nan_to_num(values, nan=-np.inf) for by, values in found.items()}
+    return {by: np.where(np.isnan(values), -np.inf, values) for by, values in found.items()}
 
 
 def rows_of(model: Model, groups: Sequence[Contrast], resolution: float, seed: int) -> list[list[str]]:
