@@ -183,8 +183,8 @@ def rank(
 @click.option(
     "--reference",
     default=None,
-    help="Real molecules, a file or a data set of `molscore data` (its training split): what is novel, and what is "
-    "faithful to them.",
+    help="Real molecules with positions, a file or a data set of `molscore data` (its training split): what is novel, "
+    "and what is faithful to them.",
 )
 @click.option("--strain", "mmff", is_flag=True, help="Also the strain of each molecule by MMFF94s, kcal/mol.")
 @click.option("--xtb", is_flag=True, help="Also by GFN2-xTB, seconds each, where tblite is installed.")
@@ -343,7 +343,10 @@ def adapt(library: str, base: str, device: str, output: str, **options: Any) -> 
 @main.command()
 @click.option("--molecules", "-n", type=int, help="Held-out molecules of each part.  [default: what the part takes]")
 @click.option("--paths", type=int, default=16, help="Paths of the probability flow; 1: one, with exact traces.")
-@click.option("--data", help="Test split of this data set, or all of a file.  [default: data/DISTRIBUTION.parquet]")
+@click.option(
+    "--data",
+    help="Test split of this data set (Parquet), or all of it where it has none.  [default: data/DISTRIBUTION.parquet]",
+)
 @click.option("--part", "only", multiple=True, help="This part alone, such as time_score; may be repeated.")
 @click.option("--share", default="1/1", help="i/n: this process does the i-th of n shares of the part flow.")
 @click.option("--seed", type=int, default=0)

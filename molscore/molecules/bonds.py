@@ -304,20 +304,24 @@ def doubts(mol: Chem.Mol, positions: NDArray[np.floating]) -> dict[str, str]:
 
 
 def separated_charges(mol: Chem.Mol) -> list[str]:
-    """Charged atoms without a neighbour of opposite charge, such as ``N+``, and oxonium, in atom order.
+    """Charged atoms whose charge is not how a bond is written, such as ``N+``, and oxonium, in atom order.
 
-    Nitro groups, N-oxides, isocyanides and azides have none: their charges are how the bonds are written. What is left
-    are zwitterions (3 in 1,000 of QM9) and readings of a geometry that has a hydrogen too many or too few.
+    Nitro groups, N-oxides, isocyanides, azides and diazo groups have none: there a negative atom with no other
+    neighbour stands beside the positive one. What is left are zwitterions (3 in 1,000 of QM9), ylides, and readings
+    of a geometry that has a hydrogen too many or too few.
     """
+
+    def written(atom: Chem.Atom) -> bool:
+        pairs = [(atom, other) for other in atom.GetNeighbors() if atom.GetFormalCharge() * other.GetFormalCharge() < 0]
+        return any(min(pair, key=Chem.Atom.GetFormalCharge).GetTotalDegree() == 1 for pair in pairs)
 
     def oxonium(atom: Chem.Atom) -> bool:
         return atom.GetAtomicNum() == 8 and atom.GetFormalCharge() > 0 and atom.GetDegree() > 1
 
-    charges = [atom.GetFormalCharge() for atom in mol.GetAtoms()]
     return [
-        f"{atom.GetSymbol()}{'+' if charge > 0 else '-'}"
-        for atom, charge in zip(mol.GetAtoms(), charges, strict=True)
-        if charge and (oxonium(atom) or not any(charge * charges[b.GetIdx()] < 0 for b in atom.GetNeighbors()))
+        f"{atom.GetSymbol()}{'+' if atom.GetFormalCharge() > 0 else '-'}"
+        for atom in mol.GetAtoms()
+        if atom.GetFormalCharge() and (oxonium(atom) or not written(atom))
     ]
 
 

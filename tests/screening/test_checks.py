@@ -65,7 +65,11 @@ def test_charges_that_are_a_way_to_write_bonds_pass(smiles) -> None:
 
 
 ALONE = [("[CH2+]CC[CH2-]", "C+ C-"), ("[CH2-]CCC1=C(O)CC[OH+]1", "C- O+"), ("[O-]C[O+]1CC1", "O- O+")]
-YLIDE = [("C[CH-][O+]=C", "O+")]  # a carbanion beside an oxonium is no way to write a bond
+YLIDE = [
+    ("C[CH-][O+]=C", "C- O+"),
+    ("CNC(=O)[n+]1co[n-]1", "N+ N-"),
+    ("N#Cc1[nH+][n-]oc1=O", "N+ N-"),
+]  # a carbanion beside an oxonium is no way to write a bond
 ZWITTERIONS = [("[NH3+]CC(=O)[O-]", "N+ O-"), ("C[N+](C)(C)CC(=O)[O-]", "N+ O-"), ("C[S+](C)CC[O-]", "O- S+")]
 
 
