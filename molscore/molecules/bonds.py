@@ -292,8 +292,8 @@ def bare_mol(molecule: Molecule) -> Chem.RWMol:
 def doubts(mol: Chem.Mol, positions: NDArray[np.floating]) -> dict[str, str]:
     """What is implausible in a molecule in one piece at positions (N, 3) Å, by the name of the check.
 
-    The graph has all hydrogens. Of QM9's test split, 13,082 molecules, 41 are turned down for charges, 2 for a ring and
-    3 for a clash (bonds that perception misses); of 1,842 of the PDB's ligands 9, 1 and 4.
+    The graph has all hydrogens. Of QM9's test split, 13,082 molecules, 40 are turned down for charges, none for a ring
+    and 3 for a clash (bonds that perception misses); of 1,848 of the PDB's ligands 12, 3 and 4.
     """
     found = {
         "charges": " ".join(separated_charges(mol)),
