@@ -25,9 +25,9 @@ from tqdm import tqdm
 
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.errors import ElementError, InputError
-from molscore.molecules.bonds import BOND_TYPES
 from molscore.molecules.elements import SYMBOLS, atomic_number
 from molscore.molecules.molecule import Molecule, checked_molecules
+from molscore.molecules.resonance import BOND_TYPES
 
 __all__ = [
     "ALLOWED_VALENCES", "BOND_LENGTHS_PM", "MARGINS_PM", "DistanceBonds", "Stability", "allowed_valences", "as_set",

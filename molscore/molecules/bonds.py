@@ -5,9 +5,8 @@ orders can run for ever (rdkit issues 7922 and 9227), so it is bounded twice: by
 same answer on every machine, and by a time limit after which the process is killed.
 """
 
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from heapq import heappop, heappush
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,20 +17,15 @@ from rdkit.Chem import rdDetermineBonds
 
 from molscore.errors import MolscoreError, ParseError
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.resonance import Resonance, charges_of, order_of, pairs_of
 from molscore.molecules.workers import Crashed, Late, shared
 
-__all__ = ["ASKED", "BOND_TYPES", "Bonds", "answer", "bare_mol", "doubts", "perceive_bonds", "separated_charges"]
-
-BOND_TYPES = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
+__all__ = ["ASKED", "Bonds", "answer", "bare_mol", "doubts", "perceive_bonds", "separated_charges"]
 
 # Tightest first: a generous factor joins atoms across small rings, a tight one loses a stretched bond and leaves
 # fragments. 1.3 and connect-the-dots (None) are RDKit's own defaults.
 _COVALENT_FACTORS = (1.15, 1.2, 1.25, 1.3, None)
 
-_READINGS = 64  # that are looked at for the usual one, of molecules with charges
-_VALENCES = Chem.GetPeriodicTable()
-_LONE_PAIRS = ("N", "O", "P", "S", "Se", "As")
-_POSITIVE, _NEGATIVE = ("N", "P", "S", "Se", "As"), ("N", "O", "S", "Se")  # elements that often bear such a charge
 
 SMALLEST = 8  # atoms of a ring that holds a linear atom: cyclooctyne is the smallest cycloalkyne that can be kept
 CLASH = 1.3  # Å between atoms that are not bonded; those of QM9 are 1.49 Å apart and more
@@ -80,8 +74,8 @@ def answer(numbers: Sequence[int], positions: Sequence[Sequence[float]], max_ite
             mol = _kekule_reading(Molecule(numbers, positions), max_iterations)
         except Exception as error:  # the process outlives anything that RDKit raises
             raise ParseError(str(error).strip().split("\n")[0]) from None
-    bonds = [(*pair, _order(mol, pair)) for pair in _pairs(mol)]
-    return {"bonds": bonds, "charges": _charges(mol)}
+    bonds = [(*pair, order_of(mol, pair)) for pair in pairs_of(mol)]
+    return {"bonds": bonds, "charges": charges_of(mol)}
 
 
 def _kekule_reading(molecule: Molecule, max_iterations: int) -> Chem.Mol:
@@ -95,7 +89,7 @@ def _kekule_reading(molecule: Molecule, max_iterations: int) -> Chem.Mol:
     for factor in _COVALENT_FACTORS:
         mol = Chem.RWMol(atoms)
         rdDetermineBonds.DetermineConnectivity(mol, useVdw=factor is not None, covFactor=factor or 1.3)
-        pairs = tuple(_pairs(mol))
+        pairs = tuple(pairs_of(mol))
         if pairs in seen:
             continue
         seen.add(pairs)
@@ -131,146 +125,15 @@ def _with_orders(skeleton: Chem.RWMol, numbers: NDArray[np.int64], max_iteration
     """
     order = np.lexsort((list(Chem.CanonicalRankAtoms(skeleton, breakTies=True)), numbers))
     mol = Chem.RWMol(Chem.RenumberAtoms(skeleton, order.tolist()))
-    pairs = _pairs(mol)
+    pairs = pairs_of(mol)
     for pair in pairs:
         mol.RemoveBond(*pair)
     for pair in pairs:
         mol.AddBond(*pair, Chem.BondType.SINGLE)
     rdDetermineBonds.DetermineBondOrders(mol, charge=0, embedChiral=False, maxIterations=max_iterations)
-    if any(_charges(mol)):
-        _Resonance(mol).settle()
+    if any(charges_of(mol)):
+        Resonance(mol).settle()
     return Chem.RWMol(Chem.RenumberAtoms(mol, np.argsort(order).tolist()))
-
-
-def _pairs(mol: Chem.Mol) -> list[tuple[int, int]]:
-    """The two atoms of each bond, in order; by numbers, for RDKit's iterators over bonds and atoms are slow."""
-    bonds = (mol.GetBondWithIdx(bond) for bond in range(mol.GetNumBonds()))
-    pairs = ((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in bonds)
-    return sorted((min(pair), max(pair)) for pair in pairs)
-
-
-def _order(mol: Chem.Mol, pair: tuple[int, int]) -> int:
-    return int(mol.GetBondBetweenAtoms(*pair).GetBondTypeAsDouble())
-
-
-def _charges(mol: Chem.Mol) -> list[int]:
-    return [mol.GetAtomWithIdx(atom).GetFormalCharge() for atom in range(mol.GetNumAtoms())]
-
-
-class _Reading(NamedTuple):
-    """Where multiple bonds and charges are."""
-
-    orders: tuple[int, ...]  # of each bond
-    charges: tuple[int, ...]  # of each atom
-
-
-class _Resonance:
-    """The readings of one skeleton that differ by where multiple bonds and charges are.
-
-    One becomes another where a charge moves along bonds that gain and lose an order in turn,
-
-        [O-]C=C-C=[S+] -> O=C-C=C-S     R[N-][N+]#N -> RN=[N+]=[N-]     C[N+](C)=CN=[N-] -> CN(C)C=[N+]=[N-]
-
-    or where two of opposite sign meet in the bond between them, where RDKit's valences allow that, as of [S+][O-] and
-    not of [N+][O-].
-    """
-
-    def __init__(self, mol: Chem.RWMol) -> None:
-        self.mol = mol
-        self.symbols = [atom.GetSymbol() for atom in mol.GetAtoms()]
-        self.bonds = _pairs(mol)
-        self.around: list[list[tuple[int, int]]] = [[] for _ in self.symbols]  # the bonds of each atom, and to whom
-        for bond, (first, second) in enumerate(self.bonds):
-            self.around[first].append((bond, second))
-            self.around[second].append((bond, first))
-
-    def settle(self) -> None:
-        """Give the molecule the reading that chemists write: the one of the least `_cost` among the nearest."""
-        start = _Reading(tuple(_order(self.mol, pair) for pair in self.bonds), tuple(_charges(self.mol)))
-        best = (self._cost(start), start)
-        seen, waiting = {start}, [best]
-        for _ in range(_READINGS):
-            if not waiting or not any(best[1].charges):
-                break
-            for other in self._others(heappop(waiting)[1]):
-                if other not in seen:
-                    seen.add(other)
-                    heappush(waiting, (self._cost(other), other))
-            best = min([best, *waiting[:1]])
-        self._write(self.mol, best[1])
-
-    def _others(self, reading: _Reading) -> Iterator[_Reading]:
-        """The readings that are one move away."""
-        for atom, charge in enumerate(reading.charges):
-            if charge:
-                yield from self._moved(reading, atom)
-        for bond, (first, second) in enumerate(self.bonds):
-            for plus, minus in ((first, second), (second, first)):
-                if reading.charges[plus] > 0 > reading.charges[minus]:
-                    for change, atom in ((1, plus), (-1, minus)):  # the one whose valence is then another
-                        valence = change + sum(reading.orders[held] for held, _ in self.around[atom])
-                        allowed = valence in _VALENCES.GetValenceList(self.symbols[atom])
-                        if allowed and reading.orders[bond] + change in BOND_TYPES:
-                            yield self._changed(reading, {bond: change}, {plus: -1, minus: 1})
-
-    def _moved(self, reading: _Reading, start: int) -> Iterator[_Reading]:
-        """Readings in which the charge of an atom has moved elsewhere, or met another there."""
-        sign = 1 if reading.charges[start] > 0 else -1
-        paths = deque([([start], [])])
-        reached: set[tuple[int, int]] = set()
-        while paths:
-            atoms, bonds = paths.popleft()
-            change = sign if len(bonds) % 2 else -sign  # of the next bond: a negative atom gains the first
-            if bonds and change == -sign and self._takes(reading, atoms[-1], sign):
-                orders = {bond: sign if place % 2 else -sign for place, bond in enumerate(bonds)}
-                yield self._changed(reading, orders, {start: -sign, atoms[-1]: sign})
-            for bond, other in self.around[atoms[-1]]:
-                if (
-                    other not in atoms
-                    and (other, change) not in reached
-                    and reading.orders[bond] + change in BOND_TYPES
-                ):
-                    reached.add((other, change))
-                    paths.append(([*atoms, other], [*bonds, bond]))
-
-    def _takes(self, reading: _Reading, atom: int, sign: int) -> bool:
-        """Whether a charge can move to an atom: to its opposite; a negative one anywhere, a positive to a lone pair."""
-        charge = reading.charges[atom]
-        return charge == -sign or (charge == 0 and (sign < 0 or self.symbols[atom] in _LONE_PAIRS))
-
-    @staticmethod
-    def _changed(reading: _Reading, orders: dict[int, int], charges: dict[int, int]) -> _Reading:
-        found = _Reading(*map(list, reading))
-        for values, changes in zip(found, (orders, charges), strict=True):
-            for place, change in changes.items():
-                values[place] += change
-        return _Reading(*map(tuple, found))
-
-    def _cost(self, reading: _Reading) -> tuple[int, ...]:
-        """What is unusual about a reading, the weightiest first: charges, such at elements that seldom bear them, such
-        without the opposite beside them, what is not aromatic, negative ones that are not at an end."""
-        charges = reading.charges
-        charged = [atom for atom, charge in enumerate(charges) if charge]
-        alone = [a for a in charged if not any(charges[a] * charges[b] < 0 for _, b in self.around[a])]
-        mol = Chem.Mol(self.mol)
-        self._write(mol, reading)
-        try:
-            Chem.SanitizeMol(mol)
-        except (ValueError, RuntimeError):
-            return (len(charges) + 1,)
-        return (
-            len(charged),
-            sum(self.symbols[a] not in (_POSITIVE if charges[a] > 0 else _NEGATIVE) for a in charged),
-            len(alone),
-            -sum(atom.GetIsAromatic() for atom in mol.GetAtoms()),
-            sum(len(self.around[a]) for a in charged if charges[a] < 0),
-        )
-
-    def _write(self, mol: Chem.Mol, reading: _Reading) -> None:
-        for pair, order in zip(self.bonds, reading.orders, strict=True):
-            mol.GetBondBetweenAtoms(*pair).SetBondType(BOND_TYPES[order])
-        for atom, charge in enumerate(reading.charges):
-            mol.GetAtomWithIdx(atom).SetFormalCharge(charge)
 
 
 def bare_mol(molecule: Molecule) -> Chem.RWMol:

@@ -15,8 +15,9 @@ from rdkit import __version__ as RDKIT_VERSION
 from rdkit.Chem import rdMolDescriptors
 
 from molscore.errors import InputError, ParseError, PatternError, PositionError, TooLargeError
-from molscore.molecules.bonds import BOND_TYPES, Bonds, bare_mol, perceive_bonds
+from molscore.molecules.bonds import Bonds, bare_mol, perceive_bonds
 from molscore.molecules.molecule import Molecule
+from molscore.molecules.resonance import BOND_TYPES
 
 __all__ = [
     "AROMATIC", "MAX_RINGS", "RDKIT_VERSION", "Contents", "atoms_of_ring_systems", "bond_array",

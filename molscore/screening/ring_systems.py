@@ -28,9 +28,9 @@ from numpy.typing import ArrayLike, NDArray
 from rdkit import Chem
 from torch import Tensor
 
-from molscore.molecules.bonds import BOND_TYPES
 from molscore.molecules.chem import AROMATIC, atoms_of_ring_systems, from_smiles, ring_systems, smiles_of_ring
 from molscore.molecules.elements import max_valence
+from molscore.molecules.resonance import BOND_TYPES
 
 __all__ = ["RingSystems", "RingSystemsGiven", "signature", "signature_of_bonds", "systems_of_bonds"]
 
