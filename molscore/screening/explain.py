@@ -25,13 +25,16 @@ class Explanation:
     """A molecule's log-density atom by atom."""
 
     molecule: Molecule
-    resolution: float  # Å
-    shares: NDArray[np.float64]  # (N,) nats; their sum is the log-density
-    # (N,) nats: mean share of atoms of this element with as many neighbours, in held-out molecules
+    resolution: float
+    """Å."""
+    shares: NDArray[np.float64]
+    """(N,) nats; their sum is the log-density."""
     expected: NDArray[np.float64]
-    deviation: NDArray[np.float64]  # (N,) nats: its standard deviation
-    # why the molecule as a whole lies outside what the model has learnt, in words; empty where it does not
+    """(N,) nats: mean share of atoms of this element with as many neighbours, in held-out molecules."""
+    deviation: NDArray[np.float64]
+    """(N,) nats: its standard deviation."""
     outside: str = ""
+    """Why the molecule as a whole lies outside what the model has learnt, in words; empty where it does not."""
 
     @property
     def missing(self) -> NDArray[np.float64]:
@@ -128,10 +131,12 @@ class Belonging:
     """What speaks for a molecule belonging to some references, and what against."""
 
     molecule: Molecule
-    formula: float  # nats of log_ratio by its size and formula
-    rings: float  # nats of log_ratio by its ring systems
-    # ring systems with their atoms, and which share of the references has each
+    formula: float
+    """nats of log_ratio by its size and formula."""
+    rings: float
+    """nats of log_ratio by its ring systems."""
     systems: tuple[tuple[str, tuple[int, ...], float], ...]
+    """Ring systems with their atoms, and which share of the references has each."""
 
     def rows(self) -> list[dict[str, Any]]:
         """The facts of each part by name."""

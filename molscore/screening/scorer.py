@@ -54,14 +54,20 @@ class Result(NamedTuple):
 class Results(NamedTuple):
     """One entry a molecule, in the order given; a molecule that cannot be judged has NaN and a status that says why."""
 
-    status: NDArray[np.str_]  # (M,) ok or a short reason
-    log_likelihood: NDArray[np.float64]  # (M,) nats
-    log_density: NDArray[np.float64]  # (M,) nats
-    # (M,) 0 to 100; NaN for a model without reference or at a resolution that it does not hold
+    status: NDArray[np.str_]
+    """(M,) ok or a short reason."""
+    log_likelihood: NDArray[np.float64]
+    """(M,) nats."""
+    log_density: NDArray[np.float64]
+    """(M,) nats."""
     percentile: NDArray[np.float64]
-    n_atoms: NDArray[np.int64]  # (M,), 0 where it is not known
-    error: NDArray[np.object_]  # (M,) strings: the reason in words, empty where there is none
-    log_ratio: NDArray[np.float64] | None = None  # (M,) nats; None where no references were given
+    """(M,) 0 to 100; NaN for a model without reference or at a resolution that it does not hold."""
+    n_atoms: NDArray[np.int64]
+    """(M,), 0 where it is not known."""
+    error: NDArray[np.object_]
+    """(M,) strings: the reason in words, empty where there is none."""
+    log_ratio: NDArray[np.float64] | None = None
+    """(M,) nats; None where no references were given."""
 
     @property
     def ok(self) -> NDArray[np.bool_]:
