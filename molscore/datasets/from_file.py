@@ -71,6 +71,7 @@ def build(
     metadata = {
         "name": Path(output).stem,
         "source": Path(source).name,
+        "job": job,
         "units": "angstrom",
         "geometry": f"as given, else ETKDGv3 and MMFF94s with seed {splitting.seed}",
         "molscore": __version__,
@@ -97,8 +98,12 @@ def library_set(
     is_table = source.endswith(".parquet") and Path(source).is_file()
     if is_table and {"positions", "split", "smiles"} <= set(pq.read_schema(source).names):
         return load(source)
-    there = resume and output.is_file()
-    made = load(output) if there else build(source, output, smiles_column, Splitting(seed=seed), workers, resume)
+    if resume and output.is_file():
+        made = load(output)
+        if made.metadata["job"] != _digest(source, smiles_column, seed):
+            raise _other_job(output.parent)
+    else:
+        made = build(source, output, smiles_column, Splitting(seed=seed), workers, resume)
     split = made.columns["split"]
     return made.with_columns(split=np.where(split == "test", "train", split))
 
@@ -177,8 +182,12 @@ def _parts(folder: Path, job: str, resume: bool) -> Path:
         raise InputError(f"{folder} holds parts of an earlier run: add --resume to carry on, or remove it")
     for path in held:
         if _job_of(path) not in (None, job):  # damaged ones are made again
-            raise InputError(f"{folder} holds parts of another library, seed or version: remove it to start anew")
+            raise _other_job(folder)
     return folder
+
+
+def _other_job(folder: Path) -> InputError:
+    return InputError(f"{folder} is of another library, seed or version: remove it to start anew")
 
 
 def _job_of(path: Path) -> str | None:

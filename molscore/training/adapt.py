@@ -7,6 +7,7 @@ are the library's. A tenth of it is held out: the best of what was learnt, by th
 import math
 import shutil
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def adapt(
             f"the base has no embedding for {', '.join(lacking)}; it knows {', '.join(known)}: leave such molecules out"
         )
     train, held_out = _split(library, seed)
-    adaptation = _Adaptation(base.checkpoint, distribution_of(distribution, train), train, held_out, seed, blocks)
+    adaptation = _Adaptation(base, distribution_of(distribution, train), train, held_out, seed, blocks)
     before = adaptation.run(60 * minutes, steps, None if state is None else Path(state), progress)
     network = merge(started_from(base.checkpoint, [adaptation.distribution]), adaptation.best)
     info = {
@@ -119,6 +120,7 @@ def adapt_to_file(
     `InputError` where that is of an earlier run and `resume` is not given.
     """
     work, said = Path(f"{output}.parts"), []
+    held = any(work.glob("*"))
     if work.exists() and not resume:
         raise InputError(f"{work} is of an earlier run: add --resume to carry on, or remove it")
     model = load(base, device=device)
@@ -129,7 +131,7 @@ def adapt_to_file(
         molecules = library_set(library, work / "library.parquet", smiles_column, seed, workers, resume)
         adapted = adapt(model, molecules, name, minutes, seed=seed, state=work / "state.pt", progress=True)
     except (InputError, ElementError) as error:
-        if any(work.glob("*.parts")):  # of another run, which may be resumed
+        if held:  # of an earlier run, which may be resumed
             raise
         reason = str(error)
         if made.is_file():
@@ -190,16 +192,25 @@ def _split(library: MoleculeSet, seed: int) -> tuple[MoleculeSet, MoleculeSet]:
     return library.select(parts[0]), library.select(parts[1])
 
 
+def _job_of(base: Model, train: MoleculeSet, held_out: MoleculeSet, *options: object) -> str:
+    """What a run depends on, the time given to it aside."""
+    content = sha256(repr((base.weights, *options)).encode())
+    for part in (train, held_out):
+        for array in (part.sizes, part.numbers, part.positions):
+            content.update(np.ascontiguousarray(array).tobytes())
+    return content.hexdigest()
+
+
 class _Adaptation:
     """One run: the network that learns, what it learns from, and the best so far."""
 
     def __init__(
-        self, base: Checkpoint, distribution: Any, train: MoleculeSet, held_out: MoleculeSet, seed: int, blocks: bool
+        self, base: Model, distribution: Any, train: MoleculeSet, held_out: MoleculeSet, seed: int, blocks: bool
     ) -> None:
         torch.set_flush_denormal(True)
         torch.manual_seed(seed)
-        self.distribution, self.seed = distribution, seed
-        self.network = started_from(base, [distribution])
+        self.distribution, self.seed, self.job = distribution, seed, _job_of(base, train, held_out, seed, blocks)
+        self.network = started_from(base.checkpoint, [distribution])
         self.train, self.batches = train, Batches([train.sizes], [1.0], _OBJECTIVE.batch, seed)
         fits = held_out.select(held_out.sizes <= distribution.max_atoms)
         if not len(fits):
@@ -207,7 +218,7 @@ class _Adaptation:
         judged, generator = fits.select(np.arange(min(len(fits), JUDGED))), torch.Generator().manual_seed(seed)
         batches = (judged.batch(rows, self.network.elements) for rows in size_groups(judged.sizes, 16))
         self.judged = [with_noise(x, _OBJECTIVE, generator, density=True) for x in batches]  # the same noise every time
-        self.start = self._nearest(base)
+        self.start = self._nearest(base.checkpoint)
         self.network = adaptable(self.network, RANK, blocks).train()
         token, offset = self.network.distribution_token.weight, self.network.noise_offset
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
@@ -288,13 +299,15 @@ class _Adaptation:
         return loss
 
     def _state(self, before: float) -> dict[str, Any]:
-        names = ("step", "seconds", "lowest", "worse", "best", "start")
+        names = ("job", "step", "seconds", "lowest", "worse", "best", "start")
         held = {name: getattr(self, name) for name in names}
         return {**held, "before": before, "now": learnt(self.network), "optimiser": self.optimiser.state_dict()}
 
     def _resume(self, path: Path) -> float:
         state = load_state(path)
         try:
+            if state["job"] != self.job:
+                raise InputError(f"{path} is of another library, base or seed: remove it to start anew")
             before, now = state.pop("before"), state.pop("now")
             self.optimiser.load_state_dict(state.pop("optimiser"))
             for parameter, value in zip(self.parameters, now.values(), strict=True):

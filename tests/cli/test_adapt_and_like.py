@@ -68,6 +68,24 @@ def test_what_was_cut_short_before_anything_was_saved_begins_anew(run, folder, t
     assert not list(tmp_path.glob("*.parts"))
 
 
+def test_what_was_cut_short_is_not_carried_on_with_another_library(run, folder, tmp_path, monkeypatch):
+    (tmp_path / "own.smi").write_text("\n".join(tiny.LIBRARY) + "\n")
+    (tmp_path / "other.smi").write_text("\n".join(tiny.LIBRARY[:-1]) + "\n")
+    adapt = ["adapt", "own.smi", "--base", folder, "--minutes", 0.01, "--workers", 1, "-o", "adapter"]
+    with monkeypatch.context() as patched:
+        patched.setattr("molscore.training.adapt.adapt", _interrupted)
+        assert run(*adapt).exit_code == 130
+    held = sorted((tmp_path / "adapter.parts").iterdir())
+    done = run("adapt", "other.smi", *adapt[2:], "--resume")
+    assert done.exit_code == 2 and "adapter.parts is of another library, seed or version" in done.stderr
+    assert held and sorted((tmp_path / "adapter.parts").iterdir()) == held
+    assert run(*adapt, "--resume").exit_code == 0
+
+
+def _interrupted(*_, **__):
+    raise KeyboardInterrupt
+
+
 def test_rank_and_reinvent_like_references_answer_with_log_ratio(run, folder, series, tmp_path):
     (tmp_path / "library.smi").write_text("c1cnc[nH]1\nCC(C)O\n")
     done = run("rank", "library.smi", "--like", series, "--sort", "--model", folder, "-o", "ranked.csv")

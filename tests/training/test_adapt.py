@@ -49,6 +49,10 @@ def test_a_run_cut_short_is_carried_on(base, library, tmp_path):
     found = adapt(base, library, steps=6, state=state).checkpoint.info
     assert found["steps"] == 6 and first["step"] == 4
     assert found["held_out_loss"]["before"] == round(first["before"], 4)
+    with pytest.raises(InputError, match=r"state\.pt is of another library, base or seed: remove it"):
+        adapt(base, library, steps=6, seed=1, state=state)
+    with pytest.raises(InputError, match="another library"):
+        adapt(base, library.select(range(1, len(library))), steps=6, state=state)
 
 
 def test_token_alone_is_a_token(base, library):
