@@ -170,10 +170,10 @@ def rank(
     judge = {"local": judge_locally, "ray": judge_with_ray}[engine]
     with streamed(outputs) as output:
         plan = Plan(output.path, sort, resume, Shard.parse(shard), workers, progress=True, engine=judge)
-        program.say_if_new(resume and library != "-", plan.parts, "part-*.parquet")
-        scorer = Scorer(load(), **judging)
-        source = scorer.model.provenance(program.command_line(context), scorer.seed, scorer.resolution)
-        found = run(Job(scorer, library, smiles_column, plan.keeps_shapes), plan, source)
+        with program.resumable(resume and library != "-", plan.parts, "part-*.parquet"):
+            scorer = Scorer(load(), **judging)
+            source = scorer.model.provenance(program.command_line(context), scorer.seed, scorer.resolution)
+            found = run(Job(scorer, library, smiles_column, plan.keeps_shapes), plan, source)
         output.finish(source, scorer.model)
     program.say(*found.lines(scorer.by, scorer.resolution))
 
@@ -274,8 +274,8 @@ def data(source: str, output: str | None, split: str, hold_out: float, seed: int
     elif source == "ligands":
         molecules = ligands.build(output, splitting)
     else:
-        program.say_if_new(options["resume"] and source != "-", f"{output}.parts", "part-*.parquet")
-        molecules = from_file.build(source, output, splitting=splitting, **options)
+        with program.resumable(options["resume"] and source != "-", f"{output}.parts", "part-*.parquet"):
+            molecules = from_file.build(source, output, splitting=splitting, **options)
     program.say(summary(output, molecules))
 
 
@@ -292,8 +292,8 @@ def train(config: str, resume: bool) -> None:
     from molscore.training.offset import with_noise_offset
 
     settings = TrainConfig.from_toml(config)
-    program.say_if_new(resume, settings.out, "state.pt")
-    checkpoint = run(settings, resume, _stability_of)
+    with program.resumable(resume, settings.out, "state.pt"):
+        checkpoint = run(settings, resume, _stability_of)
     if os.environ.get("RANK", "0") != "0":
         return  # of the processes of torchrun, one finishes the job
     if settings.density_start < 1:
@@ -336,8 +336,9 @@ def adapt(library: str, base: str, device: str, output: str, **options: Any) -> 
     from molscore.training.adapt import adapt_to_file
 
     output = output.rstrip("/")
-    program.say_if_new(options["resume"], Path(f"{output}.parts"), "*")
-    program.say(*adapt_to_file(base, library, output, device=device, **options))
+    with program.resumable(options["resume"], f"{output}.parts", "*"):
+        said = adapt_to_file(base, library, output, device=device, **options)
+    program.say(*said)
 
 
 @main.command()
@@ -375,6 +376,7 @@ def explain(
 ) -> None:
     """Which atoms make MOLECULE, a SMILES string or the first of a file, unlikely beside what is expected of them.
 
+    What is missing is what is expected less the atom's share, in nats: below zero, the atom is likelier than most.
     With --like: what speaks for its belonging to the references, and what against, whatever the resolution.
     """
     from molscore.molecules.convert import first_of

@@ -15,8 +15,8 @@ import gc
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +31,7 @@ from molscore.molecules.suffixes import OUTPUTS, SUFFIXES
 
 __all__ = [
     "Program", "as_json", "by_column", "command_line", "conformers", "device", "distribution", "folders",
-    "import_to_judge", "like", "loads_a_model", "model", "output", "outputs", "resolution", "say", "say_if_new", "seed",
+    "import_to_judge", "like", "loads_a_model", "model", "output", "outputs", "resolution", "resumable", "say", "seed",
     "smiles_column", "start", "workers",
 ]  # fmt: skip
 
@@ -120,10 +120,18 @@ def say(*lines: str) -> None:
     click.echo("\n".join(lines), err=True)
 
 
-def say_if_new(resume: bool, folder: str | Path, pattern: str) -> None:
-    """That a run to be resumed begins anew, where it was cut short before it had saved anything."""
+@contextmanager
+def resumable(resume: bool, folder: str | Path, pattern: str) -> Iterator[None]:
+    """A run that saves files of a pattern as it goes: says where there are none to resume, and, interrupted, that some
+    are kept."""
     if resume and not any(Path(folder).glob(pattern)):
         say(f"there is nothing to resume in {folder}: the run begins anew")
+    try:
+        yield
+    except KeyboardInterrupt:
+        if any(Path(folder).glob(pattern)):
+            say(f"what is done is kept in {folder}: the same command with --resume carries on")
+        raise
 
 
 def command_line(context: click.Context) -> str:
@@ -165,7 +173,10 @@ outputs = click.option(
     help=f"File, by suffix {OUTPUTS}; may be repeated. CSV to stdout unless given.",
 )  # fmt: skip
 resolution = click.option(
-    "--resolution", type=float, default=0.05, help="Noise width in Å at which densities are read."
+    "--resolution",
+    type=float,
+    default=0.05,
+    help="Noise width in Å at which densities are read; info lists those with percentiles.",
 )
 smiles_column = click.option(
     "-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default."

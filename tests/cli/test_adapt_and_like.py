@@ -74,7 +74,9 @@ def test_what_was_cut_short_is_not_carried_on_with_another_library(run, folder, 
     adapt = ["adapt", "own.smi", "--base", folder, "--minutes", 0.01, "--workers", 1, "-o", "adapter"]
     with monkeypatch.context() as patched:
         patched.setattr("molscore.training.adapt.adapt", _interrupted)
-        assert run(*adapt).exit_code == 130
+        cut_short = run(*adapt)
+        assert cut_short.exit_code == 130
+        assert "kept in adapter.parts: the same command with --resume" in cut_short.stderr
     held = sorted((tmp_path / "adapter.parts").iterdir())
     done = run("adapt", "other.smi", *adapt[2:], "--resume")
     assert done.exit_code == 2 and "adapter.parts is of another library, seed or version" in done.stderr

@@ -39,6 +39,7 @@ __all__ = ["Merge", "Summary", "merged", "passing", "row_of_file", "shows_shapes
 _MEMORY = "1GB"  # what DuckDB may take before it writes to disk
 _BATCH_ROWS = 8192
 _FIRST = "molscore_first"
+_NAMED = 5  # columns
 _SHOWN = 100  # rows that do not parse and are looked into
 _BREAK_TIES = f"log_likelihood DESC NULLS LAST, {ROW}"
 
@@ -210,7 +211,9 @@ class Summary:
             )
         lines.append(f"order: {by}")
         if self.renamed:
-            lines.append("input columns renamed: " + ", ".join(f"{old} -> {new}" for old, new in self.renamed.items()))
+            named = [f"{old} -> {new}" for old, new in self.renamed.items()]
+            more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+            lines.append(f"input columns renamed: {', '.join(named[:_NAMED])}{more}")
         return lines
 
 
