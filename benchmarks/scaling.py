@@ -21,7 +21,7 @@ from molscore.molecules.batch import Batch
 from molscore.nn.backbone import PRESETS
 from molscore.nn.discoformer import Context, DiScoFormer
 from molscore.training.config import DataConfig, TrainConfig
-from molscore.training.losses import denoising_loss, dual_loss, noise_levels, noised
+from molscore.training.losses import denoising_loss, draw_ln_sigma, dual_loss, noised
 from molscore.training.optim import Optimiser
 
 __all__ = ["exponent", "molecules", "note_of", "one_pass", "point", "training_step"]
@@ -55,7 +55,7 @@ def training_step(network: DiScoFormer, optimiser: Optimiser, config: TrainConfi
     for rows, terms in ((slice(half, None), "denoising"), (slice(half), "density")):
         x = Batch(*(part[rows] for part in given))
         if len(x.mask):
-            noisy = noised(x, noise_levels(len(x.mask), config, config.log_normal, 0.3, generator), generator)
+            noisy = noised(x, draw_ln_sigma(len(x.mask), config, config.log_normal, 0.3, generator), generator)
             context = context_of(network, x)
             loss = (
                 denoising_loss(network.denoise, noisy, context, None, config)

@@ -44,7 +44,7 @@ from molscore.nn.discoformer import Context, Denoised, DiScoFormer
 from molscore.training.config import TrainConfig
 
 __all__ = [
-    "Denoise", "Noised", "denoising_loss", "dual_loss", "noise_levels", "noised", "time_variance", "with_noise",
+    "Denoise", "Noised", "denoising_loss", "dual_loss", "draw_ln_sigma", "noised", "time_variance", "with_noise",
 ]  # fmt: skip
 
 Denoise = Callable[[Tensor, Tensor, Tensor, Tensor, Context], Denoised]
@@ -67,7 +67,7 @@ class Noised(NamedTuple):
     ln_sigma: Tensor  # (B,)
 
 
-def noise_levels(
+def draw_ln_sigma(
     B: int, config: TrainConfig, log_normal: tuple[float, float], uniform_share: float, generator: torch.Generator
 ) -> Tensor:
     """ln sigma (B,): a share log-uniform over the whole range, the rest log-normal; one in each B-quantile."""
@@ -95,7 +95,7 @@ def with_noise(x: Batch, config: TrainConfig, generator: torch.Generator, densit
     law = (config.log_normal_density, config.uniform_share_density)
     if not density:
         law = (config.log_normal, config.uniform_share)
-    return noised(x, noise_levels(len(x.mask), config, *law, generator), generator)
+    return noised(x, draw_ln_sigma(len(x.mask), config, *law, generator), generator)
 
 
 def rotation_means(x: Tensor, y: Tensor, sigma: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ from molscore.nn.checkpoint import build
 from molscore.nn.discoformer import Context, DiScoFormer
 from molscore.training import losses
 from molscore.training.config import DataConfig, TrainConfig
-from molscore.training.losses import Noised, denoising_loss, dual_loss, noise_levels, noised, time_variance
+from molscore.training.losses import Noised, denoising_loss, draw_ln_sigma, dual_loss, noised, time_variance
 from tests.mixtures import random_rotations
 from tests.training.conftest import TINY
 
@@ -170,7 +170,7 @@ def test_noise_levels_are_stratified_within_their_range() -> None:
     settings = replace(WEIGHTS, sigma_min=0.01, sigma_max=20.0)
 
     def levels(share: float, seed: int = 2, B: int = 64) -> Tensor:
-        return noise_levels(B, settings, (-1.0, 0.5), share, torch.Generator().manual_seed(seed))
+        return draw_ln_sigma(B, settings, (-1.0, 0.5), share, torch.Generator().manual_seed(seed))
 
     assert torch.equal(levels(0.5), levels(0.5))
     assert not torch.equal(levels(0.5), levels(0.5, seed=3))
