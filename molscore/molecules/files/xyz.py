@@ -21,7 +21,8 @@ __all__ = ["scan_xyz", "xyz_frame"]
 
 _COUNT = re.compile(r"\s*\d{1,9}\s*$")
 _SEPARATOR = re.compile(r"\W*$")  # blank, or such as the ">" of ORCA
-_FIELD = re.compile(r"""(\w[\w:.\-]*)=(?:"([^"]*)"|'([^']*)'|(\S+))""")
+_FIELD = re.compile(r"""(\w[\w:.\-]*)=(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S+))""")
+_ESCAPED = re.compile(r"""\\(["\\])""")
 _SYMBOL = re.compile(r"([A-Za-z]{1,2})\d*$")
 _EXPONENT = re.compile(r"\*\^|[dD]")  # as Mathematica and Fortran write it
 _NO_KEY = re.compile(r"[^\w.\-]|^[.\-]")
@@ -57,7 +58,7 @@ def scan_xyz(lines: Lines) -> Iterator[Make]:
 def _frame(row: int, n_atoms: int, lines: Lines) -> Make:
     """The frame whose count has just been read."""
     comment = next(lines, "").strip()
-    fields = {key: "".join(values) for key, *values in _FIELD.findall(comment)}
+    fields = {key: _ESCAPED.sub(r"\1", quoted) or plain or bare for key, quoted, plain, bare in _FIELD.findall(comment)}
     columns: dict[str, Any] = {key: value for key, value in fields.items() if key not in _CELL_FIELDS}
     if comment and not fields:
         columns = {"name": comment}
@@ -166,10 +167,12 @@ def _to_next_count(lines: Lines) -> None:
 def xyz_frame(row: Row, tags: Mapping[str, Any]) -> str:
     """Text of one frame: positions to eight decimals (Å), columns and `tags` as ``key=value`` in the comment.
 
-    A row without a molecule is a frame of no atoms.
+    Blank ones are left out, for ASE takes the field after an empty one for its value. A row without a molecule is a
+    frame of no atoms.
     """
     fields = {**({"name": row.name} if row.name else {}), **row.columns, **tags}
-    parts = [f"{_NO_KEY.sub('_', key)}={_quoted(text_of(value))}" for key, value in fields.items()]
+    spelled = {_key(name): one_line(text_of(value)) for name, value in fields.items()}
+    parts = [f"{key}={_quoted(value)}" for key, value in spelled.items() if value.strip()]
     comment = " ".join(["Properties=species:S:1:pos:R:3", *parts])
     if row.molecule is None:
         return f"0\n{comment}\n"
@@ -178,7 +181,14 @@ def xyz_frame(row: Row, tags: Mapping[str, Any]) -> str:
     return f"{row.molecule.n_atoms}\n{comment}\n{body}"
 
 
+def _key(name: str) -> str:
+    """A name as extended XYZ spells it."""
+    key = _NO_KEY.sub("_", name)
+    return f"{key}_" if key in _CELL_FIELDS else key
+
+
 def _quoted(value: str) -> str:
     """A value as extended XYZ spells it."""
-    value = one_line(value).replace('"', "'")
-    return value if re.fullmatch(r"[\w.+\-]+", value) else f'"{value}"'
+    if re.fullmatch(r"[\w.+\-]+", value):
+        return value
+    return '"{}"'.format(value.replace("\\", "\\\\").replace('"', "'"))

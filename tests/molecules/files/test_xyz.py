@@ -150,14 +150,24 @@ def test_frames_read_back(positions, columns) -> None:
     (row,) = rows_of(text)
     np.testing.assert_allclose(row.molecule.positions, positions, atol=5.1e-9)
     spelled = {re.sub("^[.-]", "_", k): " ".join(str(v).replace('"', "'").splitlines()) for k, v in columns.items()}
-    assert row.columns == {"name": "a name"} | spelled | {"molscore_seed": "3"}
+    filled = {k: v for k, v in spelled.items() if v.strip()}
+    assert row.columns == {"name": "a name"} | filled | {"molscore_seed": "3"}
 
 
 def test_ase_reads_our_frames(library, tmp_path) -> None:
     path = tmp_path / "a.xyz"
     molecule = library["CCO"]
-    path.write_text(xyz_frame(Row(molecule, {"note": 'say "hi" = x', "energy": 1.5}), {}))
+    columns = {"note": 'say "hi" = x', "error": "", "energy": 1.5, "percentile": None, "smiles": "C/C=C\\C"}
+    path.write_text(xyz_frame(Row(molecule, {**columns, "pbc": "a column"}), {"molscore_model": "tiny"}))
     atoms = ase.io.read(path, format="extxyz")
     assert atoms.numbers.tolist() == molecule.numbers.tolist()
     np.testing.assert_allclose(atoms.positions, molecule.positions, atol=1e-8)
-    assert atoms.info["note"] == "say 'hi' = x"
+    expected = {"note": "say 'hi' = x", "smiles": "C/C=C\\C", "pbc_": "a column", "molscore_model": "tiny"}
+    assert atoms.info == expected and atoms.calc.results == {"energy": 1.5}
+
+
+def test_quotes_that_ase_escapes_are_read(tmp_path) -> None:
+    atoms = ase.Atoms("CO", [[0, 0, 0], [1.2, 0, 0]], info={"note": 'say "hi"', "smiles": "C/C=C\\C", "last": "x"})
+    ase.io.write(tmp_path / "a.xyz", atoms, format="extxyz")
+    (row,) = rows_of((tmp_path / "a.xyz").read_text())
+    assert {name: row.columns[name] for name in atoms.info} == atoms.info
