@@ -169,7 +169,7 @@ def rank(
 
     judge = {"local": judge_locally, "ray": judge_with_ray}[engine]
     with streamed(outputs) as output:
-        plan = Plan(output.path, sort, resume, Shard.parse(shard), workers, progress=True, engine=judge)
+        plan = Plan(output.path, output.beside, sort, resume, Shard.parse(shard), workers, progress=True, engine=judge)
         with program.resumable(resume and library != "-", plan.parts, "part-*.parquet"):
             scorer = Scorer(load(), **judging)
             source = scorer.model.provenance(program.command_line(context), scorer.seed, scorer.resolution)

@@ -88,36 +88,37 @@ def write_report(paths: Sequence[str], found: "Report") -> None:
 
 @dataclass
 class Streamed:
-    """What a job writes that streams its rows: one file, or a folder; the other outputs are made from the file."""
+    """What a job writes that streams its rows: a file, others of the same rows, or a folder; pages are made after."""
 
     path: str
-    others: list[str]
+    beside: list[str]
+    pages: list[str]
 
     def finish(self, provenance: Mapping[str, Any] | None = None, model: "Predictor | None" = None) -> None:
-        """Write the other outputs, once the file is there."""
-        if self.others:
+        """Make the pages and pictures from the file, once it is there."""
+        if self.pages:
             rows = ((record.molecule, record.columns) for record in read(self.path))
-            write_all(self.others, rows, provenance, model)
+            write_all(self.pages, rows, provenance, model)
 
 
 @contextmanager
 def streamed(paths: Sequence[str]) -> Iterator[Streamed]:
-    """The one of several outputs that holds the most, geometries first; a file for the time being where all of them
-    are to look at.
+    """The one of several outputs that holds the most, geometries first, and the others; a file for the time being
+    where all of them are to look at.
 
     Raises `OutputError` as `check_outputs` does, and for a folder or standard output among several.
     """
     if len(paths) == 1 and not is_picture(paths[0]):
         if paths[0] != "-" and not paths[0].endswith("/") and not Path(paths[0]).is_dir():
             _check_kind(paths[0])
-        yield Streamed(paths[0], [])
+        yield Streamed(paths[0], [], [])
         return
     check_outputs(paths)
     if "-" in paths:
         raise OutputError("standard output cannot be one of several: name a file")
     with TemporaryDirectory(prefix="molscore-") as folder:
-        main = min((path for path in paths if not is_picture(path)), key=_richness, default=f"{folder}/rows.sdf")
-        yield Streamed(main, [path for path in paths if path != main])
+        files = sorted((path for path in paths if not is_picture(path)), key=_richness) or [f"{folder}/rows.sdf"]
+        yield Streamed(files[0], files[1:], [path for path in paths if is_picture(path)])
 
 
 def _richness(path: str) -> int:

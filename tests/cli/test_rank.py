@@ -4,6 +4,7 @@ import csv
 import io
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from molscore.screening.columns import DEFAULT
@@ -110,6 +111,21 @@ def test_several_outputs_hold_the_same_rows_and_a_pattern_chooses(run, folder) -
     assert Path("a.sdf").read_text().count("$$$$") == 3 and "<!DOCTYPE html>" in Path("a.html").read_text()
     assert run("rank", "in.smi", "--model", folder, "-o", "b.html").exit_code == 0 and Path("b.html").exists()
     assert run("rank", "in.smi", "--model", folder, "-o", "-", "-o", "b.csv").exit_code == 2
+
+
+def test_a_table_is_the_same_whatever_is_written_beside_it(run, folder) -> None:
+    Path("in.csv").write_text("id,mol\n1,[2H]C([2H])O\n2,C1CC\n3,CO\n4,CO\n")
+    rank = ("rank", "in.csv", "-s", "mol", "--sort", "--model", folder)
+    assert run(*rank, "-o", "a.csv").exit_code == run(*rank, "-o", "a.parquet").exit_code == 0
+    beside = [part for name in ("b.parquet", "b.sdf", "b.csv", "b.xyz", "b.png") for part in ("-o", name)]
+    done = run(*rank, *beside)
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr.startswith("4 rows, 2 judged")
+    assert Path("b.csv").read_bytes() == Path("a.csv").read_bytes()
+    assert pq.read_table("b.parquet").equals(pq.read_table("a.parquet"))
+    assert pq.read_schema("b.parquet").field("percentile").type == "double"
+    assert Path("b.sdf").read_text().count("$$$$") == 4 and Path("b.png").exists()
+    assert run(*rank, "-o", "b.sdf", "-o", "in.csv").exit_code == 2, "the input is none of the outputs"
 
 
 ALCOHOLS = "id,name,structure,mass\n" + "".join(f"{i},ethanol no {i},{'C' * (1 + i)}O,{30 + i}\n" for i in range(5))

@@ -201,6 +201,7 @@ class Plan:
 
     # a file, - for CSV on standard output, or a folder (it is there, or its name ends in a slash) for parts
     output: str = "-"
+    beside: Sequence[str] = ()  # files of the same rows beside a file
     sort: bool = False
     resume: bool = False
     shard: Shard = WHOLE
@@ -216,15 +217,22 @@ class Plan:
             raise InputError("what goes to standard output cannot be resumed: name a file or a folder with -o")
         if self.shard != WHOLE and not self.is_folder:
             raise InputError(f"a shard writes its parts into a folder: -o {self.output.rstrip('/-') or 'ranked'}/")
-        if self.output != "-":
-            if not self.is_folder:
-                format_of(self.output, OutputError)
-            check_place(self.output, self.is_folder)
+        for path in self.files:
+            if path != "-":
+                format_of(path, OutputError)
+                check_place(path)
+        if self.is_folder:
+            check_place(self.output, True)
 
     @property
     def is_folder(self) -> bool:
         """Whether the parts themselves are the result."""
         return self.output != "-" and (self.output.endswith(("/", os.sep)) or Path(self.output).is_dir())
+
+    @property
+    def files(self) -> list[str]:
+        """The files that are written from the parts, ``-`` being standard output."""
+        return [] if self.is_folder else [self.output, *self.beside]
 
     @property
     def parts(self) -> str:
@@ -234,7 +242,7 @@ class Plan:
     @property
     def keeps_shapes(self) -> bool:
         """Whether parts hold the geometries that are made; a folder does for what it may be merged into."""
-        return self.is_folder or shows_shapes(self.output)
+        return self.is_folder or any(map(shows_shapes, self.files))
 
 
 def run(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Summary:
@@ -244,8 +252,9 @@ def run(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Summary:
     """
     if not job.repeatable and (plan.resume or plan.shard != WHOLE):
         raise InputError("standard input cannot be read twice: resume and share out a file")
-    if job.repeatable and Path(plan.output).resolve() == Path(job.path).resolve():
-        raise OutputError(f"{plan.output}: it is the input, which would be lost; give another name")
+    for path in plan.files if job.repeatable else ():
+        if Path(path).resolve() == Path(job.path).resolve():
+            raise OutputError(f"{path}: it is the input, which would be lost; give another name")
     with _folder(job, plan, provenance) as folder:
         extent = plan.engine(job, folder, plan.workers, plan.progress)
         folder.finish(*extent)
@@ -259,10 +268,12 @@ def run(job: Job, plan: Plan, provenance: Mapping[str, Any]) -> Summary:
                 for number, table in enumerate(summary.counting(merge.in_order())):
                     folder.mend(number, table)
             else:
-                tables = summary.counting(merge.sorted(job.scorer.by) if plan.sort else merge.in_order())
-                tables = passing(tables, extent.rows, plan.progress)
-                rows = (row for table in tables for row in rows_of(table, job.optional, job.shapes))
-                write(plan.output, rows, provenance, merge.types)
+                for path in plan.files:
+                    summary = Summary()
+                    tables = summary.counting(merge.sorted(job.scorer.by) if plan.sort else merge.in_order())
+                    tables = passing(tables, extent.rows, plan.progress)
+                    rows = (row for table in tables for row in rows_of(table, job.optional, shows_shapes(path)))
+                    write(path, rows, provenance, merge.types)
                 folder.remove()
     return summary
 
