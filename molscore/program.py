@@ -179,7 +179,11 @@ resolution = click.option(
     help="Noise width in Å at which densities are read; info lists those with percentiles.",
 )
 smiles_column = click.option(
-    "-s", "--smiles", "smiles_column", default=None, help="Column of SMILES; found by its name by default."
+    "-s",
+    "--smiles",
+    "smiles_column",
+    default=None,
+    help="Column of SMILES; found by its name, else by its values, by default.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 by_column = click.option("--by", help="Column to order by; unless given, what the parts were made for.")

@@ -13,9 +13,9 @@ from molscore.evaluation.edm import allowed_valences
 from molscore.evaluation.fidelity import Fidelity, fidelity
 from molscore.evaluation.metrics import PerMolecule, judge
 from molscore.molecules.bonds import doubts
-from molscore.molecules.chem import descriptors, mol_from_molecule, smiles_of
+from molscore.molecules.chem import descriptors, mol_from_molecule, smiles_of, with_isotopes
 from molscore.molecules.files import Record, Row, read
-from molscore.molecules.files.record import is_smiles_name
+from molscore.molecules.files.record import with_smiles_of
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import check_geometry
 
@@ -51,9 +51,8 @@ class Evaluation:
             ours = self.judged.columns(number) | checks
             columns = {f"input_{name}" if name in ours else name: value for name, value in record.columns.items()}
             try:
-                mol = mol_from_molecule(record.molecule)
-                if not any(is_smiles_name(name) for name in columns):
-                    columns["smiles"] = smiles_of(mol)
+                mol = with_isotopes(mol_from_molecule(record.molecule), record.smiles)
+                columns = with_smiles_of(smiles_of(mol), columns)
                 columns |= {"formula": record.molecule.formula, **descriptors(mol)}
                 found = doubts(mol, record.molecule.positions)
                 ours["doubts"] = "; ".join(f"{check}: {value}" for check, value in found.items())

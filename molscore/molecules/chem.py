@@ -14,23 +14,26 @@ from rdkit import Chem, rdBase
 from rdkit import __version__ as RDKIT_VERSION
 from rdkit.Chem import rdMolDescriptors
 
-from molscore.errors import InputError, ParseError, PatternError, PositionError, TooLargeError
+from molscore.errors import InputError, MolscoreError, ParseError, PatternError, PositionError, TooLargeError
 from molscore.molecules.bonds import Bonds, bare_mol, perceive_bonds
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.resonance import BOND_TYPES
 
 __all__ = [
-    "AROMATIC", "MAX_RINGS", "RDKIT_VERSION", "Contents", "atoms_of_ring_systems", "bond_array",
+    "AROMATIC", "ISOTOPE", "MAX_RINGS", "RDKIT_VERSION", "Contents", "atoms_of_ring_systems", "bond_array",
     "check_bonds", "contents_of", "descriptors", "fragments", "from_smiles", "graph_counts", "has_geometry",
-    "missing_hydrogens", "mol_from_bonds", "mol_from_molecule", "molecule_from_mol", "pattern_of", "placed",
-    "ring_count", "ring_systems", "shown", "smiles_of", "smiles_of_ring", "unlabelled", "without_hydrogens",
+    "missing_hydrogens", "mol_from_bonds", "mol_from_molecule", "mol_from_smiles", "molecule_from_mol",
+    "pattern_of", "placed", "ring_count", "ring_systems", "shown", "smiles_of", "smiles_of_ring", "unlabelled",
+    "with_isotopes", "without_hydrogens",
 ]  # fmt: skip
 
 AROMATIC = 4  # the order of an aromatic bond beside 1, 2 and 3 in an array of bonds
+ISOTOPE = re.compile(r"\[\d")
 MAX_RINGS = 100  # independent ones; C60 has 31
 
 _MAX_SMILES_LENGTH = 10_000
 _MAX_ATOMS = 1000  # whose bonds are looked into: the canonical SMILES of 9,000 atoms takes a minute
+_MATCHES = 10_000  # of a graph in itself that are tried
 _SHOWN = 80  # characters of a string in a message
 _LONGEST_REASON = 200
 _AS_WRITTEN = Chem.SmilesParserParams()
@@ -227,6 +230,37 @@ def mol_from_bonds(molecule: Molecule, bonds: Bonds) -> Chem.Mol:
         except (RuntimeError, ValueError) as error:
             raise ParseError(f"{molecule.label}: {str(error).strip()}") from None
     return mol.GetMol()
+
+
+def mol_from_smiles(molecule: Molecule, smiles: str) -> Chem.Mol:
+    """RDKit molecule of a geometry that was made of a SMILES string: its bonds, charges and isotopes.
+
+    Raises `ParseError` where the atoms of the string, hydrogens last, are not those of the geometry.
+    """
+    mol = Chem.AddHs(from_smiles(smiles))
+    if [atom.GetAtomicNum() for atom in mol.GetAtoms()] != molecule.numbers.tolist():
+        raise ParseError(f"{molecule.label}: its atoms are not those of {shown(smiles)}")
+    mol.AddConformer(bare_mol(molecule).GetConformer())
+    Chem.AssignStereochemistryFrom3D(mol)
+    return mol
+
+
+def with_isotopes(mol: Chem.Mol, smiles: str | None) -> Chem.Mol:
+    """A molecule in 3D with the isotopes that a SMILES string of it has, where it has some."""
+    if not smiles or not ISOTOPE.search(smiles):
+        return mol
+    try:
+        graph = Chem.AddHs(from_smiles(smiles))
+    except MolscoreError:
+        return mol
+    for match in mol.GetSubstructMatches(unlabelled(graph), uniquify=False, maxMatches=_MATCHES):
+        found = Chem.Mol(mol)
+        for place, atom in zip(match, graph.GetAtoms(), strict=True):
+            found.GetAtomWithIdx(place).SetIsotope(atom.GetIsotope())
+        Chem.AssignStereochemistryFrom3D(found)
+        if found.HasSubstructMatch(graph, useChirality=True):
+            return found
+    return mol
 
 
 def bond_array(mol: Chem.Mol) -> NDArray[np.uint16] | None:

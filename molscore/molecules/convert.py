@@ -10,7 +10,7 @@ from molscore.molecules.ase import from_ase
 from molscore.molecules.chem import molecule_from_mol, smiles_of
 from molscore.molecules.conformers import embed
 from molscore.molecules.files import Record, Scan, format_of, read, scan
-from molscore.molecules.files.record import bad_record, record_of, smiles_column_if_any
+from molscore.molecules.files.record import FIRST_ROWS, bad_record, record_of, smiles_column_if_any
 from molscore.molecules.molecule import Molecule
 
 if TYPE_CHECKING:
@@ -146,9 +146,16 @@ def _of_frame(frame: "pd.DataFrame", smiles_column: str | None) -> Iterator[Reco
     Raises `InputError` at once for a frame with neither kind of column.
     """
     names = [str(name) for name in frame.columns]
-    column = smiles_column_if_any(names, smiles_column, "the DataFrame")
+    column = smiles_column_if_any(
+        names, smiles_column, "the DataFrame", lambda: list(_rows(frame.head(FIRST_ROWS), names))
+    )
+    return (record_of(row, columns, column) for row, columns in enumerate(_rows(frame, names)))
+
+
+def _rows(frame: "pd.DataFrame", names: list[str]) -> Iterator[dict[str, Any]]:
+    """The values of each row by name."""
     rows = zip(*(frame.iloc[:, place] for place in range(len(names))), strict=True)
-    return (record_of(row, dict(zip(names, values, strict=True)), column) for row, values in enumerate(rows))
+    return (dict(zip(names, values, strict=True)) for values in rows)
 
 
 def reference_molecules(references: Any, make: Callable[[Any], Made]) -> list[Made]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from rdkit import Chem
 
-from molscore.errors import InputError, ParseError
-from molscore.molecules.chem import from_smiles, smiles_of, unlabelled
+from molscore.errors import InputError, MolscoreError, ParseError
+from molscore.molecules.chem import ISOTOPE, from_smiles, smiles_of, unlabelled
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["TrainingIndex", "canonical_smiles", "geometry_key", "graph_key", "smiles_hash"]
@@ -27,12 +28,19 @@ def graph_key(mol: Chem.Mol) -> str:
     return _digest(b"graph", Chem.MolToSmiles(mol).encode())
 
 
-def geometry_key(molecule: Molecule) -> str:
-    """Key of the atoms and where they are to 0.001 Å, in whatever order; other orientations have other keys."""
+def geometry_key(molecule: Molecule, smiles: str | None = None) -> str:
+    """Key of the atoms and where they are to 0.001 Å, in whatever order; other orientations have other keys.
+
+    Where the SMILES string of the molecule has isotopes, they count as well.
+    """
     places = np.round(molecule.positions, _DECIMALS) + 0.0  # -0.0 is 0.0
     order = np.lexsort((*places.T, molecule.numbers))
     numbers, places = molecule.numbers[order], places[order]
-    return _digest(b"geometry", numbers.astype("<i8").tobytes(), places.astype("<f8").tobytes())
+    labels = []
+    if smiles and ISOTOPE.search(smiles):
+        with suppress(MolscoreError):
+            labels = [graph_key(from_smiles(smiles)).encode()]
+    return _digest(b"geometry", numbers.astype("<i8").tobytes(), places.astype("<f8").tobytes(), *labels)
 
 
 def _digest(*parts: bytes) -> str:

@@ -85,7 +85,7 @@ def report(
     Args:
         source: a path, a DataFrame, or an iterable of molecules of any kind, candidates of `generate` included.
         model: what colours the atoms, and judges molecules that have not been judged; None for neither.
-        smiles_column: of a table; found by its name unless given.
+        smiles_column: of a table; found by its name, else by its values, unless given.
         smarts: show only molecules with this pattern.
         most: rows that are shown at most, the first ones.
         resolution: Å, at which densities are read.

@@ -53,7 +53,7 @@ def validated(record: Record, distribution: Distribution, smarts: str | None = N
         if (molecule := record.molecule) is not None:
             n_atoms = molecule.n_atoms
             validate(molecule, distribution, molecule.label, whole_geometry=True)
-            graph, key = None, geometry_key(molecule)
+            graph, key = None, geometry_key(molecule, record.smiles)
         elif record.smiles:
             graph = from_smiles(record.smiles)
             found = contents_of(graph)

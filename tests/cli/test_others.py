@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+from rdkit import Chem
 
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.molecule_set import load as load_set
+from molscore.molecules.conformers import embed
 from molscore.molecules.files import write
 from molscore.screening.model import load
 from tests import tiny
@@ -65,6 +67,29 @@ def test_evaluate_writes_each_molecule_and_says_how_faithful_all_are(run, tmp_pa
     assert all(abs(float(row["strain"])) < 0.1 and len(row["inchikey"]) == 27 for row in found)
     assert "<!DOCTYPE html>" in Path("out.html").read_text()
     assert run("evaluate", "in.sdf", "-o", "no/where.csv").exit_code == 2
+
+
+def test_evaluate_names_the_molecule_that_it_judged(run) -> None:
+    """Not the one that a field says; isotopes, which no geometry has, are those of the structure."""
+    (propylamine,), (ethanol,) = embed("CCCN"), embed("CCO")
+    write("in.sdf", [(propylamine, {"smiles": "CCO"}), (ethanol, {"smiles": "[2H]OCC"}), (ethanol, {"smiles": "OCC"})])
+    assert run("evaluate", "in.sdf", "-o", "out.csv", "-o", "out.sdf").exit_code == 0
+    found = table("out.csv")
+    assert [(row["smiles"], row["input_smiles"]) for row in found] == [("CCCN", "CCO"), ("[2H]OCC", ""), ("OCC", "")]
+    assert [row["inchikey"] for row in found] == [
+        Chem.MolToInchiKey(Chem.MolFromSmiles(row["smiles"])) for row in found
+    ]
+    assert Path("out.sdf").read_text().count("M  ISO") == 1
+    write("in.xyz", [(propylamine, {"smiles": "CCO"})])
+    assert run("evaluate", "in.xyz", "-o", "out.csv").exit_code == 0
+    assert [(row["smiles"], row["input_smiles"]) for row in table("out.csv")] == [("CCCN", "CCO")]
+
+
+def test_report_shows_what_rank_wrote_whatever_the_column_is_called(run, folder) -> None:
+    Path("in.csv").write_text("X,id\nCCO,1\nC(,2\nCC=O,3\n")
+    assert run("rank", "in.csv", "-s", "X", "--model", folder, "-o", "r.csv", "-o", "r.html").exit_code == 0
+    done = run("report", "r.csv", "--model", folder, "-o", "again.html")
+    assert done.exit_code == 0 and "3 molecules" in done.stderr, done.stderr
 
 
 def test_report_is_a_page_of_any_library(run, folder) -> None:

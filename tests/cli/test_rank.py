@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from rdkit import Chem
 
 from molscore.screening.columns import DEFAULT
 from tests import tiny
@@ -126,6 +127,29 @@ def test_a_table_is_the_same_whatever_is_written_beside_it(run, folder) -> None:
     assert pq.read_schema("b.parquet").field("percentile").type == "double"
     assert Path("b.sdf").read_text().count("$$$$") == 4 and Path("b.png").exists()
     assert run(*rank, "-o", "b.sdf", "-o", "in.csv").exit_code == 2, "the input is none of the outputs"
+
+
+def test_isotopes_and_bonds_of_a_smiles_are_those_of_its_record(run, folder) -> None:
+    """Two that differ in an isotope alone stay two, however often they are ranked."""
+    Path("in.csv").write_text("smiles\nCCO\n[2H]C([2H])([2H])O\nCO\nC[C@]([2H])(O)F\n")
+    assert run("rank", "in.csv", "--model", folder, "-o", "a.sdf", "-o", "a.csv").exit_code == 0
+    assert run("rank", "a.sdf", "--model", folder, "-o", "b.sdf", "-o", "b.csv").exit_code == 0
+    given = [row["smiles"] for row in table("in.csv")]
+    assert [row["smiles"] for row in table("a.csv")] == [row["smiles"] for row in table("b.csv")] == given
+    assert [row["status"] for row in table("b.csv")] == ["ok"] * 4 and "input_smiles" not in table("b.csv")[0]
+    for path in ("a.sdf", "b.sdf"):
+        found = [Chem.MolToSmiles(Chem.RemoveHs(mol)) for mol in Chem.SDMolSupplier(path)]
+        assert found == [Chem.CanonSmiles(smiles) for smiles in given], path
+    assert Path("a.sdf").read_text().count("M  ISO") == Path("b.sdf").read_text().count("M  ISO") == 2
+
+
+def test_lines_of_smiles_are_those_that_were_judged(run, folder) -> None:
+    Path("in.csv").write_text("smiles,product,id\nC,OCC,1\nC,NCC,2\n")
+    assert run("rank", "in.csv", "-s", "product", "--model", folder, "-o", "a.smi").exit_code == 0
+    assert Path("a.smi").read_text().splitlines() == ["CCO", "CCN"]
+    Path("in.csv").write_text("product,id\nOCC,1\nNCC,2\n")
+    assert run("rank", "in.csv", "-s", "product", "--model", folder, "-o", "a.smi").exit_code == 0
+    assert Path("a.smi").read_text().splitlines() == ["CCO", "CCN"]
 
 
 ALCOHOLS = "id,name,structure,mass\n" + "".join(f"{i},ethanol no {i},{'C' * (1 + i)}O,{30 + i}\n" for i in range(5))

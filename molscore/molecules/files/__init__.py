@@ -75,8 +75,9 @@ def read(path: str | os.PathLike[str], smiles_column: str | None = None) -> Iter
     """Records of ``.smi .csv .tsv .sdf .xyz .extxyz`` (each also ``.gz``), ``.parquet`` or ``-``, standard input.
 
     Rows come one at a time and in order; a bad one is a record with a status and an error. The SMILES column of a table
-    is found by its name unless given. Raises `InputError` at once for a file that is missing, empty, unreadable or of
-    unknown type or has no column of molecules, and for a column of what is no table, and later if it proves damaged.
+    is found by its name, else by its values, unless given. Raises `InputError` at once for a file that is missing,
+    empty, unreadable or of unknown type or has no column of molecules, and for a column of what is no table, and later
+    if it proves damaged.
     """
     return (checked(make()) for make in scan(path, smiles_column).rows)
 

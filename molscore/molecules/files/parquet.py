@@ -14,7 +14,16 @@ import pyarrow.parquet as pq
 
 from molscore.errors import InputError
 from molscore.molecules.atomic import reason_of
-from molscore.molecules.files.record import GEOMETRY, Make, Record, Row, record_of, smiles_column_if_any, text_of
+from molscore.molecules.files.record import (
+    FIRST_ROWS,
+    GEOMETRY,
+    Make,
+    Record,
+    Row,
+    record_of,
+    smiles_column_if_any,
+    text_of,
+)
 from molscore.molecules.molecule import Molecule
 
 __all__ = ["array_of", "common_schema", "geometry_arrays", "scan_parquet", "write_parquet"]
@@ -34,11 +43,18 @@ def scan_parquet(path: str, wanted: str | None) -> tuple[Iterator[Make], int]:
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({reason_of(error)})") from None
     try:
-        column = smiles_column_if_any(table.schema_arrow.names, wanted, path)
+        column = smiles_column_if_any(table.schema_arrow.names, wanted, path, partial(_first, table))
     except InputError:
         table.close()
         raise
     return _rows(table, path, column), table.metadata.num_rows
+
+
+def _first(table: pq.ParquetFile) -> list[dict[str, Any]]:
+    try:
+        return next(table.iter_batches(FIRST_ROWS)).to_pylist() if table.metadata.num_rows else []
+    except (pa.ArrowException, OSError):  # damaged, which reading tells
+        return []
 
 
 def _rows(table: pq.ParquetFile, path: str, column: str | None) -> Iterator[Make]:

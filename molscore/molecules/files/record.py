@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 
 from molscore.errors import InputError, MolscoreError, ParseError, PositionError
 from molscore.molecules.ase import charge_and_spin
-from molscore.molecules.chem import contents_of, from_smiles, smiles_of
+from molscore.molecules.chem import contents_of, from_smiles, smiles_of, without_hydrogens
 from molscore.molecules.molecule import Molecule
 
 __all__ = [
-    "GEOMETRY", "Make", "Record", "Row", "as_row", "bad_record", "checked", "geometry_of", "is_smiles_name",
-    "misread", "one_line", "record_of", "smiles_among", "smiles_column",
-    "smiles_column_if_any", "smiles_for", "text_of",
+    "FIRST_ROWS", "GEOMETRY", "Make", "Record", "Row", "as_row", "bad_record", "checked", "geometry_of",
+    "is_smiles_name", "misread", "one_line", "record_of", "smiles_among", "smiles_column", "smiles_column_if_any",
+    "smiles_for", "text_of", "with_smiles_of",
 ]  # fmt: skip
 
 GEOMETRY = ("numbers", "positions")
 """Columns of a table with the atomic numbers (N,) and the positions, (3N,) or (N, 3) Å, of each row."""
+FIRST_ROWS = 50  # of a table, which are looked into for a column of SMILES where no name says which it is
 _SMILES = (
     "smiles", "canonical_smiles", "isomeric_smiles", "can_smiles", "smiles_string", "input_smiles", "molecule_smiles",
     "smi",
@@ -71,11 +72,18 @@ def checked(record: Record) -> Record:
 
 def is_smiles_name(name: str) -> bool:
     """Whether a column of this name holds SMILES strings, by custom."""
-    return name.strip().lower().replace(" ", "_") in _SMILES
+    return _plain(name) in _SMILES
 
 
-def smiles_column(names: Sequence[str], wanted: str | None, source: str) -> str:
-    """Name of the SMILES column: the one asked for, else the most usual name present, whatever its case.
+def _plain(name: str) -> str:
+    return name.strip().lower().replace(" ", "_")
+
+
+def smiles_column(
+    names: Sequence[str], wanted: str | None, source: str, first: Callable[[], Sequence[Mapping[str, Any]]] = list
+) -> str:
+    """Name of the SMILES column: the one asked for, else the most usual name present, whatever its case, else the only
+    column in which most of the `first` rows have a SMILES string that parses.
 
     Raises `InputError` that lists the columns there are.
     """
@@ -85,21 +93,29 @@ def smiles_column(names: Sequence[str], wanted: str | None, source: str) -> str:
             return matches[0]
         problem = f"no column {wanted!r}"
     else:
-        usual = {name.strip().lower().replace(" ", "_"): name for name in reversed(names)}
+        usual = {_plain(name): name for name in reversed(names)}
         if found := next((usual[name] for name in _SMILES if name in usual), None):
             return found
         problem = "no column of SMILES found"
         if any(map(_is_smiles, names)):
             problem += ", and its first line looks like a row; begin with a header such as smiles,name"
+        else:
+            held = [name for name in _columns_of_smiles(first()) if not _parses(name)]
+            if len(held) == 1:
+                return held[0]
+            problem = f"SMILES in {len(held)} columns, {', '.join(held)}" if held else problem
+            problem += "; say which is meant with -s (in Python smiles_column)"
     listed = ", ".join(names[:50]) + (" …" if len(names) > 50 else "")
     raise InputError(f"{source}: {problem}; its columns are {listed or 'none'}")
 
 
-def smiles_column_if_any(names: Sequence[str], wanted: str | None, source: str) -> str | None:
+def smiles_column_if_any(
+    names: Sequence[str], wanted: str | None, source: str, first: Callable[[], Sequence[Mapping[str, Any]]] = list
+) -> str | None:
     """`smiles_column`, or None for a table that has the columns `GEOMETRY` and none of SMILES."""
     if wanted is None and set(GEOMETRY) <= set(names) and not any(map(is_smiles_name, names)):
         return None
-    return smiles_column(names, wanted, source)
+    return smiles_column(names, wanted, source, first)
 
 
 def misread(unparsable: Sequence[Mapping[str, Any]], n_unparsable: int, n: int) -> str:
@@ -110,18 +126,29 @@ def misread(unparsable: Sequence[Mapping[str, Any]], n_unparsable: int, n: int) 
     if n_unparsable < max(_FEW, _NEARLY_ALL * n):
         return ""
     said = f"{n_unparsable} of {n} rows have no SMILES string that parses"
-    names = dict.fromkeys(name for row in unparsable for name in row)
-    parsed = {name: sum(_is_smiles(row.get(name)) for row in unparsable) for name in names}
-    best = max(parsed, key=parsed.__getitem__, default="")
-    if parsed.get(best, 0) > 0.5 * len(unparsable):
-        return f"{said}, but the column {best!r} has such: -s {shlex.quote(best)}, or in a .smi file put it first"
+    if held := _columns_of_smiles(unparsable):
+        return f"{said}, but the column {held[0]!r} has such: -s {shlex.quote(held[0])}, or in a .smi file put it first"
     return f"{said}, in whatever column: is this a table of SMILES?"
+
+
+def _columns_of_smiles(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Columns in which most of the rows have a SMILES string that parses, first those in which more have."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    parsed = {name: sum(_is_smiles(row.get(name)) for row in rows) for name in names}
+    return sorted((name for name in names if 2 * parsed[name] > len(rows)), key=parsed.__getitem__, reverse=True)
 
 
 def _is_smiles(value: Any) -> bool:
     """Whether it is the SMILES string of a molecule with a bond: a single letter says nothing."""
     try:
         return isinstance(value, str) and from_smiles(value).GetNumBonds() > 0
+    except MolscoreError:
+        return False
+
+
+def _parses(text: str) -> bool:
+    try:
+        return from_smiles(text) is not None
     except MolscoreError:
         return False
 
@@ -205,11 +232,42 @@ def smiles_among(columns: Mapping[str, Any]) -> str | None:
     return next(filter(None, found), None)
 
 
-def smiles_for(row: Row) -> str | None:
-    """SMILES among the columns, else made from the bonds, else None."""
-    bonded = row.mol if row.mol is not None else row.molecule
+def with_smiles_of(structure: str, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a record and the SMILES string of its `structure`, where none of them says the same molecule.
+
+    A column ``smiles`` that says another one becomes ``input_smiles``.
+    """
+    if any(is_smiles_name(name) and _says(text_of(value), structure) for name, value in columns.items()):
+        return dict(columns)
+    found: dict[str, Any] = {}
+    for name, value in columns.items():
+        if _plain(name) == "smiles":
+            if not text_of(value).strip():
+                continue
+            while name in columns:
+                name = f"input_{name}"
+        found[name] = value
+    return {**found, "smiles": structure}
+
+
+def _says(smiles: str, structure: str) -> bool:
+    """Whether a SMILES string is of the molecule of another, whose stereochemistry may be more."""
+    if smiles.strip() == structure:
+        return True
     try:
-        return smiles_among(row.columns) or (None if bonded is None else smiles_of(bonded))
+        graphs = [without_hydrogens(from_smiles(text)) for text in (structure, smiles)]
+        same = len({smiles_of(graph, stereo=False) for graph in graphs}) == 1
+    except MolscoreError:
+        return False
+    return same and graphs[0].HasSubstructMatch(graphs[1], useChirality=True)
+
+
+def smiles_for(row: Row) -> str | None:
+    """SMILES of the bonds where they are known, else among the columns, else of the geometry's bonds, else None."""
+    try:
+        if row.mol is not None:
+            return smiles_of(row.mol)
+        return smiles_among(row.columns) or (None if row.molecule is None else smiles_of(row.molecule))
     except ParseError:
         return None
 

@@ -18,8 +18,19 @@ from molscore.molecules.chem import (
     mol_from_molecule,
     placed,
     smiles_of,
+    with_isotopes,
 )
-from molscore.molecules.files.record import Make, Record, Row, bad_record, one_line, text_of
+from molscore.molecules.files.record import (
+    Make,
+    Record,
+    Row,
+    bad_record,
+    is_smiles_name,
+    one_line,
+    smiles_among,
+    text_of,
+    with_smiles_of,
+)
 from molscore.molecules.files.text import Lines
 
 __all__ = ["scan_sdf", "sdf_record"]
@@ -36,7 +47,8 @@ def scan_sdf(lines: Lines) -> Iterator[Make]:
     """One row for every molecule, whether or not a ``$$$$`` closes it.
 
     A 3D record with all its hydrogens gives a geometry; a flat one, one at the origin and one that lacks hydrogens give
-    a SMILES string only.
+    a SMILES string only, which is a column ``smiles``. A data field ``smiles`` of another molecule than the structure
+    becomes ``input_smiles``; that of a record without atoms is its molecule.
     """
     return (partial(_record, row, block) for row, block in enumerate(_blocks(lines)))
 
@@ -60,6 +72,10 @@ def _record(row: int, block: list[str]) -> Record:
 def _usable(row: int, text: str, name: str, columns: dict[str, Any]) -> Record:
     """Record of one molblock; raises what makes it unusable."""
     mol, fault = _parse(text)
+    if not mol.GetNumAtoms():
+        if smiles := smiles_among(columns):
+            return Record(row, None, smiles, columns)
+        raise ParseError("the record has no atoms")
     bare = mol.GetNumAtoms() > 1 and not mol.GetNumBonds()
     molecule = None
     if has_geometry(mol) and (bare or not missing_hydrogens(mol)):
@@ -68,19 +84,21 @@ def _usable(row: int, text: str, name: str, columns: dict[str, Any]) -> Record:
         raise fault or ParseError("the record has neither bonds nor 3D positions")
     if bare or fault:
         return Record(row, molecule, None, columns)
-    bonds = None if molecule is None else bond_array(mol)
-    return Record(row, molecule, smiles_of(mol, imines=molecule is None), columns, bonds=bonds)
+    smiles = smiles_of(mol, imines=molecule is None)
+    if molecule is None or any(map(is_smiles_name, columns)):
+        columns = with_smiles_of(smiles, columns)
+    return Record(row, molecule, smiles, columns, bonds=None if molecule is None else bond_array(mol))
 
 
 def _parse(text: str) -> tuple[Chem.Mol, MolscoreError | None]:
-    """Molecule of a molblock and why its bonds are of no use, if so; raises when there are not even atoms."""
+    """Molecule of a molblock and why its bonds are of no use, if so; raises where it has no atoms to read."""
     with rdBase.BlockLogs():
         try:
             mol = Chem.MolFromMolBlock(text, sanitize=False, removeHs=False)
         except (RuntimeError, ValueError) as error:
             raise ParseError(f"the record does not parse: {str(error).strip()}") from None
-        if mol is None or not mol.GetNumAtoms():
-            raise ParseError("the record does not parse" if mol is None else "the record has no atoms")
+        if mol is None:
+            raise ParseError("the record does not parse")
         if any(atom.GetAtomicNum() == 0 or atom.HasQuery() for atom in mol.GetAtoms()):
             raise PatternError("the record has an atom that is no element, or any of several")
         try:
@@ -174,6 +192,7 @@ def _molblock(row: Row) -> str:
     placed = Chem.Mol(known)
     placed.RemoveAllConformers()
     placed.AddConformer(bare.GetConformer())
+    placed = with_isotopes(placed, smiles_among(row.columns))
     with rdBase.BlockLogs():
         try:
             return Chem.MolToMolBlock(placed)

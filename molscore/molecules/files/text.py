@@ -12,14 +12,16 @@ import os
 import sys
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from molscore.errors import InputError, OutputError, ParseError
 from molscore.molecules.atomic import reason_of, text_file
 from molscore.molecules.files.record import (
+    FIRST_ROWS,
     Make,
     Record,
     Row,
@@ -137,19 +139,23 @@ def scan_smiles(lines: Lines) -> Iterator[Make]:
         row += 1
 
 
-def header_of(line: str, wanted: str | None, source: str) -> tuple[list[str], str, str]:
+def header_of(line: str, wanted: str | None, source: str, first: Sequence[str] = ()) -> tuple[list[str], str, str]:
     """Column names, the name of the SMILES column, and the delimiter under which there is one.
 
-    Raises `InputError` that lists the columns there are.
+    The `first` lines after the header tell where no name does. Raises `InputError` that lists the columns there are.
     """
     errors = []
     for delimiter in _DELIMITERS:
         try:
             names = unique_names(next(csv.reader([line], delimiter=delimiter), []))
-            return names, smiles_column(names, wanted, source), delimiter
+            return names, smiles_column(names, wanted, source, partial(_named, names, first, delimiter)), delimiter
         except (InputError, csv.Error) as error:
             errors.append(error)
     raise InputError(str(errors[0]))
+
+
+def _named(names: list[str], lines: Sequence[str], delimiter: str) -> list[dict[str, str]]:
+    return [dict(zip(names, fields, strict=False)) for fields in csv.reader(lines, delimiter=delimiter)]
 
 
 def unique_names(names: list[str]) -> list[str]:
@@ -168,7 +174,9 @@ def unique_names(names: list[str]) -> list[str]:
 def scan_csv(lines: Lines, wanted: str | None, source: str) -> Iterator[Make]:
     """One row for every row under the header; raises `InputError` at once without a column of SMILES."""
     header = next(line for line in lines if line.strip())
-    names, column, delimiter = header_of(header, wanted, source)
+    first = list(islice(lines, FIRST_ROWS))
+    lines.push(first)
+    names, column, delimiter = header_of(header, wanted, source, first)
     return _rows(lines, names, column, delimiter)
 
 

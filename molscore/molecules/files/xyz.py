@@ -13,7 +13,7 @@ from typing import Any
 from molscore.errors import ElementError, MolscoreError, ParseError, TooSmallError
 from molscore.molecules.ase import charge_and_spin, unwrapped
 from molscore.molecules.elements import atomic_number, symbol_of
-from molscore.molecules.files.record import Make, Record, Row, bad_record, one_line, text_of
+from molscore.molecules.files.record import Make, Record, Row, bad_record, one_line, smiles_among, text_of
 from molscore.molecules.files.text import Lines
 from molscore.molecules.molecule import Molecule
 
@@ -79,6 +79,8 @@ def _frame(row: int, n_atoms: int, lines: Lines) -> Make:
     if qm9 := _QM9.match(comment):
         columns = {"name": f"gdb_{qm9[1]}", "properties": " ".join(qm9[2].split()), **_qm9_smiles(lines)}
     if n_atoms == 0:
+        if smiles := smiles_among(columns):
+            return partial(Record, row, None, smiles, columns)
         return partial(bad_record, row, TooSmallError("the frame has no atoms"), columns)
     return partial(_record, row, atoms, columns, fields)
 

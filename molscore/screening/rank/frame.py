@@ -40,7 +40,7 @@ def rank(
     Args:
         model: a `Model`, or what `load` takes.
         source: a file, ``-`` for standard input, a DataFrame, or an iterable of molecules of any kind.
-        smiles_column: of a table; found by its name unless given.
+        smiles_column: of a table; found by its name, else by its values, unless given.
         resolution: Å, at which densities are read.
         by: one of `molscore.screening.columns.ORDERS`; None is the default there where the model has its tables.
         sort: best first, then duplicates, then rows that cannot be judged.

@@ -18,10 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from molscore.errors import InputError, OutputError
+from molscore.errors import InputError, MolscoreError, OutputError
 from molscore.molecules.atomic import reason_of, replacing, write_text
+from molscore.molecules.chem import from_smiles, mol_from_smiles
 from molscore.molecules.files.parquet import array_of, geometry_arrays
-from molscore.molecules.files.record import is_smiles_name
+from molscore.molecules.files.record import Row, is_smiles_name, smiles_among
 from molscore.molecules.molecule import Molecule
 from molscore.screening.columns import COLUMNS, ETKDG
 
@@ -36,7 +37,8 @@ __all__ = [
 
 ROW, KEY = "molscore_row", "molscore_key"
 NUMBERS, POSITIONS = "molscore_numbers", "molscore_positions"
-HIDDEN = (ROW, KEY, NUMBERS, POSITIONS)
+SMILES = "molscore_smiles"  # of a row without a geometry
+HIDDEN = (ROW, KEY, NUMBERS, POSITIONS, SMILES)
 _TYPES = dict.fromkeys(("status", "geometry", "reference", "error"), pa.string()) | {"n_atoms": pa.int64()}
 _NOTE = b"molscore_part"
 _MANIFEST = "manifest.json"
@@ -103,7 +105,8 @@ def table_of(
     if any(molecule is not None for molecule in held):
         for name, values in zip((NUMBERS, POSITIONS), geometry_arrays(held, np.float64), strict=True):
             table = table.append_column(name, values)
-    return table
+    judged = [result.record.smiles if result.record.molecule is None else None for result in results]
+    return table.append_column(SMILES, pa.array(judged, pa.string()))
 
 
 def input_columns(result: "Result") -> dict[str, Any]:
@@ -133,23 +136,32 @@ def _clashes(name: str) -> bool:
     return name in COLUMNS or name.startswith("molscore_")
 
 
-def rows_of(
-    table: pa.Table, optional: bool = False, shapes: bool = True
-) -> Iterator[tuple[Molecule | None, dict[str, Any], None]]:
+def rows_of(table: pa.Table, optional: bool = False, shapes: bool = True) -> Iterator[Row]:
     """Rows to write, the input's columns before ours; where columns are `optional`, a row lacks those without value.
 
-    Geometries that were made are left out unless `shapes`; those of the input stay.
+    Geometries that were made are left out unless `shapes`, and have the bonds of the SMILES string that they were made
+    of; those of the input stay. Rows whose columns do not say which SMILES string was judged have its bonds.
     """
     names = [name for name in table.column_names if name not in HIDDEN]
     names.sort(key=lambda name: name in COLUMNS)
-    for columns, molecule in zip(table.select(names).to_pylist(), _molecules(table), strict=True):
+    for columns, molecule, smiles in zip(
+        table.select(names).to_pylist(), _molecules(table), _smiles(table), strict=True
+    ):
         if optional:
             columns = {name: value for name, value in columns.items() if value is not None or name in COLUMNS}
         if not shapes and columns["geometry"] == ETKDG:
             molecule = None
         if molecule is not None and isinstance(name := columns.get("name"), str):
             molecule = Molecule(molecule.numbers, molecule.positions, name)
-        yield molecule, columns, None
+        mol = None
+        if smiles is not None and (molecule is not None or smiles != smiles_among(columns)):
+            with suppress(MolscoreError):
+                mol = from_smiles(smiles) if molecule is None else mol_from_smiles(molecule, smiles)
+        yield Row(molecule, columns, mol)
+
+
+def _smiles(table: pa.Table) -> list[str | None]:
+    return table[SMILES].to_pylist() if SMILES in table.column_names else [None] * len(table)
 
 
 def _molecules(table: pa.Table) -> Iterator[Molecule | None]:

@@ -15,7 +15,7 @@ from molscore.molecules import Molecule
 from molscore.molecules.chem import descriptors, from_smiles, mol_from_molecule, smiles_of
 from molscore.molecules.conformers import embed
 from molscore.molecules.files import write
-from molscore.molecules.files.record import Row
+from molscore.molecules.files.record import Row, checked
 from molscore.molecules.files.sdf import scan_sdf, sdf_record
 from molscore.molecules.files.text import Lines
 
@@ -150,6 +150,45 @@ def test_the_bonds_of_a_geometry_say_what_its_atoms_cannot(library) -> None:
     neutral, charged = rows_of(sdf_record(Row(library["CCO"], {}), {}) + Chem.MolToMolBlock(mol) + "$$$$\n")
     assert (neutral.molecule.charge, neutral.molecule.pieces, neutral.molecule.n_atoms) == (0, 1, 9)
     assert (charged.molecule.charge, charged.molecule.pieces, charged.molecule.n_atoms) == (1, 1, 8)
+
+
+def test_the_structure_says_the_smiles_and_a_field_that_disagrees_is_kept_beside_it(library) -> None:
+    flat = from_smiles("CCCN")
+    rdDepictor.Compute2DCoords(flat)
+    solid = mol_from_molecule(library["CCO"])
+    cases = [
+        (flat, {}, {"smiles": "CCCN"}),
+        (flat, {"smiles": "CCO"}, {"input_smiles": "CCO", "smiles": "CCCN"}),
+        (flat, {"smiles": "C", "input_smiles": ""}, {"input_input_smiles": "C", "input_smiles": "", "smiles": "CCCN"}),
+        (flat, {"SMILES": "NCCC"}, {"SMILES": "NCCC"}),
+        (flat, {"smiles": "lemon", "canonical_smiles": "C(N)CC"}, {"smiles": "lemon", "canonical_smiles": "C(N)CC"}),
+        (solid, {}, {}),
+        (solid, {"smiles": "OCC"}, {"smiles": "OCC"}),
+        (solid, {"smiles": "CCCN"}, {"input_smiles": "CCCN", "smiles": "CCO"}),
+        (solid, {"smiles": "[2H]OCC"}, {"input_smiles": "[2H]OCC", "smiles": "CCO"}),
+        (solid, {"smiles": ""}, {"smiles": "CCO"}),
+    ]  # fmt: skip
+    for mol, fields, expected in cases:
+        tags = "".join(f"> <{name}>\n{value}\n\n" for name, value in fields.items())
+        (row,) = rows_of(f"{Chem.MolToMolBlock(mol)}{tags}$$$$\n")
+        assert (row.columns, row.smiles) == (expected, "CCCN" if mol is flat else "CCO"), fields
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [("CC(N)C(=O)O", True), ("C[C@H](N)C(=O)O", True), ("C[C@@H](N)C(=O)O", False)]
+)
+def test_a_field_may_say_less_stereochemistry_but_no_other(said, kept) -> None:
+    (molecule,) = embed("C[C@H](N)C(=O)O")
+    (row,) = rows_of(sdf_record(Row(molecule, {"smiles": said}), {}))
+    assert row.columns == ({"smiles": said} if kept else {"input_smiles": said, "smiles": "C[C@H](N)C(=O)O"})
+
+
+def test_a_record_without_atoms_is_what_its_field_says() -> None:
+    good, bad, none = rows_of(
+        "".join(sdf_record(Row(None, columns), {}) for columns in ({"smiles": "CCO"}, {"smiles": "C("}, {}))
+    )
+    assert (good.status, good.smiles, good.molecule, good.columns) == ("ok", "CCO", None, {"smiles": "CCO"})
+    assert checked(bad).status == none.status == "unparsable" and "no atoms" in none.error
 
 
 SMILES = (

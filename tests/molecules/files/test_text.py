@@ -3,11 +3,13 @@
 import csv
 import io
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from molscore.errors import InputError
+from molscore.molecules.convert import records_of
 from molscore.molecules.files import read, write
 from molscore.molecules.files.record import checked, smiles_column
 from molscore.molecules.files.text import Lines, scan_csv, scan_smiles, unique_names
@@ -31,6 +33,39 @@ def test_the_column_asked_for_wins_and_its_case_is_forgiven() -> None:
         smiles_column(names, "educt", "t")
     with pytest.raises(InputError, match="no column 'A'"):
         smiles_column(["a", "a"], "A", "t")
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("id,Molecule\n1,CCO\n2,CC\n", "Molecule"),
+        ("Structure (SMILES);name\nCCO;ethanol\nC(;bad\nCC;ethane\n", "Structure (SMILES)"),
+        ("X\tn\nCCO\t7\n", "X"),
+        ("Molecule,smiles\nCCO,CC\n", "smiles"),  # a name that says so comes first
+    ],
+)
+def test_without_a_usual_name_the_values_tell(records, tmp_path, text, column) -> None:
+    rows = records("a.csv", text)
+    assert [row.smiles for row in rows] == [row.columns[column] for row in rows]
+    frame = pd.DataFrame([row.columns for row in rows])
+    frame.to_parquet(tmp_path / "a.parquet")
+    for found in (read(tmp_path / "a.parquet"), records_of(frame)):
+        assert [row.smiles for row in found] == [row.smiles for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("id,name\n1,water\n", "no column of SMILES found; say which is meant with -s .*; its columns are id, name"),
+        ("a,b\nCC,CO\nCO,CC\n", "SMILES in 2 columns, a, b; say which is meant with -s .in Python smiles_column."),
+        ("id,a\n1,CC\n2,x\n", "no column of SMILES found"),  # no more than half
+        ("C\nCC\nCCC\n", "no column of SMILES found"),  # the first of them is methane, no name
+        ("id,a\n", "no column of SMILES found"),
+    ],
+)  # fmt: skip
+def test_a_table_that_does_not_say_its_column_is_no_guess(records, text, problem) -> None:
+    with pytest.raises(InputError, match=problem):
+        records("a.csv", text)
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,11 @@ def test_ase_reads_our_frames(library, tmp_path) -> None:
     assert atoms.info == expected and atoms.calc.results == {"energy": 1.5}
 
 
+def test_a_frame_without_atoms_is_what_its_smiles_says() -> None:
+    (row,) = rows_of(xyz_frame(Row(None, {"smiles": "CCO", "status": "no_conformer"}), {}))
+    assert (row.status, row.smiles, row.columns) == ("ok", "CCO", {"smiles": "CCO", "status": "no_conformer"})
+
+
 def test_quotes_that_ase_escapes_are_read(tmp_path) -> None:
     atoms = ase.Atoms("CO", [[0, 0, 0], [1.2, 0, 0]], info={"note": 'say "hi"', "smiles": "C/C=C\\C", "last": "x"})
     ase.io.write(tmp_path / "a.xyz", atoms, format="extxyz")
