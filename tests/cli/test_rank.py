@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from rdkit import Chem
 
+from molscore.molecules.conformers import embed
+from molscore.molecules.files import write
 from molscore.screening.columns import DEFAULT
 from tests import tiny
 from tests.cli.conftest import table
@@ -77,8 +79,6 @@ def test_standard_input_to_standard_output(run, folder) -> None:
 
 
 def test_a_truncated_sdf_costs_its_last_row(run, folder, tmp_path) -> None:
-    from molscore.molecules.files import write
-
     write(tmp_path / "in.sdf", tiny.geometries()[:5])
     text = (tmp_path / "in.sdf").read_text()
     (tmp_path / "in.sdf").write_text(text[: text.rindex("M  END") - 40])
@@ -150,6 +150,10 @@ def test_lines_of_smiles_are_those_that_were_judged(run, folder) -> None:
     Path("in.csv").write_text("product,id\nOCC,1\nNCC,2\n")
     assert run("rank", "in.csv", "-s", "product", "--model", folder, "-o", "a.smi").exit_code == 0
     assert Path("a.smi").read_text().splitlines() == ["CCO", "CCN"]
+    (propylamine,) = embed("CCCN")
+    write("in.sdf", [(propylamine, {"smiles": "CCO"})])
+    assert run("rank", "in.sdf", "--model", folder, "-o", "a.smi").exit_code == 0
+    assert Path("a.smi").read_text() == "CCCN\n"
 
 
 ALCOHOLS = "id,name,structure,mass\n" + "".join(f"{i},ethanol no {i},{'C' * (1 + i)}O,{30 + i}\n" for i in range(5))

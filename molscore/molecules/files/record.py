@@ -227,17 +227,17 @@ def as_row(item: Any) -> Row:
 
 
 def smiles_among(columns: Mapping[str, Any]) -> str | None:
-    """The SMILES string among the columns of a row, if there is one."""
-    found = (text_of(value).strip() for name, value in columns.items() if is_smiles_name(name))
-    return next(filter(None, found), None)
+    """The SMILES string among the columns of a row, that of the most usual name, if there is one."""
+    usual = sorted(filter(is_smiles_name, columns), key=lambda name: _SMILES.index(_plain(name)))
+    return next(filter(None, (text_of(columns[name]).strip() for name in usual)), None)
 
 
 def with_smiles_of(structure: str, columns: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of a record and the SMILES string of its `structure`, where none of them says the same molecule.
+    """The columns of a record, and the SMILES string of its `structure` unless `smiles_among` them is that molecule's.
 
-    A column ``smiles`` that says another one becomes ``input_smiles``.
+    A column ``smiles`` of another molecule becomes ``input_smiles``.
     """
-    if any(is_smiles_name(name) and _says(text_of(value), structure) for name, value in columns.items()):
+    if (said := smiles_among(columns)) is not None and _says(said, structure):
         return dict(columns)
     found: dict[str, Any] = {}
     for name, value in columns.items():
@@ -251,15 +251,20 @@ def with_smiles_of(structure: str, columns: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _says(smiles: str, structure: str) -> bool:
-    """Whether a SMILES string is of the molecule of another, whose stereochemistry may be more."""
-    if smiles.strip() == structure:
+    """Whether a SMILES string is of the molecule of another, whose stereochemistry may be more; atom maps aside."""
+    if smiles == structure:
         return True
     try:
-        graphs = [without_hydrogens(from_smiles(text)) for text in (structure, smiles)]
+        graphs = [without_hydrogens(from_smiles(smiles))]
+        if smiles_of(graphs[0]) == structure:
+            return True
+        graphs.append(without_hydrogens(from_smiles(structure)))
+        for atom in (atom for graph in graphs for atom in graph.GetAtoms()):
+            atom.SetAtomMapNum(0)
         same = len({smiles_of(graph, stereo=False) for graph in graphs}) == 1
     except MolscoreError:
         return False
-    return same and graphs[0].HasSubstructMatch(graphs[1], useChirality=True)
+    return same and graphs[1].HasSubstructMatch(graphs[0], useChirality=True)
 
 
 def smiles_for(row: Row) -> str | None:

@@ -144,14 +144,15 @@ def header_of(line: str, wanted: str | None, source: str, first: Sequence[str] =
 
     The `first` lines after the header tell where no name does. Raises `InputError` that lists the columns there are.
     """
-    errors = []
+    errors: dict[InputError | csv.Error, int] = {}
     for delimiter in _DELIMITERS:
+        names: list[str] = []
         try:
             names = unique_names(next(csv.reader([line], delimiter=delimiter), []))
             return names, smiles_column(names, wanted, source, partial(_named, names, first, delimiter)), delimiter
         except (InputError, csv.Error) as error:
-            errors.append(error)
-    raise InputError(str(errors[0]))
+            errors[error] = len(names)
+    raise InputError(str(max(errors, key=errors.__getitem__)))  # of the delimiter that there is
 
 
 def _named(names: list[str], lines: Sequence[str], delimiter: str) -> list[dict[str, str]]:

@@ -57,7 +57,7 @@ def test_without_a_usual_name_the_values_tell(records, tmp_path, text, column) -
     ("text", "problem"),
     [
         ("id,name\n1,water\n", "no column of SMILES found; say which is meant with -s .*; its columns are id, name"),
-        ("a,b\nCC,CO\nCO,CC\n", "SMILES in 2 columns, a, b; say which is meant with -s .in Python smiles_column."),
+        ("a;b\nCC;CO\nCO;CC\n", "SMILES in 2 columns, a, b; say which is meant with -s .in Python smiles_column."),
         ("id,a\n1,CC\n2,x\n", "no column of SMILES found"),  # no more than half
         ("C\nCC\nCCC\n", "no column of SMILES found"),  # the first of them is methane, no name
         ("id,a\n", "no column of SMILES found"),
