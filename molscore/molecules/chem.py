@@ -33,7 +33,7 @@ MAX_RINGS = 100  # independent ones; C60 has 31
 
 _MAX_SMILES_LENGTH = 10_000
 _MAX_ATOMS = 1000  # whose bonds are looked into: the canonical SMILES of 9,000 atoms takes a minute
-_MATCHES = 10_000  # of a graph in itself that are tried
+_MATCHES = 1000  # of a graph in itself that are tried
 _SHOWN = 80  # characters of a string in a message
 _LONGEST_REASON = 200
 _AS_WRITTEN = Chem.SmilesParserParams()
