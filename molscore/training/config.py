@@ -35,7 +35,6 @@ class TrainConfig:
     out: str  # folder of the run: state.pt, log.csv, model/
     model: ModelConfig = field(default_factory=lambda: PRESETS["M"])
     init: str = ""  # folder of a trained model to start from, whose distributions of these names are kept
-    density_only: bool = False  # the density head alone learns, so that the score stays bit for bit
     seed: int = 0
     steps: int = 10_000  # optimiser steps
     hours: float = 0.0  # end by the clock instead of by steps, where given
@@ -76,8 +75,6 @@ class TrainConfig:
             raise InputError(f"sigma_min {self.sigma_min} must lie between 0 and sigma_max {self.sigma_max}")
         if self.steps < 1 or self.batch < 1:
             raise InputError("steps and batch must be positive")
-        if self.density_only and not (self.init and self.density_share == 1 and self.references == 0):
-            raise InputError("density_only needs init, a trained model, density_share = 1.0 and references = 0")
         if not self.data:
             raise InputError("field 'data' names no data set: add [[data]] with its path")
         names = [data.name for data in self.data]

@@ -87,21 +87,12 @@ class Trainer:
         )
         torch.manual_seed(config.seed)
         if config.init:
-            base = from_pretrained(config.init)
-            if config.density_only:
-                known = {held.name: held for held in base.distributions}
-                if missing := [part.name for part in config.data if part.name not in known]:
-                    raise InputError(f"{config.init} holds no distribution {missing[0]!r}: it has {', '.join(known)}")
-                self.distributions = tuple(known[part.name] for part in config.data)
-            self.network = started_from(base, self.distributions).train()
+            self.network = started_from(from_pretrained(config.init), self.distributions).train()
         else:
             self.network = build(config.model, self.distributions)
         device = processes.device
         self.network.to(device)
-        if config.density_only:
-            self.network.requires_grad_(False).density_head.requires_grad_(True)
-            self.network.noise_offset.requires_grad_(True)
-        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
+        self.parameters = list(self.network.parameters())
         self.optimiser = Optimiser.of(self.network, config)
         self.average = Average(self.network, config.ema)
         sizes, weights = [molecules.sizes for molecules in self.data], [part.weight for part in config.data]

@@ -83,8 +83,8 @@ class Optimiser:
 
     @classmethod
     def of(cls, network: nn.Module, config: TrainConfig) -> "Optimiser":
-        """Muon for the hidden matrices and AdamW for the rest, of what requires a gradient."""
-        named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+        """Muon for the hidden matrices and AdamW for the rest."""
+        named = list(network.named_parameters())
         matrices = [p for name, p in named if _is_hidden_matrix(name, p)]
         rest = [p for name, p in named if not _is_hidden_matrix(name, p)]
         return cls(

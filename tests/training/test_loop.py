@@ -201,28 +201,3 @@ def test_a_log_forgets_what_came_after_the_state_and_what_was_cut(tmp_path: Path
     Log(path, 2).write(step=5)
     with path.open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "5"]
-
-
-def test_where_the_density_learns_alone_the_score_stays_bit_for_bit(
-    config: Callable[..., TrainConfig], tmp_path
-) -> None:
-    first = config(steps=2)
-    base = train(first)
-    alone = {
-        "init": f"{first.out}/model",
-        "density_only": True,
-        "density_share": 1.0,
-        "density_start": 0.0,
-        "references": 0,
-    }
-    found = train(config(out=str(tmp_path / "alone"), steps=3, **alone))
-    moved = {
-        name.split(".")[0]
-        for (name, before), after in zip(
-            base.network.state_dict().items(), found.network.state_dict().values(), strict=True
-        )
-        if not before.equal(after)
-    }
-    assert moved == {"density_head", "noise_offset"}
-    with pytest.raises(InputError, match="density_only needs init"):
-        config(density_only=True, density_share=1.0)
