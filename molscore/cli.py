@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from molscore import __version__, program
 from molscore.errors import InputError
@@ -94,6 +95,8 @@ def generate(
     from molscore.screening.guidance import guide_of
 
     check_outputs(outputs)
+    if guide is None and context.get_parameter_source("guide_strength") is not ParameterSource.DEFAULT:
+        raise InputError("--guide-strength is of a guide: name one (--guide)")
     request = drawing.Request.of(guide=None if guide is None else guide_of(guide, guide_strength), **wish)
     loaded = load() if like is None else load().given(like)
     source = loaded.provenance(program.command_line(context), request.seed, request.resolution)

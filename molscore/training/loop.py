@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, distributed, nn
 from tqdm import tqdm
 
+from molscore.arguments import type_of
 from molscore.datasets.clusters import cluster_keys
 from molscore.datasets.molecule_set import load
 from molscore.datasets.statistics import distribution_of
@@ -340,5 +341,5 @@ def load_state(path: Path) -> dict[str, Any]:
         line = " ".join(str(error).split())[:120]
         raise CheckpointError(f"{path} is not the state of a training run: {line}") from None
     if not isinstance(state, dict):
-        raise CheckpointError(f"{path} is not the state of a training run: it holds a {type(state).__name__}")
+        raise CheckpointError(f"{path} is not the state of a training run: it holds {type_of(state)}")
     return state
