@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -127,15 +128,17 @@ def _of_object(row: int, item: Any) -> Record:
         return item
     if isinstance(item, str):
         return Record(row, None, item.strip(), {"smiles": item})
-    said = {}
     try:
-        if hasattr(item, "GetNumConformers"):
-            said["smiles"] = smiles_of(item, imines=True)
-            if not (item.GetNumConformers() and item.GetConformer().Is3D()):
-                return Record(row, None, said["smiles"], said)
+        if hasattr(item, "GetNumConformers") and not (item.GetNumConformers() and item.GetConformer().Is3D()):
+            smiles = smiles_of(item, imines=True)
+            return Record(row, None, smiles, {"smiles": smiles})
         molecule = as_molecule(item)
     except MolscoreError as error:
-        return bad_record(row, error, said)
+        return bad_record(row, error)
+    said = {}
+    if hasattr(item, "GetNumConformers"):
+        with suppress(MolscoreError):  # a geometry is judged whatever its bonds are
+            said["smiles"] = smiles_of(item, imines=True)
     return Record(row, molecule, None, said | ({"name": molecule.name} if molecule.name else {}))
 
 

@@ -4,6 +4,7 @@ import ase
 import numpy as np
 import pandas as pd
 import pytest
+from rdkit import Chem
 
 from molscore import explain, rank
 from molscore.errors import InputError
@@ -82,10 +83,13 @@ def test_geometries_of_a_frame_are_judged_as_those_of_the_same_parquet(model, li
 def test_molecules_of_any_kind_have_their_smiles_beside_their_numbers(model, library) -> None:
     """Of an RDKit molecule by its bonds, of a geometry as they are read off it; blank where there are none to read."""
     ethanol = library[tiny.LIBRARY.index("CCO")]
+    odd = mol_from_molecule(ethanol)
+    odd.GetBondWithIdx(0).SetBondType(Chem.BondType.QUADRUPLE)  # without a SMILES string
     torn = ase.Atoms("OHH", [[0, 0, 0], [0.96, 0, 0], [9, 0, 0]])
-    given = [mol_from_molecule(ethanol), to_ase(ethanol), to_pyg(ethanol), ethanol, "C=C", torn]
+    given = [mol_from_molecule(ethanol), to_ase(ethanol), to_pyg(ethanol), ethanol, odd, "C=C", torn]
     frame = rank(model, given)
-    assert frame["smiles"].fillna("").tolist() == ["CCO", "CCO", "CCO", "CCO", "C=C", ""]
+    assert frame["smiles"].fillna("").tolist() == [*["CCO"] * 5, "C=C", ""]
+    assert frame["status"].iloc[:5].isin(["ok", "duplicate"]).all(), frame["error"].tolist()
     assert frame["status"].iloc[-1] == "fragments"
 
 
