@@ -98,7 +98,7 @@ def guide_row(model: Model, text: str, counts: np.ndarray, plain: list[Candidate
     cost = np.median(median - np.array([c.log_likelihood for c in good]))
     cells: list[Any] = [None, None, None]
     if text:
-        (value, scale), goal = property_of(text)
+        (value, scale, *_), goal = property_of(text)
         sets = [[value(c.mol) if goal is None else abs(value(c.mol) - goal) for c in row] for row in (plain, good)]
         before, after = map(np.mean, sets)
         cells = [f"{before:.3g}", f"{after:.3g}", f"{(after - before) * (1 if goal is None else -1) / scale:+.1f}"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from molscore import __version__, program
 from molscore.errors import InputError
@@ -94,6 +95,8 @@ def generate(
     from molscore.screening.guidance import guide_of
 
     check_outputs(outputs)
+    if guide is None and context.get_parameter_source("guide_strength") is not ParameterSource.DEFAULT:
+        raise InputError("--guide-strength is of a guide: name one (--guide)")
     request = drawing.Request.of(guide=None if guide is None else guide_of(guide, guide_strength), **wish)
     loaded = load() if like is None else load().given(like)
     source = loaded.provenance(program.command_line(context), request.seed, request.resolution)
@@ -269,6 +272,8 @@ def data(source: str, output: str | None, split: str, hold_out: float, seed: int
     if not output.endswith(".parquet"):
         raise InputError(f"{output}: a data set is a .parquet file")
     splitting = Splitting(split, hold_out, seed)
+    if Path(output).exists():
+        program.say(f"{output} is there already: it is replaced once the new data set is whole")
     if source == "qm9":
         molecules = qm9.build(output, hold_out, seed)
     elif source == "ligands":
@@ -331,7 +336,8 @@ def adapt(library: str, base: str, device: str, output: str, **options: Any) -> 
     """Adapt a base to LIBRARY: a token and low-rank factors in every block, beside a base that stays as it is.
 
     The folder holds these, the library's statistics, percentiles and list of molecules, and names the base by hash; it
-    is a model folder for every command. A tenth of LIBRARY is held out to stop by. Geometries that it lacks are made.
+    is a model folder for every command. A tenth of LIBRARY, of 20 molecules or more, is held out to stop by. Geometries
+    that it lacks are made.
     """
     from molscore.training.adapt import adapt_to_file
 

@@ -115,7 +115,7 @@ def _reference_smiles(reference: MoleculeSet | Iterable[Molecule] | Iterable[str
     """EDM SMILES of a reference that is molecules, or already SMILES."""
     if isinstance(reference, MoleculeSet):
         return set(edm_smiles(reference, progress=progress))
-    members = [] if isinstance(reference, str) else list(reference)
+    members = list(reference) if isinstance(reference, Iterable) and not isinstance(reference, str) else []
     if not members:
         raise InputError("the reference for novelty must be molecules or their SMILES, and holds none")
     if all(isinstance(member, str | None) for member in members):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from molscore.arguments import type_of
 from molscore.errors import InputError
 from molscore.screening.info import DEFAULT
 from molscore.screening.model import Model, load
@@ -55,7 +56,12 @@ class AddLogLikelihood(BaseTransform or object):
 
     def many(self, molecules: Iterable["Data"]) -> list["Data"]:
         """Judge molecules in batches of like size; they are changed in place and returned in order."""
-        found = list(molecules)
+        from torch_geometric.data import Data
+
+        found = list(molecules) if isinstance(molecules, Iterable) else [molecules]
+        for data in found:
+            if not isinstance(data, Data):
+                raise InputError(f"{type_of(data)} is not a PyG Data, to write a judgement into")
         judged = self.scorer.judge(found)
         for row, data in enumerate(found):
             _write(data, judged, row)

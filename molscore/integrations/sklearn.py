@@ -8,6 +8,7 @@ from warnings import warn
 import numpy as np
 from numpy.typing import NDArray
 
+from molscore.arguments import with_type
 from molscore.errors import InputError
 from molscore.molecules.convert import is_frame
 from molscore.screening.checks import Candidate
@@ -111,8 +112,10 @@ class DensityEstimator(BaseEstimator):
             seed = int(random_state)
         elif isinstance(random_state, np.random.Generator):
             seed = int(random_state.integers(2**31 - 1))
+        elif random_state is None or isinstance(random_state, np.random.RandomState):
+            seed = int((random_state or np.random).randint(2**31 - 1))
         else:
-            seed = int((np.random if random_state is None else random_state).randint(2**31 - 1))
+            raise InputError(f"random_state is a seed, a generator of numpy or None, not {with_type(random_state)}")
         sampling = replace(DENSITY, steps=self.steps, sampler=self.sampler)
         return draw(self._model(), n_samples, seed, sampling, self.resolution)
 

@@ -346,7 +346,7 @@ def graph_counts(mol: Chem.Mol) -> tuple[int, int, int, int, int]:
 def pattern_of(smarts: str) -> Chem.Mol:
     """Query of a SMARTS string; raises `InputError` for what is none."""
     with rdBase.BlockLogs():
-        pattern = Chem.MolFromSmarts(smarts)
+        pattern = Chem.MolFromSmarts(smarts) if isinstance(smarts, str) else None
     if pattern is None or not pattern.GetNumAtoms():
         raise InputError(f"{smarts!r} is not a SMARTS pattern")
     return pattern

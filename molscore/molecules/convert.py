@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from molscore.arguments import check_text, type_of
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.ase import from_ase
 from molscore.molecules.chem import molecule_from_mol, smiles_of
@@ -47,7 +49,7 @@ def as_molecule(obj: Any, seed: int = 0) -> Molecule:
     if _ASE in kinds:
         return from_ase(obj)
     accepted = "a Molecule, a SMILES string, an RDKit Mol, a PyG Data or an ASE Atoms"
-    raise InputError(f"a {type(obj).__name__} is not {accepted}")
+    raise InputError(f"{type_of(obj)} is not {accepted}")
 
 
 def _kinds(obj: Any) -> set[tuple[str, str]]:
@@ -101,6 +103,8 @@ def scan_of(source: Any, smiles_column: str | None = None) -> Scan:
     and RDKit, PyG, ASE and our molecules. A bad row is a record that says so, but SMILES strings are not looked into;
     anything else is an `InputError`.
     """
+    if smiles_column is not None:
+        check_text("smiles_column", smiles_column, "smiles")
     if isinstance(source, (str, os.PathLike)):
         return scan(source, smiles_column)
     if is_frame(source):
@@ -108,7 +112,7 @@ def scan_of(source: Any, smiles_column: str | None = None) -> Scan:
     elif isinstance(source, Iterable) and not isinstance(source, Mapping):
         records = (_of_object(row, item) for row, item in enumerate(source))
     else:
-        raise InputError(f"a {type(source).__name__} is not a file, a DataFrame or an iterable of molecules")
+        raise InputError(f"{type_of(source)} is not a file, a DataFrame or an iterable of molecules")
     total = len(source) if hasattr(source, "__len__") else None
     return Scan((lambda record=record: record for record in records), total)
 
@@ -131,7 +135,11 @@ def _of_object(row: int, item: Any) -> Record:
         molecule = as_molecule(item)
     except MolscoreError as error:
         return bad_record(row, error)
-    return Record(row, molecule, None, {"name": molecule.name} if molecule.name else {})
+    said = {}
+    if hasattr(item, "GetNumConformers"):
+        with suppress(MolscoreError):  # a geometry is judged whatever its bonds are
+            said["smiles"] = smiles_of(item, imines=True)
+    return Record(row, molecule, None, said | ({"name": molecule.name} if molecule.name else {}))
 
 
 def is_frame(source: Any) -> bool:

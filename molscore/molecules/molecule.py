@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from molscore.arguments import type_of
 from molscore.errors import ElementError, InputError, PositionError, SizeError, TooSmallError
 from molscore.molecules.elements import SYMBOLS, hill_formula
 
@@ -88,10 +89,12 @@ class Molecule:
 
 def checked_molecules(molecules: Iterable[Any]) -> list["Molecule"]:
     """The molecules; raises `InputError` where one is anything else, such as a SMILES string."""
+    if not isinstance(molecules, Iterable):
+        raise InputError(f"{type_of(molecules)} is not several molecules: give a list of them")
     found = list(molecules)
     for index, molecule in enumerate(found):
         if not isinstance(molecule, Molecule):
-            raise InputError(f"molecules[{index}]: a {type(molecule).__name__} is not a Molecule, with a geometry")
+            raise InputError(f"molecules[{index}]: {type_of(molecule)} is not a Molecule, with a geometry")
     return found
 
 

@@ -4,6 +4,7 @@ import torch
 from torch_geometric.data import Batch as PygBatch
 from torch_geometric.data import Data
 
+from molscore.arguments import type_of
 from molscore.errors import InputError, PositionError
 from molscore.molecules.ase import charge_and_spin, unwrapped
 from molscore.molecules.molecule import Molecule
@@ -29,7 +30,7 @@ def from_pyg(data: Data) -> Molecule:
         if (value := getattr(data, field, None)) is None:
             raise kind(f"the PyG Data has no field {field}")
         if not isinstance(value, torch.Tensor):
-            raise InputError(f"the PyG Data has a {type(value).__name__} for {field}, not a tensor")
+            raise InputError(f"the PyG Data has {type_of(value)} for {field}, not a tensor")
     if isinstance(getattr(data, "batch", None), torch.Tensor) and len(data.batch) != len(data.z):
         raise InputError(f"the PyG Data has {len(data.z)} atoms and a batch of {len(data.batch)}")
     if (several := len(separate(data))) > 1:

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import torch
 from safetensors.torch import load_file, save
 
-from molscore.errors import CheckpointError
+from molscore.errors import CheckpointError, InputError
 from molscore.molecules.atomic import make_folder, replacing
 from molscore.molecules.distribution import Distribution
 from molscore.nn.adapter import merge
 from molscore.nn.backbone import ModelConfig
 from molscore.nn.discoformer import DiScoFormer
 
-__all__ = ["Adapter", "Checkpoint", "build", "from_pretrained", "save_pretrained", "started_from"]
+__all__ = ["Adapter", "Checkpoint", "build", "check_vacant", "from_pretrained", "save_pretrained", "started_from"]
 
 FORMAT = "molscore-discoformer/2"
 ADAPTER_FORMAT = "molscore-adapter/1"
@@ -120,6 +120,14 @@ def save_pretrained(folder: str | Path, checkpoint: Checkpoint, card: str = "") 
         with replacing(folder / name) as fresh:
             fresh.write_bytes(content)
     return folder
+
+
+def check_vacant(folder: str | Path) -> None:
+    """Raise `InputError` for a folder where `save_pretrained` would replace something, before the work for it."""
+    if Path(folder).is_file():
+        raise InputError(f"{folder} is a file: name a folder")
+    if held := [name for name in ("config.json", "model.safetensors", "README.md") if (Path(folder) / name).exists()]:
+        raise InputError(f"{folder} holds {held[0]} already, which would be lost: name another folder, or remove it")
 
 
 def _smallest(value: torch.Tensor) -> torch.Tensor:

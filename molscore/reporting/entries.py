@@ -1,6 +1,6 @@
 """Molecules as a report shows them: geometry, bonds, picture, numbers, and what each atom contributes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
+from molscore.arguments import check_whole, type_of
 from molscore.errors import InputError, MolscoreError, ParseError
 from molscore.evaluation.checks import strain
 from molscore.molecules.chem import descriptors, from_smiles, mol_from_molecule, pattern_of, smiles_of
@@ -47,6 +48,7 @@ def entries_of(
     percentile and codimension are added where no row has them and there is a model, and descriptors and strain always.
     Raises `InputError` for a source without rows, or none with the pattern.
     """
+    check_whole("most", most, 1)
     pattern = None if smarts is None else pattern_of(smarts)
     total, entries, records = 0, [], []
     for record, bonds in _records(source, smiles_column):
@@ -72,6 +74,8 @@ def _records(source: Any, smiles_column: str | None) -> Iterator[tuple[Record, C
     if isinstance(source, str) or hasattr(source, "__fspath__") or hasattr(source, "to_dict"):
         yield from ((record, None) for record in records_of(source, smiles_column))
         return
+    if not isinstance(source, (Molecule, Iterable)):
+        raise InputError(f"{type_of(source)} is not a file, a DataFrame or an iterable of molecules")
     for index, item in enumerate([source] if isinstance(source, Molecule) else source):
         if isinstance(item, (Molecule, tuple)):
             row = as_row(item)

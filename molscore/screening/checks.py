@@ -140,12 +140,15 @@ def inspect(molecule: Molecule, index: int, known: TrainingIndex | None = None) 
 def filtered(
     candidates: Iterable[Candidate], min_percentile: float, known: str | None = None, smarts: str | None = None
 ) -> list[Candidate]:
-    """Turn down what is less likely than a percentile, if that is not 0, or has none because it is outside the data;
-    what is not novel, if `known` names the list; and what does not have the SMARTS pattern."""
+    """Turn down what a guide gives no weight; what is less likely than a percentile, if that is not 0, or has none
+    because it is outside the data; what is not novel, if `known` names the list; and what does not have the pattern.
+    """
     pattern, found = None if smarts is None else pattern_of(smarts), []
     for c in candidates:
         if not c.passed:
             pass
+        elif c.guide == -math.inf:
+            c = _turned_down(c, "guide", c.guide, "above minus infinity")
         elif min_percentile and c.outside:
             c = _turned_down(c, "outside", c.outside, "like the data, to have a percentile")
         elif min_percentile and c.percentile is not None and not c.percentile >= min_percentile:

@@ -163,6 +163,7 @@ def check_order(model: Predictor, by: str, resolution: float, like: bool = False
     needs references to be `like`."""
     if by not in _CRITERIA:
         raise InputError(f"molecules are ordered by {', '.join(ORDERS)}, not by {by!r}")
+    check_resolution(resolution)
     if by in WITH_REFERENCES and not like:
         raise InputError(f"{by} is given references: name them (--like FILE, like=)")
     if by in _FROM_TABLES:

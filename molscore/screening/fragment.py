@@ -11,6 +11,7 @@ at 1 Å of noise, outside of it, about where bonds are missing (2 draws in 100 f
 not fit by 0.25 Å begins again.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from rdkit import Chem
 from torch import Tensor
 
+from molscore.arguments import with_type
 from molscore.diffusion.gaussian import centred_noise
 from molscore.diffusion.sampling import ScoreFn, denoised, score_of
 from molscore.errors import FormulaError, InputError, ParseError
@@ -54,16 +56,18 @@ class Fragment(NamedTuple):
         gets a geometry, of which its heavy atoms stay; with ``*`` where it is to grow, its hydrogens as well. Raises
         `InputError` for what has no atoms or no geometry, a net charge, or no bond to spare, so that nothing can grow.
         """
-        if isinstance(given, Molecule):
-            given = [given]
         if isinstance(given, (str, Path)):
             path = Path(given)
             given = _of_file(path) if path.suffix in (".sdf", ".mol", ".xyz") else [_of_smiles(str(given))]
-        for molecule in given:
+        pieces = [given] if isinstance(given, Molecule) or not isinstance(given, Iterable) else list(given)
+        for molecule in pieces:
+            if not isinstance(molecule, Molecule):
+                wanted = "a file .sdf, .mol or .xyz, a SMILES string, or a Molecule or several"
+                raise InputError(f"a fragment is {wanted}, not {with_type(molecule)}")
             _check_growth(molecule)
-        numbers, positions = (np.concatenate([getattr(m, part) for m in given]) for part in ("numbers", "positions"))
-        if not len(numbers) or not np.isfinite(positions).all():
+        if not pieces or not all(np.isfinite(molecule.positions).all() for molecule in pieces):
             raise InputError("a fragment has at least one atom, and each has a place")
+        numbers, positions = (np.concatenate([getattr(m, part) for m in pieces]) for part in ("numbers", "positions"))
         return cls(numbers.astype(np.int64), positions.astype(np.float64))
 
     def rest_of(self, model: Predictor, counts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from molscore.arguments import check_number, check_text, check_whole, with_type
 from molscore.errors import InputError, PositionError, SizeError
 from molscore.molecules.chem import pattern_of
 from molscore.molecules.molecule import Molecule
@@ -58,10 +58,19 @@ class Request:
     def __post_init__(self) -> None:
         if self.smarts is not None:
             pattern_of(self.smarts)
-        for name, least in (("n", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < least:
-                raise InputError(f"{name} must be a whole number, at least {least}, not {value!r}")
+        if self.formula is not None:
+            check_text("a formula", self.formula, "C7H10O2")
+        if self.n_atoms is not None:
+            check_whole("n_atoms", self.n_atoms)
+        if self.wanted.guide is not None and not callable(self.wanted.guide):
+            raise InputError(
+                "a guide is a function of a Candidate, such as guide_of('qed') of molscore.screening.guidance, "
+                f"not {with_type(self.wanted.guide)}"
+            )
+        check_whole("n", self.n, 1)
+        check_whole("seed", self.seed, 0)
+        check_number("min_percentile", self.min_percentile)
+        check_number("keep", self.keep)
         if not 0 <= self.min_percentile < 100:
             raise InputError(f"the least percentile lies from 0 to below 100, not at {self.min_percentile}")
         if not 0 < self.keep <= 1:

@@ -4,6 +4,7 @@ A guide f takes a `Candidate` and gives a number in nats: draws are from p(molec
 the command line, are in units of how much the number varies in QM9, of which each is worth `strength` nats.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from rdkit import Chem
 from rdkit.Chem import QED, Crippen, Descriptors3D, rdMolDescriptors, rdShapeAlign
 from torch import Tensor
 
+from molscore.arguments import check_number, check_text, with_type
 from molscore.errors import InputError
 from molscore.molecules.bonds import bare_mol
 from molscore.molecules.convert import as_molecules, first_of
@@ -29,30 +31,39 @@ class Property(NamedTuple):
 
     value: Callable[[Chem.Mol], float]
     scale: float  # its standard deviation in QM9, about
+    least: float = -math.inf
+    most: float = math.inf
 
 
 GUIDES = {
-    "qed": Property(lambda mol: QED.qed(Chem.RemoveHs(mol)), 0.07),
+    "qed": Property(lambda mol: QED.qed(Chem.RemoveHs(mol)), 0.07, 0.0, 1.0),
     "logp": Property(lambda mol: Crippen.MolLogP(mol), 1.0),
-    "tpsa": Property(lambda mol: rdMolDescriptors.CalcTPSA(mol), 20.0),
-    "gyration": Property(lambda mol: Descriptors3D.RadiusOfGyration(mol), 0.25),
+    "tpsa": Property(lambda mol: rdMolDescriptors.CalcTPSA(mol), 20.0, 0.0),
+    "gyration": Property(lambda mol: Descriptors3D.RadiusOfGyration(mol), 0.25, 0.0),
 }
 
 
 def property_of(text: str) -> tuple[Property, float | None]:
     """The property that a text names and its goal: ``qed``, ``logp=1.5``, or ``shape=REFERENCE``, a file or a SMILES.
 
-    Raises `InputError` for another.
+    Raises `InputError` for another, and for a goal that no molecule can have.
     """
+    check_text("a guide by name", text, "logp=1.5")
     name, _, target = text.partition("=")
     if name == "shape" and target:
         return Property(_likeness_in_shape(as_molecules(first_of(target))[0]), 0.1), None
     if name not in GUIDES:
         raise InputError(f"guide {name!r} is none of {', '.join(GUIDES)}, shape=REFERENCE")
+    wanted = GUIDES[name]
+    if not target:
+        return wanted, None
     try:
-        return GUIDES[name], float(target) if target else None
+        goal = float(target)
     except ValueError:
         raise InputError(f"guide {text!r}: {target!r} is no number") from None
+    if not (math.isfinite(goal) and wanted.least <= goal <= wanted.most):
+        raise InputError(f"guide {text!r}: {name} lies between {wanted.least:g} and {wanted.most:g}")
+    return wanted, goal
 
 
 def _likeness_in_shape(reference: Molecule) -> Callable[[Chem.Mol], float]:
@@ -66,11 +77,12 @@ def _likeness_in_shape(reference: Molecule) -> Callable[[Chem.Mol], float]:
 
 def guide_of(text: str, strength: float = 3.0) -> Guide:
     """Of a property as `property_of` reads it: as much as can be, or as near its goal as can be."""
-    (value, scale), goal = property_of(text)
+    wanted, goal = property_of(text)
+    check_number("the strength of a guide", strength, "nats")
 
     def guide(candidate: Candidate) -> float:
-        found = value(candidate.mol)
-        return strength * (found if goal is None else -abs(found - goal)) / scale
+        found = wanted.value(candidate.mol)
+        return strength * (found if goal is None else -abs(found - goal)) / wanted.scale
 
     return guide
 
@@ -84,5 +96,9 @@ def log_weights(guide: Guide, molecules: Sequence[Molecule]) -> Tensor:
 def _log_weight(guide: Guide, candidate: Candidate) -> float:
     if not candidate.passed:
         return -np.inf
-    value = float(guide(candidate))
+    found = guide(candidate)
+    try:
+        value = float(found)
+    except (TypeError, ValueError):
+        raise InputError(f"a guide gives a number of nats, not {with_type(found)}") from None
     return -np.inf if np.isnan(value) else value

@@ -4,6 +4,7 @@ Facts are read from the model's files, without the network: a look at a model ne
 """
 
 import json
+import os
 from collections.abc import Mapping
 from hashlib import sha256
 from math import prod
@@ -12,6 +13,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from molscore.arguments import with_type
 from molscore.errors import CheckpointError, DistributionError, InputError
 
 __all__ = ["BUNDLED", "DEFAULT", "bundled_names", "facts", "name_of", "resolved", "to_text"]
@@ -29,8 +31,11 @@ def resolved(name_or_folder: str | Path, distribution: str | None = None) -> tup
 
     The name of a distribution of a bundled model, such as ``leads``, stands for that model and that distribution;
     anything that is neither a bundled model nor a distribution is a path itself.
-    Raises `DistributionError` for such a name with another distribution beside it.
+    Raises `DistributionError` for such a name with another distribution beside it, `InputError` for what is no name.
     """
+    if not isinstance(name_or_folder, (str, os.PathLike)):
+        given = with_type(name_or_folder)
+        raise InputError(f"a model is a Model, a bundled model's name or a model folder, not {given}")
     text = str(name_or_folder)
     if text in ("", ".", "..") or Path(text).name != text:
         return Path(name_or_folder), distribution

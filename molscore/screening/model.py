@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from molscore.arguments import check_path
 from molscore.nn.checkpoint import save_pretrained
 from molscore.screening.checks import Candidate
 from molscore.screening.criteria import Case, check_order
@@ -24,6 +25,7 @@ class Model(Predictor):
 
     def save_pretrained(self, folder: str | Path, card: str = "") -> Path:
         """Write the checkpoint folder; raises `OutputError` where that cannot be done."""
+        check_path("folder", folder)
         return save_pretrained(folder, self.checkpoint, card)
 
     def percentile(self, molecules: Any, resolution: float = RESOLUTION) -> NDArray[np.float64]:
@@ -56,6 +58,7 @@ class Model(Predictor):
         keep: float = 1.0,
         by: str | None = None,
         novel: bool = False,
+        smarts: str | None = None,
         resolution: float = RESOLUTION,
         progress: bool = False,
     ) -> list[Candidate]:
@@ -64,12 +67,13 @@ class Model(Predictor):
         Fewer where the search was given up, as for a formula of few isomers: see `molscore.screening.generate`, whose
         `generate` returns those turned down as well, and whose `Request` and `Sampling` explain the arguments.
         `keep_atoms` is what `Fragment.of` takes, and its atoms come first in each molecule; `guide` a function that
-        adds to the log-likelihood, such as `guide_of("qed")` of `molscore.screening.guidance`.
+        adds to the log-likelihood, such as `guide_of("qed")` of `molscore.screening.guidance`, and turns down
+        those to which it gives minus infinity or NaN. Molecules without the pattern `smarts` are turned down, too.
         """
         wanted = {"formula": formula, "n_atoms": n_atoms, "keep_atoms": keep_atoms, "guide": guide}
         sampling = {"steps": steps, "sampler": sampler, "temperature": temperature, "guidance": guidance}
-        kept = {"min_percentile": min_percentile, "keep": keep, "by": by, "novel": novel, "resolution": resolution}
-        request = Request.of(n, seed=seed, **wanted, **sampling, **kept)
+        kept = {"min_percentile": min_percentile, "keep": keep, "by": by, "novel": novel, "smarts": smarts}
+        request = Request.of(n, seed=seed, resolution=resolution, **wanted, **sampling, **kept)
         return [candidate for candidate in generate(self, request, progress) if candidate.passed]
 
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from molscore import __version__
+from molscore.arguments import check_number
 from molscore.errors import CheckpointError, DistributionError, InputError
 from molscore.molecules.batch import Batch, collate, element_index, size_groups
 from molscore.molecules.chem import shown
@@ -391,14 +392,17 @@ def device_named(name: str | torch.device) -> torch.device:
         raise InputError(f"device {str(name)!r} is none of {', '.join(('auto', *there))}")
     if not there[kind]:
         raise InputError(f"this machine has no {kind} device that torch can use; give cpu or auto")
-    return torch.device(name)
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise InputError(f"device {str(name)!r} is none: give cpu, cuda, cuda:1 and the like") from None
 
 
 def check_resolution(resolution: float) -> float:
     """A noise level in Å as a number; raises `InputError` outside what the network has a notion of."""
     low, high = np.exp(LN_SIGMA_RANGE)
-    known = isinstance(resolution, (int, float, np.floating, np.integer))
-    if not known or not low * 0.999 <= resolution <= high * 1.001:
+    check_number("a resolution", resolution, "Å")
+    if not low * 0.999 <= resolution <= high * 1.001:
         raise InputError(f"a resolution lies between {low:.3g} and {high:.3g} Å, not at {resolution}")
     return float(resolution)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from molscore.arguments import check_number, check_whole
 from molscore.diffusion.gaussian import centred_noise, generator_of
 from molscore.diffusion.sampling import NoiseFn, ScoreFn, autoguidance, denoised, dpm_solver, metropolis, noise_levels
 from molscore.errors import InputError, SizeError
@@ -61,8 +62,9 @@ class Sampling:
     branch: tuple[float, float] = (0.25, 1.0)  # Å: where that is decided, and where they are sent back to
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise InputError(f"steps must be at least 1, not {self.steps}")
+        check_whole("steps", self.steps, 1)
+        for name in ("temperature", "guidance", "step_size", "redone"):
+            check_number(name, getattr(self, name))
         if self.sampler not in SAMPLERS:
             raise InputError(f"sampler {self.sampler!r} is none of {', '.join(SAMPLERS)}")
         if not 0 <= self.temperature <= 1:

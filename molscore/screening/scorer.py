@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
+from molscore.arguments import check_number, check_whole
 from molscore.errors import InputError, MolscoreError, PositionError
 from molscore.molecules.chem import pattern_of
 from molscore.molecules.conformers import ConformerPool
@@ -134,10 +135,15 @@ class Scorer:
     def __post_init__(self) -> None:
         object.__setattr__(self, "model", Predictor.load(self.model))
         check_resolution(self.resolution)
+        check_whole("seed", self.seed)
+        check_number("time_limit", self.time_limit, "seconds")
+        check_whole("conformers", self.conformers)
         order = choose_order(self.model, self.by, self.resolution, self.like is not None)
         object.__setattr__(self, "by", order)
         if self.like is not None and not isinstance(self.like, Predictor):
             object.__setattr__(self, "like", self.model.given(self.like))
+        elif self.like is not None and self.like.plain is None:
+            raise InputError("the model to be like was given no references: take model.given(references), or these")
         if not self.time_limit > 0:
             raise InputError(f"the time limit of a molecule must be above zero, not {self.time_limit}")
         if not 1 <= self.conformers <= _MOST_CONFORMERS:
@@ -185,8 +191,7 @@ class Scorer:
     def embedding(self, workers: int | None = None) -> Iterator[Embed]:
         """What makes geometries in worker processes, one a core unless said, where there are enough to be worth it."""
         workers = cores() if workers is None else workers
-        if workers < 1:
-            raise InputError(f"workers must be at least 1, not {workers}")
+        check_whole("workers", workers, 1)
         with self.pool(workers) as pool:
             yield lambda smiles, graphs: (pool if len(smiles) >= _FEW else self.pool()).embed(smiles, graphs)
 

@@ -7,7 +7,9 @@ are the library's. A tenth of it is held out: the best of what was learnt, by th
 import math
 import shutil
 import time
+from collections.abc import Mapping
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from molscore.arguments import check_number, check_text, check_whole
 from molscore.datasets.assembly import left_out_path
 from molscore.datasets.from_file import library_set
 from molscore.datasets.molecule_set import MoleculeSet
@@ -26,11 +29,13 @@ from molscore.molecules.batch import size_groups
 from molscore.molecules.chem import mol_from_molecule, smiles_of
 from molscore.molecules.convert import as_molecules
 from molscore.molecules.elements import SYMBOLS
+from molscore.molecules.files import scan
 from molscore.nn.adapter import RANK, adaptable, learnt, merge
-from molscore.nn.checkpoint import Adapter, Checkpoint, started_from
+from molscore.nn.checkpoint import Adapter, Checkpoint, check_vacant, started_from
 from molscore.screening.model import Model, load
 from molscore.screening.reference import MMFF
 from molscore.screening.tables import kind_of_set, with_tables
+from molscore.screening.validation import is_valid
 from molscore.training.config import DataConfig, TrainConfig
 from molscore.training.data import Batches
 from molscore.training.loop import load_state, save_state
@@ -65,6 +70,7 @@ def adapt(
         molecules: a `MoleculeSet`, whose split ``train`` is learnt and ``valid`` held out if it has the column, or
             molecules of any kind, 20 or more.
         distribution: what the library is called.
+        minutes: of training, at most; above zero.
         steps: end by these instead of by the clock, where given: the same seed then gives the same adapter.
         blocks: whether low-rank adapters are learnt; else the token alone is.
         state: file that a run which is cut short can be carried on from, if it is given again.
@@ -73,6 +79,12 @@ def adapt(
     Raises `ElementError` listing the elements that the base has no embedding for, `InputError` for too few molecules
     or a base that is an adapter itself.
     """
+    check_number("minutes", minutes)
+    for name, value in (("steps", steps), ("seed", seed)):
+        check_whole(name, value, 0)
+    check_text("distribution", distribution, "library")
+    if not minutes > 0:
+        raise InputError(f"minutes must be above zero, not {minutes}")
     base = load(model)
     check_base(base)
     library, known = _as_set(molecules), base.network.elements
@@ -84,18 +96,19 @@ def adapt(
     adaptation = _Adaptation(base, distribution_of(distribution, train), train, held_out, seed, blocks)
     before = adaptation.run(60 * minutes, steps, None if state is None else Path(state), progress)
     network = merge(started_from(base.checkpoint, [adaptation.distribution]), adaptation.best)
+    judged = held_out.select(np.arange(min(len(held_out), TABLED)))
     info = {
         "base": base.name,
         "token_from": adaptation.start,
         "training_molecules": len(train),
         "held_out_molecules": len(held_out),
+        "percentile_molecules": sum(is_valid(molecule, adaptation.distribution) for molecule in judged),
         "steps": adaptation.step,
         "seconds": round(adaptation.seconds),
         "held_out_loss": {"before": round(before, 4), "after": round(adaptation.lowest, 4)},
     }
     adapter = Adapter(base.source, base.weights, adaptation.best)
     checkpoint = Checkpoint(network.eval(), (adaptation.distribution,), info, {}, adapter)
-    judged = held_out.select(np.arange(min(len(held_out), TABLED)))
     kind = kind_of_set(judged)
     smiles = () if kind == MMFF else judged.columns["smiles"]
     known, trained = ([text for text in each.columns["smiles"] if text] for each in (library, train))
@@ -117,15 +130,18 @@ def adapt_to_file(
     """`adapt` to the molecules of a file, as a model folder `output`; says what was written.
 
     What outlives a kill, the library with its geometries and the state of the run, lies in ``OUTPUT.parts``. Raises
-    `InputError` where that is of an earlier run and `resume` is not given.
+    `InputError` where that is of an earlier run and `resume` is not given, and where `output` is a model already.
     """
-    work, said = Path(f"{output}.parts"), []
+    work = Path(f"{output}.parts")
     held = any(work.glob("*"))
     if work.exists() and not resume:
         raise InputError(f"{work} is of an earlier run: add --resume to carry on, or remove it")
+    if not held:
+        check_vacant(output)
+        _check_rows(library, smiles_column)
     model = load(base, device=device)
     check_base(model)
-    made, listed = left_out_path(work / "library.parquet"), f"{output}.left_out.csv"
+    made, listed = left_out_path(work / "library.parquet"), Path(f"{output}.left_out.csv")
     name = distribution or Path(library).name.partition(".")[0]
     try:
         molecules = library_set(library, work / "library.parquet", smiles_column, seed, workers, resume)
@@ -134,23 +150,40 @@ def adapt_to_file(
         if held:  # of an earlier run, which may be resumed
             raise
         reason = str(error)
-        if made.is_file():
-            shutil.move(made, listed)
+        if _keep_list(made, listed):
             told = str(made) in reason
-            reason = reason.replace(str(made), listed) if told else f"{reason}; {listed} lists the rows left out"
+            reason = reason.replace(str(made), str(listed)) if told else f"{reason}; {listed} lists the rows left out"
         shutil.rmtree(work, ignore_errors=True)
         raise type(error)(reason) from None
     info = adapted.checkpoint.info
     adapted.save_pretrained(output, f"An adapter of {info['base']} to {name}, made by `molscore adapt`.")
-    if made.is_file():
-        said.append(f"rows that were left out are listed in {shutil.move(made, listed)}")
+    said = [f"rows that were left out are listed in {listed}"] if _keep_list(made, listed) else []
     shutil.rmtree(work, ignore_errors=True)
+    return [*said, _summary(output, info)]
+
+
+def _check_rows(library: str, smiles_column: str | None) -> None:
+    """Raise `InputError` for a file of too few rows, before geometries are made."""
+    if library != "-" and (n := sum(1 for _ in islice(scan(library, smiles_column).rows, FEWEST))) < FEWEST:
+        raise InputError(f"{library}: {n} rows are too few to adapt to: {FEWEST} molecules at least")
+
+
+def _keep_list(made: Path, listed: Path) -> bool:
+    """Put the list of rows left out, if there is one, in the place of an earlier one; whether there is one."""
+    listed.unlink(missing_ok=True)
+    if there := made.is_file():
+        shutil.move(made, listed)
+    return there
+
+
+def _summary(output: str, info: Mapping[str, Any]) -> str:
+    """What was learnt, in a line."""
     before, after = info["held_out_loss"].values()
-    return [
-        *said,
-        f"saved {output}: {info['training_molecules']} molecules in {info['steps']} steps; "
-        f"loss of {info['held_out_molecules']} held out: {before:g} -> {after:g}",
-    ]
+    said = f"saved {output}: {info['training_molecules']} molecules in {info['steps']} steps; "
+    said += f"loss of {info['held_out_molecules']} held out: {before:g} -> {after:g}"
+    if not after < before:
+        said += f", which did not fall: nothing was learnt, the weights are those of {info['token_from']}"
+    return f"{said}; percentiles are among {info['percentile_molecules']} molecules"
 
 
 def check_base(model: Model) -> None:
@@ -187,7 +220,8 @@ def _split(library: MoleculeSet, seed: int) -> tuple[MoleculeSet, MoleculeSet]:
         parts = order[n:], order[:n]
     if sum(map(len, parts)) < FEWEST or not all(map(len, parts)):
         raise InputError(
-            f"{len(parts[0])} molecules to learn and {len(parts[1])} held out are too few: {FEWEST} in all"
+            f"{len(parts[0])} molecules to learn and {len(parts[1])} held out are too few: {FEWEST} in all at least, "
+            "and one of each"
         )
     return library.select(parts[0]), library.select(parts[1])
 

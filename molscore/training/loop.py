@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, distributed, nn
 from tqdm import tqdm
 
+from molscore.arguments import type_of
 from molscore.datasets.clusters import cluster_keys
 from molscore.datasets.molecule_set import load
 from molscore.datasets.statistics import distribution_of
@@ -23,7 +24,7 @@ from molscore.diffusion.gaussian import generator_of
 from molscore.errors import CheckpointError, InputError, OutputError
 from molscore.molecules.atomic import make_folder, replacing
 from molscore.molecules.batch import Batch, size_groups
-from molscore.nn.checkpoint import Checkpoint, build, from_pretrained, save_pretrained, started_from
+from molscore.nn.checkpoint import Checkpoint, build, check_vacant, from_pretrained, save_pretrained, started_from
 from molscore.nn.discoformer import Context, DiScoFormer
 from molscore.training.config import TrainConfig
 from molscore.training.data import Batches, Chosen, Clusters
@@ -265,12 +266,15 @@ class Log:
 def train(config: TrainConfig, resume: bool = False, evaluate: Evaluate | None = None) -> Checkpoint:
     """Run to the end, saving `out/state.pt` as it goes and `out/model` at the end and at every evaluation.
 
-    `resume` carries on from the state in `config.out`. Raises InputError where there is one and `resume` is not given.
+    `resume` carries on from the state in `config.out`. Raises InputError where there is one and `resume` is not given,
+    and where there is none beside a model.
     """
     processes, out = Processes.join(), Path(config.out)
     state_path = out / "state.pt"
     if state_path.exists() and not resume:
         raise InputError(f"{state_path} exists: add --resume to carry on, or choose another `out`")
+    if not state_path.exists():
+        check_vacant(out / "model")
     make_folder(out)
     trainer = Trainer(config, processes)
     if resume and state_path.exists():
@@ -297,7 +301,8 @@ def train(config: TrainConfig, resume: bool = False, evaluate: Evaluate | None =
             log.write(step=trainer.step, seconds=round(trainer.seconds, 1), molecules=trainer.molecules, **means)
             seen.clear()
         last = trainer.progress >= 1
-        if last or trainer.step % config.evaluate_every == 0:
+        evaluated = last or trainer.step % config.evaluate_every == 0
+        if evaluated:
             checkpoint = trainer.checkpoint()
             save_pretrained(out / "model", checkpoint)
             if evaluate is not None:
@@ -305,7 +310,7 @@ def train(config: TrainConfig, resume: bool = False, evaluate: Evaluate | None =
                 log.write(step=trainer.step, seconds=round(trainer.seconds, 1), figures=json.dumps(figures))
                 tqdm.write(f"step {trainer.step}: {figures}", file=sys.stderr)
         # After the model: a kill in between repeats the last steps, and cannot leave a finished run without its model.
-        if last or time.monotonic() - saved > 60 * config.save_minutes:
+        if evaluated or time.monotonic() - saved > 60 * config.save_minutes:
             save_state(state_path, trainer.state_dict())
             saved = time.monotonic()
     bar.close()
@@ -336,5 +341,5 @@ def load_state(path: Path) -> dict[str, Any]:
         line = " ".join(str(error).split())[:120]
         raise CheckpointError(f"{path} is not the state of a training run: {line}") from None
     if not isinstance(state, dict):
-        raise CheckpointError(f"{path} is not the state of a training run: it holds a {type(state).__name__}")
+        raise CheckpointError(f"{path} is not the state of a training run: it holds {type_of(state)}")
     return state

@@ -31,18 +31,45 @@ def test_adapt_makes_a_folder_that_is_a_model(run, folder, tmp_path):
     ranked = run("rank", "one.smi", "--model", "adapter")
     assert ranked.exit_code == 0 and ",ok," in ranked.stdout
 
+    assert "percentiles are among 2 molecules" in done.stderr
+    weights = (tmp_path / "adapter/model.safetensors").read_bytes()
+    for more in ([], ["--resume"]):
+        again = run("adapt", "own.smi", "--base", folder, "--minutes", 0.02, "--workers", 1, "-o", "adapter", *more)
+        assert again.exit_code == 2 and "adapter holds config.json already" in again.stderr
+    assert (tmp_path / "adapter/model.safetensors").read_bytes() == weights
     (tmp_path / "adapter.parts").mkdir()
     again = run("adapt", "own.smi", "--base", folder, "-o", "adapter")
     assert again.exit_code == 2 and "--resume" in again.stderr
+
+
+def test_adapt_says_that_nothing_was_learnt_and_lists_what_this_library_leaves_out(run, folder, tmp_path, monkeypatch):
+    (tmp_path / "own.smi").write_text("\n".join(tiny.LIBRARY) + "\n")
+    (tmp_path / "adapter.left_out.csv").write_text("row,name,status,error\n7,of an earlier library,charged,\n")
+    monkeypatch.setattr("molscore.training.adapt._Adaptation.one_step", _idle)
+    done = run("adapt", "own.smi", "--base", folder, "--minutes", 0.001, "--workers", 1, "-o", "adapter")
+    assert done.exit_code == 0 and "did not fall: nothing was learnt, the weights are those of tiny" in done.stderr
+    assert not (tmp_path / "adapter.left_out.csv").exists()
+
+
+def _idle(run, _):
+    run.step += 1
+
+
+def test_a_file_of_too_few_rows_is_refused_before_geometries_are_made(run, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("molscore.training.adapt.library_set", lambda *_: pytest.fail("made geometries"))
+    (tmp_path / "own.smi").write_text("\n".join(tiny.LIBRARY[:13]) + "\n")
+    done = run("adapt", "own.smi", "--base", folder, "-o", "adapter")
+    assert done.exit_code == 2 and "own.smi: 13 rows are too few to adapt to: 20 molecules at least" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
         ("CCO\nCC\n", "too few"),
-        ("CCO\nCC\n[Na+]\n", "lists the rows left out"),
+        ("CCO\nCC\n" + 18 * "[Na+]\n", "20 in all at least"),
+        ("CCO\nCC\n" + 18 * "[Na+]\n", "lists the rows left out"),
         ("CCS\n" + "\n".join(tiny.LIBRARY), "no embedding for S"),
-        ("[Na+]\n", "no row can be used"),
+        (20 * "[Na+]\n", "no row can be used"),
     ],
 )
 def test_a_refused_library_leaves_nothing_to_resume(run, folder, tmp_path, rows, told):

@@ -35,6 +35,8 @@ from tests.house.sources import ROOT
         (["--resolution", "0.07"], ["0.07", "0.02, 0.05, 0.1, 0.2", "by log_likelihood"]),
         (["--resolution", "0.07", "--by", "log_likelihood"], ["0.07", "--min-percentile 0"]),
         (["--sampler", "magic"], ["magic"]),
+        (["--guide", "qed=2"], ["qed=2", "between 0 and 1"]),
+        (["--guide-strength", "3.0"], ["--guide-strength", "--guide)"]),
         (["--distribution", "moses"], ["moses", "tiny"]),
         (["--wrong"], ["--wrong"]),
         (["-o", "out.pdf"], ["out.pdf", ".sdf"]),

@@ -128,7 +128,9 @@ def test_a_library_becomes_a_data_set_with_splits(run, tmp_path) -> None:
     made = load_set("data/own.parquet")
     assert len(made) == len(tiny.LIBRARY) and set(made.columns["split"]) == {"train", "valid", "test"}
     assert "27 molecules" in done.stderr and "train" in done.stderr and not done.stdout
-    assert "left out" not in done.stderr
+    assert "left out" not in done.stderr and "replaced" not in done.stderr
+    again = run("data", "own.sdf", "--workers", 1)
+    assert again.exit_code == 0 and "data/own.parquet is there already: it is replaced" in again.stderr
     again = run("data", "data/own.parquet")
     assert again.exit_code == 2 and "is the library itself" in again.stderr
 

@@ -152,5 +152,5 @@ def test_drawing_ends_when_its_time_is_over_or_the_server_stops() -> None:
     with pytest.raises(LimitError, match="stopping"):
         service.work(lambda deadline: service.generate(wish, deadline))
     assert time.monotonic() - started < 20
-    with pytest.raises(InputError, match="generated: at most 64"):
+    with pytest.raises(InputError, match="n: at most 64"):
         Service(tiny.model()).generate(Request(n=65), Deadline(1.0))

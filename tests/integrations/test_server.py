@@ -47,6 +47,7 @@ def test_a_resolution_can_be_asked_for(client, model, library) -> None:
         found = [row["log_likelihood"] for row in answer["rows"]]
         assert np.allclose(found, model.log_likelihood(library[:4], resolution), atol=1e-3)
         assert all((row["percentile"] is not None) is percentile for row in answer["rows"])
+        assert answer["note"] == "" if percentile else "there are at 0.02, 0.05, 0.1, 0.2 Å" in answer["note"]
 
 
 def test_molecules_are_drawn_as_the_model_draws_them(client, model, impatient) -> None:
@@ -77,6 +78,20 @@ def test_reinvent_is_answered_in_its_own_words(client) -> None:
     refused(client.post("/reinvent", json=queries, params={"inp_fmt": "mol"}), 422, "inp_fmt")
 
 
+def test_percentiles_that_a_server_cannot_have_are_no_row_of_failures(model) -> None:
+    with TestClient(create_app(Service(model, LIMITS, 0.07)), base_url="http://127.0.0.1") as client:
+        query = [{"input_string": "CCO", "query_id": "a"}]
+        refused(client.post("/reinvent", json=query), 422, "predictor_id: there are no percentiles at a resolution of")
+        answer = client.post("/reinvent?predictor_id=log_likelihood", json=query).json()
+        assert len(answer["output"]["successes_list"]) == 1
+
+
+def test_a_row_of_a_wrong_type_has_the_status_that_python_gives_it(client, model) -> None:
+    items = [5, None, True, ["CCO"]]
+    rows = client.post("/log-likelihood", json={"molecules": items}).json()["rows"]
+    assert [row["status"] for row in rows] == Scorer(model).judge(items).status.tolist() == ["bad_input"] * 4
+
+
 def test_facts_and_health(client) -> None:
     assert client.get("/health").json()["status"] == "ok"
     info = client.get("/info").json()
@@ -88,7 +103,7 @@ def test_facts_and_health(client) -> None:
     [
         ({}, "molecules"),
         ({"molecules": []}, "at least 1"),
-        ({"molecules": ["C"] * 13}, "rows: at most 12"),
+        ({"molecules": ["C"] * 13}, "molecules: at most 12"),
         ({"molecules": "C"}, "list"),
         ({"molecules": ["C"], "path": "/etc/passwd"}, "path"),
         ({"molecules": ["C"], "model": "other"}, "model"),
@@ -103,8 +118,8 @@ def test_other_shapes_are_refused(client, body, word) -> None:
 @pytest.mark.parametrize(
     ("molecule", "status", "word"),
     [
-        (3, "unparsable", "object"),
-        (None, "unparsable", "object"),
+        (3, "bad_input", "object"),
+        (None, "bad_input", "object"),
         ({"numbers": [6]}, "bad_positions", "positions: field required"),
         ({"numbers": [], "positions": []}, "unknown_element", "numbers"),
         ({"numbers": [0], "positions": [[0, 0, 0]]}, "unknown_element", "numbers.0"),

@@ -74,6 +74,8 @@ def test_one_gets_as_many_as_one_asks_for(model, real) -> None:
     assert percentiles == sorted(percentiles, reverse=True)
     again = model.generate(12, min_percentile=0.0)
     assert [c.name for c in again] == [c.name for c in passed]
+    with_oxygen = model.generate(4, min_percentile=0.0, smarts="[#8]")
+    assert len(with_oxygen) == 4 and all("O" in c.formula for c in with_oxygen)
 
 
 def test_one_gets_as_many_as_one_asks_for_of_the_best_share(model, real) -> None:

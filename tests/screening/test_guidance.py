@@ -66,6 +66,10 @@ def test_guides_by_name() -> None:
     for wrong in ("beauty", "logp=much", "shape"):
         with pytest.raises(InputError, match=r"beauty|much|shape"):
             guide_of(wrong)
+    assert guide_of("qed=1", 1.0)(phenol) < 0
+    for wrong in ("qed=2", "qed=-0.1", "qed=nan", "tpsa=-5", "gyration=-1", "logp=inf"):
+        with pytest.raises(InputError, match=rf"{wrong}.*lies between"):
+            guide_of(wrong)
     assert GUIDES
 
 
@@ -100,4 +104,7 @@ def test_a_guided_molecule_says_what_it_costs(model, monkeypatch) -> None:
         assert c.columns()["guide"] == c.n_atoms
         cost = table.value_at(50.0, *like)[0] - c.log_likelihood
         assert c.columns()["likelihood_cost"] == pytest.approx(cost, abs=0.01)
+    found = generate.generate(model, Request.of(3, guide=lambda c: math.nan if c.n_atoms < 8 else 0, min_percentile=0))
+    assert {c.n_atoms < 8 for c in found if c.valid and c.connected} == {True, False}
+    assert all(c.verdict.check == "guide" for c in found if c.valid and c.connected and c.n_atoms < 8)
     assert "guide" not in generate.draw(model, 1, 0, Sampling(steps=1))[0].columns()

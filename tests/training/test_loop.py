@@ -70,6 +70,10 @@ def test_a_run_leaves_a_model_a_state_and_a_log(config, monkeypatch) -> None:
     with pytest.raises(InputError, match="--resume"):
         train(settings)
     assert train(settings, resume=True).info["step"] == 12
+    (Path(settings.out) / "state.pt").unlink()
+    for resume in (False, True):
+        with pytest.raises(InputError, match=r"model holds config\.json already, which would be lost"):
+            train(settings, resume)
 
 
 @pytest.fixture(scope="module")

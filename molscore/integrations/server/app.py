@@ -86,7 +86,7 @@ def create_app(service: Service, hosts: Collection[str] | None = LOOPBACK) -> Fa
     def log_likelihood(request: LogLikelihoodRequest) -> Judged:
         items = [(m.numbers, m.positions, m.name) if isinstance(m, Geometry) else m for m in request.molecules]
         rows = service.work(lambda deadline: service.judge(items, request.resolution, deadline))
-        return Judged(model=service.model.name, rows=rows)
+        return Judged(model=service.model.name, rows=rows, note=service.note(request.resolution))
 
     @app.post("/generate", responses=_PROBLEMS, summary="Draw molecules")
     def draw(request: GenerateRequest) -> Drawn:
@@ -105,6 +105,8 @@ def create_app(service: Service, hosts: Collection[str] | None = LOOPBACK) -> Fa
     ) -> RestAnswer:
         if predictor_id in WITH_REFERENCES and service.like is None:
             raise InputError(f"predictor_id: a server without references has {', '.join(VALUES)}, not {predictor_id}")
+        if predictor_id == "percentile" and (note := service.note(None)):
+            raise InputError(f"predictor_id: {note}")
         items = [query.input_string for query in queries]
         rows = service.work(lambda deadline: service.judge(items, None, deadline))
         return RestAnswer(**answer_rest([query.query_id for query in queries], rows, predictor_id))

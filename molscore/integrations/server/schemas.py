@@ -14,7 +14,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from molscore.errors import ElementError, ParseError, PositionError
+from molscore.errors import ElementError, InputError, ParseError, PositionError
 from molscore.nn.backbone import LN_SIGMA_RANGE
 
 __all__ = ["Drawn", "GenerateRequest", "Judged", "LogLikelihoodRequest", "Problem", "Query", "RestAnswer", "Row"]
@@ -53,7 +53,7 @@ def _or_error(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
         first = error.errors()[0]
         place = [str(part) for part in first["loc"] if part not in ("smiles", "geometry")]  # the tags are ours
         if not place:
-            return ParseError(f"{value!r:.40} is neither a SMILES string nor an object of numbers and positions")
+            return InputError(f"{value!r:.40} is neither a SMILES string nor an object of numbers and positions")
         return _ERRORS.get(place[0], ParseError)(f"{'.'.join(place)}: {first['msg']}")
 
 
@@ -106,7 +106,7 @@ class Row(BaseModel):
     status: str = Field(description="ok, or a short reason why there are no numbers")
     log_likelihood: float | None = Field(description="nats")
     log_density: float | None = Field(description="nats")
-    percentile: float | None = Field(description="0 to 100, among reference molecules of like size")
+    percentile: float | None = Field(description="0 to 100, among reference molecules of like size; see note")
     log_likelihood_given: float | None = Field(None, description="nats, given the server's references, if it has any")
     log_ratio: float | None = Field(None, description="nats: how much likelier among the references than in general")
     n_atoms: int | None
@@ -121,6 +121,7 @@ class Judged(BaseModel):
 
     model: str
     rows: list[Row]
+    note: str = Field("", description="why no row has a percentile, where the model has none at this resolution")
 
 
 class Drawn(BaseModel):

@@ -12,6 +12,7 @@ from rdkit import Chem
 from molscore.errors import InputError, LimitError, MolscoreError, OvertimeError
 from molscore.molecules.files.record import Record, bad_record
 from molscore.molecules.molecule import Molecule
+from molscore.screening.criteria import check_order
 from molscore.screening.generate import Request, generate
 from molscore.screening.model import Model
 from molscore.screening.predictor import RESOLUTION, check_resolution
@@ -20,6 +21,7 @@ from molscore.screening.scorer import Scorer
 __all__ = ["Deadline", "Geometry", "Limits", "Service"]
 
 _CHUNK = 64  # rows between two looks at the clock
+_FIELDS = {"rows": "molecules", "generated": "n"}  # of a request, by its limit, where they have different names
 
 Answer = TypeVar("Answer")
 Geometry = tuple[Sequence[int], Sequence[Sequence[float]], str]
@@ -45,10 +47,10 @@ class Limits:
                 raise InputError(f"the limit {field.name} must be above zero, not {getattr(self, field.name)}")
 
     def check(self, **asked: int) -> None:
-        """Raise `InputError` for more than a limit of that name."""
+        """Raise `InputError` for more than a limit of that name; the message has the field's name in a request."""
         for name, value in asked.items():
             if value > getattr(self, name):
-                raise InputError(f"{name}: at most {getattr(self, name)} a request, not {value}")
+                raise InputError(f"{_FIELDS.get(name, name)}: at most {getattr(self, name)} a request, not {value}")
 
 
 class Deadline:
@@ -136,6 +138,14 @@ class Service:
             records = [self._record(start + i, item, deadline) for i, item in enumerate(chunk)]
             rows += [scored.columns for scored in scorer(records, lambda *molecules: self._embed(*molecules, deadline))]
         return rows
+
+    def note(self, resolution: float | None) -> str:
+        """Why there are no percentiles at a resolution, in words; empty where there are."""
+        try:
+            check_order(self.model, "percentile", self.resolution if resolution is None else resolution)
+        except InputError as error:
+            return str(error)
+        return ""
 
     def generate(self, request: Request, deadline: Deadline) -> list[dict[str, Any]]:
         """Candidates as `molscore.screening.generate` gives them, each with its atoms."""

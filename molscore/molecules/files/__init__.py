@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from molscore.arguments import check_path, type_of
 from molscore.errors import InputError, MolscoreError, OutputError
 from molscore.molecules.atomic import reason_of, replacing, text_file, write_text
 from molscore.molecules.files.parquet import scan_parquet, write_parquet
@@ -24,6 +25,7 @@ from molscore.molecules.files.record import Make, Record, Row, as_row, checked, 
 from molscore.molecules.files.sdf import scan_sdf, sdf_record
 from molscore.molecules.files.text import Lines, header_of, open_lines, scan_csv, scan_smiles, write_csv
 from molscore.molecules.files.xyz import scan_xyz, xyz_frame
+from molscore.molecules.molecule import Molecule
 from molscore.molecules.suffixes import FORMATS, SUFFIXES
 
 __all__ = ["Record", "Row", "Scan", "check_place", "content_hash", "format_of", "read", "scan", "write"]
@@ -84,6 +86,7 @@ def read(path: str | os.PathLike[str], smiles_column: str | None = None) -> Iter
 
 def scan(path: str | os.PathLike[str], smiles_column: str | None = None) -> Scan:
     """The rows of what `read` reads, SMILES strings unchecked; errors as there."""
+    check_path("path", path)
     path = os.fspath(path)
     if path == "-":
         lines = open_lines(path)
@@ -129,6 +132,9 @@ def write(
     `types` are those of the columns of a Parquet table, where they are known.
     Raises `OutputError` where the file cannot be written; what stood there before is then untouched.
     """
+    check_path("path", path)
+    if isinstance(rows, Molecule) or not isinstance(rows, Iterable):
+        raise InputError(f"{type_of(rows)} is not several rows to write: give a list of them")
     path, items = os.fspath(path), (as_row(item) for item in rows)
     if path == "-":
         return _to_stdout(items)

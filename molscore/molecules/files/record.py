@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from molscore.arguments import type_of
 from molscore.errors import InputError, MolscoreError, ParseError, PositionError
 from molscore.molecules.ase import charge_and_spin
 from molscore.molecules.chem import contents_of, from_smiles, smiles_of, without_hydrogens
@@ -223,7 +224,7 @@ def as_row(item: Any) -> Row:
         return Row(item.molecule, item.columns)
     if isinstance(item, tuple) and 1 <= len(item) <= 3 and isinstance(item[0], (Molecule, type(None))):
         return Row(*item)
-    raise InputError(f"a {type(item).__name__} is not a row to write: use a Molecule or (Molecule or None, columns)")
+    raise InputError(f"{type_of(item)} is not a row to write: use a Molecule or (Molecule or None, columns)")
 
 
 def smiles_among(columns: Mapping[str, Any]) -> str | None:

@@ -1,5 +1,6 @@
 """Ranking what fits into memory: a library in, a DataFrame out."""
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,12 +10,14 @@ import pyarrow as pa
 
 from molscore.errors import InputError
 from molscore.molecules.convert import is_frame, scan_of
+from molscore.molecules.files import format_of
+from molscore.molecules.files.record import as_row, smiles_for
 from molscore.screening.info import resolved
 from molscore.screening.predictor import RESOLUTION, Predictor
 from molscore.screening.rank.merge import Merge, row_of_file
 from molscore.screening.rank.parts import HIDDEN, ROW, input_columns, numbers_of, output_name
 from molscore.screening.rank.run import CHUNK_ROWS, Progress, chunks_of
-from molscore.screening.scorer import Scorer
+from molscore.screening.scorer import Result, Scorer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +37,8 @@ def rank(
     progress: bool = False,
     geometry: str = "auto",
     like: Any = None,
+    conformers: int = 1,
+    smarts: str | None = None,
 ) -> "pd.DataFrame":
     """Judge a library: one row of the DataFrame for each row of it, in order unless `sort`.
 
@@ -49,21 +54,27 @@ def rank(
         progress: whether a bar shows how far it has come.
         geometry: kind of those that are given, see `Scorer`.
         like: references, a file or molecules of any kind: adds log_likelihood_given and log_ratio, the default order.
+        conformers: of each row without geometry, put together by log-mean-exp, see `Scorer`.
+        smarts: judge only molecules with this pattern; the others have the status ``no_match``.
 
-    The columns of the input are kept, and the index of a DataFrame or Series: each row has its own label. Those of
+    The columns of the input are kept, and the index of a DataFrame or Series: each row has its own label. Molecules of
+    an iterable have the column ``smiles``, read off the geometry of those that have no bonds. Those of
     `molscore.screening.columns.COLUMNS` are added; ``attrs["by"]`` says which order was used. A bad row has a status,
     an error; one with a molecule seen before has the status ``duplicate`` and its numbers. Raises `InputError` for a
     source, resolution or order that cannot be used.
     """
     if _is_model(source) and not _is_model(model):
         raise InputError("the model comes first, then the library: rank(model, library)")
-    scorer = Scorer(model, resolution, by, seed, geometry=geometry, like=like)
+    if isinstance(source, str) and source != "-":
+        _check_file(source)
+    scorer = Scorer(model, resolution, by, seed, conformers=conformers, geometry=geometry, smarts=smarts, like=like)
     found, parts, given = scan_of(source, smiles_column), [], []
+    columns_of = input_columns if isinstance(source, (str, os.PathLike)) else _columns_of_object
     with scorer.embedding(workers) as embed, Progress(progress, found.total, found.share) as bar:
         for chunk in chunks_of(found, CHUNK_ROWS):
             results = scorer([make() for make in chunk.rows], embed)
             parts.append(numbers_of(results, chunk.start))
-            given += [{} if is_frame(source) else input_columns(result) for result in results]
+            given += [{} if is_frame(source) else columns_of(result) for result in results]
             bar.advance(len(results), True)
     if not parts:
         raise InputError(f"{source if isinstance(source, (str, Path)) else 'the library'} holds no molecules")
@@ -77,6 +88,23 @@ def rank(
 def _in_memory(source: Any, row: int) -> str:
     """How a message names a row of what is no file: as the DataFrame does that is the result."""
     return f"index {source.index[row] if hasattr(source, 'iloc') else row}"
+
+
+def _columns_of_object(result: Result) -> dict[str, Any]:
+    """What a molecule of no file says of itself, and its SMILES string: read off the geometry where that was judged."""
+    given, molecule = input_columns(result), result.record.molecule
+    if molecule is None or result.molecule is None or "smiles" in given:
+        return given
+    smiles = smiles_for(as_row(molecule))
+    return given if smiles is None else {"smiles": smiles, **given}
+
+
+def _check_file(source: str) -> None:
+    """Raise `InputError` for a string that is no name of a file of molecules, a SMILES string by chance."""
+    try:
+        format_of(source)
+    except InputError as error:
+        raise InputError(f"{error}; a string is a file here: give SMILES as a list, [{source!r:.80}]") from None
 
 
 def _is_model(given: Any) -> bool:

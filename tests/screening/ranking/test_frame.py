@@ -1,11 +1,16 @@
 """`rank`: a row for a row, from any source; the scorer is whole, picklable and blind to company."""
 
+import ase
 import numpy as np
 import pandas as pd
 import pytest
+from rdkit import Chem
 
 from molscore import explain, rank
 from molscore.errors import InputError
+from molscore.molecules.ase import to_ase
+from molscore.molecules.chem import mol_from_molecule
+from molscore.molecules.pyg import to_pyg
 from molscore.screening.columns import DEFAULT
 from molscore.screening.model import load
 from molscore.screening.scorer import Scorer
@@ -73,6 +78,28 @@ def test_geometries_of_a_frame_are_judged_as_those_of_the_same_parquet(model, li
     assert Scorer(model).judge(nested).log_likelihood[0] == frames[2]["log_likelihood"][0]
     bad = pd.DataFrame({"numbers": [[6, 1], [6, 1]], "positions": [[[0, 0, 0]], [["a", 0, 0], [0, 0, 1]]]})
     assert rank(model, bad)["status"].tolist() == ["bad_positions"] * 2
+
+
+def test_molecules_of_any_kind_have_their_smiles_beside_their_numbers(model, library) -> None:
+    """Of an RDKit molecule by its bonds, of a geometry as they are read off it; blank where there are none to read."""
+    ethanol = library[tiny.LIBRARY.index("CCO")]
+    odd = mol_from_molecule(ethanol)
+    odd.GetBondWithIdx(0).SetBondType(Chem.BondType.QUADRUPLE)  # without a SMILES string
+    torn = ase.Atoms("OHH", [[0, 0, 0], [0.96, 0, 0], [9, 0, 0]])
+    given = [mol_from_molecule(ethanol), to_ase(ethanol), to_pyg(ethanol), ethanol, odd, "C=C", torn]
+    frame = rank(model, given)
+    assert frame["smiles"].fillna("").tolist() == [*["CCO"] * 5, "C=C", ""]
+    assert frame["status"].iloc[:5].isin(["ok", "duplicate"]).all(), frame["error"].tolist()
+    assert frame["status"].iloc[-1] == "fragments"
+
+
+def test_a_pattern_and_several_conformers_as_on_the_command_line(model) -> None:
+    smiles = ["CCO", "CCN", "CCCO"]
+    frame = rank(model, smiles, smarts="[OX2H]", conformers=3)
+    assert frame["status"].tolist() == ["ok", "no_match", "ok"]
+    expected = Scorer(model, conformers=3).judge(smiles).log_density
+    assert np.allclose(frame["log_density"][[0, 2]], expected[[0, 2]], atol=1e-3)
+    assert not np.allclose(expected, Scorer(model).judge(smiles).log_density, atol=1e-2)
 
 
 def test_chunks_do_not_matter(model, monkeypatch) -> None:
