@@ -17,7 +17,7 @@ from molscore.molecules.chem import descriptors, mol_from_molecule, smiles_of, w
 from molscore.molecules.files import Record, Row, read
 from molscore.molecules.files.record import with_smiles_of
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.neighbours import check_geometry
+from molscore.molecules.neighbours import check_geometry, overlap
 
 __all__ = ["Evaluation", "evaluate_file", "geometries_of"]
 
@@ -55,9 +55,10 @@ class Evaluation:
                 columns = with_smiles_of(smiles_of(mol), columns)
                 columns |= {"formula": record.molecule.formula, **descriptors(mol)}
                 found = doubts(mol, record.molecule.positions)
-                ours["doubts"] = "; ".join(f"{check}: {value}" for check, value in found.items())
-            except MolscoreError:
-                mol = None
+            except MolscoreError as error:
+                near = overlap(record.molecule)
+                mol, found = None, {"clash": near} if near else {"bonds": str(error)}
+            ours["doubts"] = "; ".join(f"{check}: {value}" for check, value in found.items())
             yield Row(record.molecule, columns | ours, mol)
 
 

@@ -112,6 +112,19 @@ def test_molecules_without_hydrogens_are_not_taken_for_heavy_atoms_alone(name) -
     assert status(build.molecule(name)) == "ok"
 
 
+@pytest.mark.parametrize("distance", [0.0, 0.35])
+def test_atoms_on_top_of_each_other_are_named_with_their_distance(distance) -> None:
+    """A methyl carbon driven into the other end of propane, which leaves its own hydrogens behind, and a hydrogen."""
+    propane = embed("CCC")[0]
+    for atom in (2, propane.n_atoms - 1):
+        x = propane.positions.copy()
+        x[atom] = x[0] + [distance, 0, 0]
+        error = validated(Record(0, Molecule(propane.numbers, x)), tiny.distribution()).error
+        assert error.status == "bad_positions"
+        assert f"C0 and {propane.symbols[atom]}{atom} are {distance:.2f} Å apart" in str(error)
+        assert np.isfinite(tiny.model().log_likelihood(Molecule(propane.numbers, x))).all(), "a density is of any"
+
+
 def test_noise_is_not_refused(rng) -> None:
     shaken = [
         Molecule(m.numbers, m.positions + 0.1 * rng.normal(size=m.positions.shape)) for m in tiny.geometries() * 3
