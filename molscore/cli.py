@@ -128,7 +128,8 @@ def generate(
 @click.option(
     "--geometry",
     default="auto",
-    help="Kind of given geometries, dft or mmff: percentiles compare like with like. auto: as tags, else forces, say.",
+    help="Kind of given geometries, dft or mmff, which percentiles compare with their like. auto: mmff for those that rank "
+    "made, and for minima of that force field; else the model's own.",
 )
 @click.option("--smarts", default=None, help="Judge only molecules with this pattern; the others say so.")
 @click.option("--resume", is_flag=True, help="Carry on with a run that was cut short.")
@@ -175,7 +176,7 @@ def rank(
             source = scorer.model.provenance(program.command_line(context), scorer.seed, scorer.resolution)
             found = run(Job(scorer, library, smiles_column, plan.keeps_shapes), plan, source)
         output.finish(source, scorer.model)
-    program.say(*found.lines(scorer.by, scorer.resolution))
+    program.say(*found.lines(scorer.by, scorer.resolution, scorer.tells_kinds))
 
 
 @main.command()

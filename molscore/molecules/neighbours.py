@@ -13,7 +13,9 @@ from molscore.errors import FragmentError, PositionError
 from molscore.molecules.elements import VALENCES
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["REACH", "Topology", "check_extent", "check_geometry", "neighbour_counts", "open_valences", "overlap", "topology"]
+__all__ = [
+    "REACH", "Topology", "check_extent", "check_geometry", "neighbour_counts", "open_valences", "overlap", "topology",
+]  # fmt: skip
 
 REACH = 1.25  # bonds are shorter than this many sums of covalent radii; contacts of atoms not bonded are longer
 TAUT = 1.2  # the same for rings: atoms across a strained ring, as in bicyclopentane, are not bonded
