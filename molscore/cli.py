@@ -64,7 +64,7 @@ def main() -> None:
 )
 @click.option("--novel", is_flag=True, help="Turn down known molecules: for qm9, all of QM9; `info` says of how many.")
 @click.option("--smarts", default=None, help="Turn down molecules without this pattern.")
-@click.option("--all", "rejected", is_flag=True, help="Write the molecules turned down as well, with the reason.")
+@click.option("--all", "rejected", is_flag=True, help="Write the other draws as well, each with its verdict.")
 @click.option("--seed", type=int, default=0)
 @program.like
 @program.resolution
@@ -128,8 +128,8 @@ def generate(
 @click.option(
     "--geometry",
     default="auto",
-    help="Kind of given geometries, dft or mmff, which percentiles compare with their like. auto: mmff for those that rank "
-    "made, and for minima of that force field; else the model's own.",
+    help="Kind of given geometries, dft or mmff: percentiles compare like with like. auto: mmff for those that rank "
+    "made and for minima of that force field, the data's own for all others.",
 )
 @click.option("--smarts", default=None, help="Judge only molecules with this pattern; the others say so.")
 @click.option("--resume", is_flag=True, help="Carry on with a run that was cut short.")
@@ -211,8 +211,8 @@ def evaluate(
 
     check_outputs(outputs, molecules)
     found = evaluate_file(molecules, reference, workers, **checks)
-    for status, count in sorted(found.left_out.items()):
-        program.say(f"left out: {status} {count}")
+    for line in found.left_out_lines():
+        program.say(line)
     click.echo(json.dumps(found.to_dict(), indent=1) if as_json else found.to_text())
     if outputs:
         program.say(f"{write_all(outputs, found.rows())} written to {', '.join(outputs)}")

@@ -51,7 +51,11 @@ def test_evaluate_compares_with_the_training_split_and_says_what_it_left_out(run
     assert done.exit_code == 0 and "not compared with one.sdf: a fidelity table needs at least two" in done.stdout
     done = run("evaluate", "one.sdf", "--json")
     metrics = json.loads(done.stdout)
-    assert (metrics["n"], metrics["validity"], metrics["novelty"]) == (1, 100.0, None) and "left out" in done.stderr
+    assert (metrics["n"], metrics["validity"], metrics["novelty"]) == (1, 100.0, None)
+    assert done.stderr == "left out: bad_positions 1: row 2, CCO\n"
+    write("many.sdf", [*tiny.geometries()[:1], *[(None, {"name": f"m{n}"}) for n in range(8)]])
+    done = run("evaluate", "many.sdf")
+    assert "8: row 2, m0; row 3, m1; row 4, m2; row 5, m3; row 6, m4 and 3 more\n" in done.stderr
     assert "molecule stability" in run("evaluate", "in.sdf").stdout
 
 

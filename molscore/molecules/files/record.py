@@ -15,8 +15,8 @@ from molscore.molecules.molecule import Molecule
 
 __all__ = [
     "FIRST_ROWS", "GEOMETRY", "Make", "Record", "Row", "as_row", "bad_record", "checked", "counted", "geometry_of",
-    "is_smiles_name", "misread", "one_line", "record_of", "smiles_among", "smiles_column", "smiles_column_if_any",
-    "smiles_for", "text_of", "with_smiles_of",
+    "is_smiles_name", "label_of", "misread", "one_line", "record_of", "smiles_among", "smiles_column",
+    "smiles_column_if_any", "smiles_for", "text_of", "with_smiles_of",
 ]  # fmt: skip
 
 GEOMETRY = ("numbers", "positions")
@@ -69,6 +69,11 @@ def checked(record: Record) -> Record:
         except MolscoreError as error:
             return bad_record(record.row, error, record.columns, record.smiles)
     return record
+
+
+def label_of(record: Record) -> str:
+    """What a row is found by in its file: its name, else its SMILES string; empty where it has neither."""
+    return one_line(text_of(record.columns.get("name")) or record.smiles or smiles_among(record.columns) or "")
 
 
 def is_smiles_name(name: str) -> bool:

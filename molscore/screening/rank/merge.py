@@ -203,8 +203,8 @@ class Summary:
             yield table
 
     def lines(self, by: str, resolution: float, tells_kinds: bool = False) -> list[str]:
-        """How many rows, how many of each status; how many geometries that were given were not judged, or compared with
-        made ones, and whether by what they themselves tell; what the order is; which input columns have another name."""
+        """How many rows, how many of each status; how many given geometries were not judged, or compared with made
+        ones, and whether by what they themselves tell; the order; which input columns have another name."""
         statuses = self.statuses
         bad = ", ".join(f"{status} {n}" for status, n in sorted(statuses.items()) if status not in _JUDGED)
         first = f"{counted(statuses.total(), 'row')}, {statuses['ok']} judged at a resolution of {resolution:g} Å"

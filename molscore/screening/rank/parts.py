@@ -22,7 +22,7 @@ from molscore.errors import InputError, MolscoreError, OutputError
 from molscore.molecules.atomic import reason_of, replacing, write_text
 from molscore.molecules.chem import from_smiles, mol_from_smiles
 from molscore.molecules.files.parquet import array_of, geometry_arrays
-from molscore.molecules.files.record import Record, Row, is_smiles_name, one_line, smiles_among, text_of
+from molscore.molecules.files.record import Row, is_smiles_name, label_of, smiles_among
 from molscore.molecules.molecule import Molecule
 from molscore.screening.columns import COLUMNS, ETKDG
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from molscore.screening.scorer import Result
 
 __all__ = [
-    "HIDDEN", "KEY", "LABEL", "LACKING", "ROW", "WHOLE", "PartFolder", "Shard", "complete_parts", "differences", "given_name",
-    "input_columns", "is_whole", "numbers_of", "output_name", "read_manifest", "read_part", "rows_of", "table_of",
-    "write_part",
+    "HIDDEN", "KEY", "LABEL", "LACKING", "ROW", "WHOLE", "PartFolder", "Shard", "complete_parts", "differences",
+    "given_name", "input_columns", "is_whole", "numbers_of", "output_name", "read_manifest", "read_part", "rows_of",
+    "table_of", "write_part",
 ]  # fmt: skip
 
 ROW, KEY, LABEL = "molscore_row", "molscore_key", "molscore_label"
@@ -84,7 +84,7 @@ def numbers_of(results: Sequence["Result"], start: int) -> pa.Table:
     arrays = {
         ROW: pa.array(range(start, start + len(results)), pa.int64()),
         KEY: pa.array([result.key or None for result in results], pa.string()),
-        LABEL: pa.array([_label(result.record) for result in results], pa.string()),
+        LABEL: pa.array([label_of(result.record) for result in results], pa.string()),
         LACKING: pa.array([result.record.lacks_hydrogens for result in results], pa.bool_()),
     }
     for name in results[0].columns:
@@ -111,11 +111,6 @@ def table_of(
             table = table.append_column(name, values)
     judged = [result.record.smiles if result.record.molecule is None else None for result in results]
     return table.append_column(SMILES, pa.array(judged, pa.string()))
-
-
-def _label(record: Record) -> str:
-    """What a row is found by in a table: its name, else its SMILES string; empty where it has neither."""
-    return one_line(text_of(record.columns.get("name")) or record.smiles or "")
 
 
 def input_columns(result: "Result") -> dict[str, Any]:
