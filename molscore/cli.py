@@ -236,6 +236,7 @@ def report(file: str, outputs: tuple[str, ...], load: Callable[[], Any], **optio
     A table that sorts and filters, a map by any two numbers, and each molecule in 3D, its atoms coloured by what they
     contribute to the likelihood. One file that needs no network.
     """
+    from molscore.molecules.files.record import counted
     from molscore.reporting.outputs import check_outputs, write_report
     from molscore.reporting.report import report as make
 
@@ -244,7 +245,7 @@ def report(file: str, outputs: tuple[str, ...], load: Callable[[], Any], **optio
     write_report(outputs, found)
     if found.misread:
         program.say(found.misread)
-    program.say(f"{len(found)} molecules in {', '.join(outputs)}")
+    program.say(f"{counted(len(found), 'molecule')} in {', '.join(outputs)}")
 
 
 @main.command()
