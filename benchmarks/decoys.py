@@ -175,7 +175,7 @@ def main() -> None:
     options = parser.parse_args()
     model = load(options.model)
     held = list(choose(load_data(options.data, "test"), options.n, options.seed))
-    drawn, others = ([m for m in geometries_of(path)[0] if is_valid(m, model.distribution)] if path else []
+    drawn, others = ([m for m in geometries_of(path) if is_valid(m, model.distribution)] if path else []
                      for path in (options.drawn, options.others))  # fmt: skip
     groups = [group for group in contrasts(model, held, drawn, others[: options.n], options.seed)
               if min(len(group.good), len(group.bad)) >= LEAST]  # fmt: skip

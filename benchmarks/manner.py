@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.across import clusters_of, held_out_of
 from benchmarks.record import RESULTS, record, share
-from molscore.screening.checks import Candidate
+from molscore.screening.checks import SURPLUS, Candidate
 from molscore.screening.generate import Request, generate
 from molscore.screening.ring_systems import signature
 
@@ -51,7 +51,7 @@ def main() -> None:
             without += [other == name for other in plain]
             novel += [bool(c.novel) for c in kept]
             names += [c.smiles for c in kept]
-            drawn += sum(c.verdict.check != "surplus" for c in found)
+            drawn += sum(c.verdict.check != SURPLUS for c in found)
             print(name, f"{sum(theirs)}/{len(theirs)}", [c.smiles for c in kept], flush=True)
         rows.append([
             distribution, len(clusters), REFERENCES, share(theirs), share(without),

@@ -65,7 +65,7 @@ def main() -> None:
 )
 @click.option("--novel", is_flag=True, help="Turn down known molecules: for qm9, all of QM9; `info` says of how many.")
 @click.option("--smarts", default=None, help="Turn down molecules without this pattern.")
-@click.option("--all", "rejected", is_flag=True, help="Write the molecules turned down as well, with the reason.")
+@click.option("--all", "rejected", is_flag=True, help="Write the other draws as well, each with its verdict.")
 @click.option("--seed", type=int, default=0)
 @program.like
 @program.resolution
@@ -131,7 +131,8 @@ def generate(
 @click.option(
     "--geometry",
     default="auto",
-    help="Kind of given geometries, dft or mmff: percentiles compare like with like. auto: as tags, else forces, say.",
+    help="Kind of given geometries, dft or mmff: percentiles compare like with like. auto: mmff for those that rank "
+    "made and for minima of that force field, the data's own for all others.",
 )
 @click.option("--smarts", default=None, help="Judge only molecules with this pattern; the others say so.")
 @click.option("--resume", is_flag=True, help="Carry on with a run that was cut short.")
@@ -178,7 +179,7 @@ def rank(
             source = scorer.model.provenance(program.command_line(context), scorer.seed, scorer.resolution)
             found = run(Job(scorer, library, smiles_column, plan.keeps_shapes), plan, source)
         output.finish(source, scorer.model)
-    program.say(*found.lines(scorer.by, scorer.resolution))
+    program.say(*found.lines(scorer.by, scorer.resolution, scorer.tells_kinds))
 
 
 @main.command()
@@ -213,8 +214,8 @@ def evaluate(
 
     check_outputs(outputs, molecules)
     found = evaluate_file(molecules, reference, workers, **checks)
-    for status, count in sorted(found.left_out.items()):
-        program.say(f"left out: {status} {count}")
+    for line in found.left_out_lines():
+        program.say(line)
     click.echo(json.dumps(found.to_dict(), indent=1) if as_json else found.to_text())
     if outputs:
         program.say(f"{write_all(outputs, found.rows())} written to {', '.join(outputs)}")
@@ -238,6 +239,7 @@ def report(file: str, outputs: tuple[str, ...], load: Callable[[], Any], **optio
     A table that sorts and filters, a map by any two numbers, and each molecule in 3D, its atoms coloured by what they
     contribute to the likelihood. One file that needs no network.
     """
+    from molscore.molecules.files.record import counted
     from molscore.reporting.outputs import check_outputs, write_report
     from molscore.reporting.report import report as make
 
@@ -246,7 +248,7 @@ def report(file: str, outputs: tuple[str, ...], load: Callable[[], Any], **optio
     write_report(outputs, found)
     if found.misread:
         program.say(found.misread)
-    program.say(f"{len(found)} molecules in {', '.join(outputs)}")
+    program.say(f"{counted(len(found), 'molecule')} in {', '.join(outputs)}")
 
 
 @main.command()

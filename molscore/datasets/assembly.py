@@ -111,11 +111,13 @@ def left_out_path(output: str | Path) -> Path:
 
 
 def summary(output: str | Path, molecules: MoleculeSet) -> str:
-    """A data set in a line or two: how many molecules, of which splits, and what was left out."""
+    """A data set in a line: how many molecules, of which splits, where geometries come from, what was left out."""
     splits = _counted(molecules.columns["split"])
     line = f"{output}: {len(molecules):,} molecules, {len(molecules.numbers):,} atoms ({splits})"
     if empty := [name for name in SHARES if name not in molecules.columns["split"]]:
         line += f"; none in {' and '.join(empty)}, for too few molecules, or scaffolds, are rare enough to set aside"
+    if "geometry" in molecules.columns:
+        line += f"; geometries: {_counted(molecules.columns['geometry'])}"
     listed = left_out_path(output)
     if not listed.is_file():
         return line

@@ -1,7 +1,7 @@
 """`evaluate` on a file: figures of all, and of each molecule where they are to be written."""
 
 import os
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +15,13 @@ from molscore.evaluation.metrics import PerMolecule, judge
 from molscore.molecules.bonds import doubts
 from molscore.molecules.chem import descriptors, mol_from_molecule, smiles_of, with_isotopes
 from molscore.molecules.files import Record, Row, read
-from molscore.molecules.files.record import with_smiles_of
+from molscore.molecules.files.record import label_of, with_smiles_of
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.neighbours import check_geometry
+from molscore.molecules.neighbours import check_geometry, overlap
 
 __all__ = ["Evaluation", "evaluate_file", "geometries_of"]
+
+_NAMED = 5  # rows of each status
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +29,7 @@ class Evaluation:
     """What is said of the molecules of a file."""
 
     records: list[Record]
-    left_out: Counter[str]  # rows that cannot be judged, by status
+    left_out: dict[str, list[str]]  # rows that cannot be judged, as messages name them, by status
     judged: PerMolecule
     fidelity: Fidelity | None  # beside the reference, where there is one
     checks: list[dict[str, Any]]
@@ -45,6 +47,14 @@ class Evaluation:
         lines = [self.judged.metrics.to_text(), *summary(self.checks), *filter(None, [self.note])]
         return "\n".join([*lines, "", self.fidelity.to_text()] if self.fidelity is not None else lines)
 
+    def left_out_lines(self) -> list[str]:
+        """How many rows of each status are left out, and the first of them."""
+        lines = []
+        for status, rows in sorted(self.left_out.items()):
+            more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
+            lines.append(f"left out: {status} {len(rows)}: {'; '.join(rows[:_NAMED])}{more}")
+        return lines
+
     def rows(self) -> Iterator[Row]:
         """Each molecule with the columns of its file (``input_``, where they have a name of ours), then ours."""
         for number, (record, checks) in enumerate(zip(self.records, self.checks, strict=True)):
@@ -55,9 +65,10 @@ class Evaluation:
                 columns = with_smiles_of(smiles_of(mol), columns)
                 columns |= {"formula": record.molecule.formula, **descriptors(mol)}
                 found = doubts(mol, record.molecule.positions)
-                ours["doubts"] = "; ".join(f"{check}: {value}" for check, value in found.items())
-            except MolscoreError:
-                mol = None
+            except MolscoreError as error:
+                near = overlap(record.molecule)
+                mol, found = None, {"clash": near} if near else {"bonds": str(error)}
+            ours["doubts"] = "; ".join(f"{check}: {value}" for check, value in found.items())
             yield Row(record.molecule, columns | ours, mol)
 
 
@@ -79,27 +90,27 @@ def evaluate_file(path: str, reference: str | None = None, workers: int = 1, **c
     return Evaluation(records, left_out, judge(found, known), table, checked, note)
 
 
-def geometries_of(path: str | os.PathLike[str]) -> tuple[MoleculeSet, Counter[str]]:
-    """The molecules of a file that can be judged, and how many rows cannot, by status; raises as `evaluate_file`."""
-    records, left_out = _judgeable(path)
-    return MoleculeSet.from_molecules(record.molecule for record in records), left_out
+def geometries_of(path: str | os.PathLike[str]) -> MoleculeSet:
+    """The molecules of a file that can be judged; raises as `evaluate_file`."""
+    return MoleculeSet.from_molecules(record.molecule for record in _judgeable(path)[0])
 
 
-def _judgeable(path: str | os.PathLike[str]) -> tuple[list[Record], Counter[str]]:
-    """Records with a whole geometry and elements that the metrics know."""
+def _judgeable(path: str | os.PathLike[str]) -> tuple[list[Record], dict[str, list[str]]]:
+    """Records with a whole geometry and elements that the metrics know; the others by status, as messages name them."""
     known = allowed_valences().any(axis=1)
-    records, left_out = [], Counter()
+    records, left_out = [], defaultdict(list)
     for record in read(path):
-        if not record.ok:
-            left_out[record.status] += 1
-        elif record.molecule is not None and not known[record.molecule.numbers].all():
-            left_out[ElementError.status] += 1
-        elif record.molecule is None or _lacks_hydrogens(record.molecule):
-            left_out[PositionError.status] += 1
-        else:
+        status = record.status
+        if record.ok and record.molecule is not None and not known[record.molecule.numbers].all():
+            status = ElementError.status
+        elif record.ok and (record.molecule is None or _lacks_hydrogens(record.molecule)):
+            status = PositionError.status
+        if status == "ok":
             records.append(record)
+        else:
+            left_out[status].append(", ".join(filter(None, [f"row {record.row + 1}", label_of(record)])))
     if not records:
-        reasons = ", ".join(f"{status} {n}" for status, n in sorted(left_out.items())) or "no rows"
+        reasons = ", ".join(f"{status} {len(rows)}" for status, rows in sorted(left_out.items())) or "no rows"
         raise InputError(
             f"{path}: no molecule has a geometry that can be judged ({reasons}); take a file with positions, such as "
             ".sdf or .xyz, or `rank`, which makes those of SMILES"
@@ -120,4 +131,4 @@ def _lacks_hydrogens(molecule: Molecule) -> bool:
 
 def _reference(path: str) -> MoleculeSet:
     """The training split of a data set with a split, else all geometries of a file."""
-    return MoleculeSet.load(path).split("train") if path.endswith(".parquet") else geometries_of(path)[0]
+    return MoleculeSet.load(path).split("train") if path.endswith(".parquet") else geometries_of(path)

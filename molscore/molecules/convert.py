@@ -89,7 +89,7 @@ def each(objs: Any, make: Callable[[Any], Made], called: str = "molecules") -> l
         except MolscoreError as error:
             if obj is objs:
                 raise
-            raise type(error)(f"{called}[{index}]: {error}") from None
+            raise type(error)(f"{called}[{index}]: {str(error).removeprefix('molecule: ')}") from None
     return made
 
 

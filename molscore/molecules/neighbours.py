@@ -13,7 +13,9 @@ from molscore.errors import FragmentError, PositionError
 from molscore.molecules.elements import VALENCES
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["REACH", "Topology", "check_extent", "check_geometry", "neighbour_counts", "open_valences", "topology"]
+__all__ = [
+    "REACH", "Topology", "check_extent", "check_geometry", "neighbour_counts", "open_valences", "overlap", "topology",
+]  # fmt: skip
 
 REACH = 1.25  # bonds are shorter than this many sums of covalent radii; contacts of atoms not bonded are longer
 TAUT = 1.2  # the same for rings: atoms across a strained ring, as in bicyclopentane, are not bonded
@@ -25,6 +27,7 @@ _NEAREST = (0.5, 1.4)  # median distance of the nearest neighbour; in nm it is 0
 # Bonds missing for each carbon and nitrogen. Without hydrogen, whole molecules have 0.35 at most (N2O; 0.20 in QM9),
 # the heavy atoms of other ones more in 99 of 100 cases; a molecule with some of its hydrogens is doubted later.
 _MISSING_ALL, _MISSING_SOME = 0.4, 1.25
+_OVERLAP = 0.4  # Å; the shortest bond, of H2, is 0.74, and of 60,000 molecules with that noise none has atoms so near
 _PAULING = 0.3  # Å
 _ZERO = 1e-8  # eigenvalues of a graph's Laplacian below it are zero: there is one for each piece
 _SURROUNDED = 0.3  # unit vectors from neighbours that add up to less leave no room for another
@@ -76,7 +79,8 @@ def check_extent(molecule: Molecule) -> None:
 
 
 def check_geometry(molecule: Molecule) -> None:
-    """Raise `PositionError` for positions that are not in Å or that lack hydrogens, `FragmentError` for several pieces.
+    """Raise `PositionError` for positions that are not in Å, that lack hydrogens or of which two are at one place,
+    `FragmentError` for several pieces.
 
     A molecule of which a geometry is merely unlikely passes.
     """
@@ -90,6 +94,8 @@ def check_geometry(molecule: Molecule) -> None:
             f"{molecule.label}: neighbours are {nearest:.2g} times as far apart as bonded atoms are; positions are in "
             f"Å, are these in {unit}?"
         )
+    if near := overlap(molecule):
+        raise PositionError(f"{molecule.label}: the atoms {near}, nearer than any two of a molecule")
     joined = ratio < _JOINED
     pieces = int((np.linalg.eigvalsh(np.diag(joined.sum(1)) - joined) < _ZERO).sum())  # as in `topology`
     if pieces > 1:
@@ -97,6 +103,16 @@ def check_geometry(molecule: Molecule) -> None:
     missing = _missing_bonds(molecule, ratio)
     if missing > (_MISSING_SOME if (molecule.numbers == 1).any() else _MISSING_ALL):
         raise PositionError(f"{molecule.label}: hydrogens have no positions; add them")
+
+
+def overlap(molecule: Molecule) -> str:
+    """The nearest two atoms and their distance, in words, where they are nearer than any bond is long; else empty."""
+    x = molecule.positions
+    distance = np.linalg.norm(x[:, None] - x, axis=-1)
+    np.fill_diagonal(distance, np.inf)
+    i, j = sorted(np.unravel_index(distance.argmin(), distance.shape))
+    symbols = molecule.symbols
+    return f"{symbols[i]}{i} and {symbols[j]}{j} are {distance[i, j]:.2f} Å apart" if distance[i, j] < _OVERLAP else ""
 
 
 def _ratios(molecule: Molecule) -> NDArray[np.float64]:

@@ -60,7 +60,7 @@ def entries_of(
             entries.append(entry)
             records.append(record)
     if not entries:
-        raise InputError("there are no molecules to show" if not total else f"none of {total} molecules has {smarts!r}")
+        raise InputError("there are no molecules to show" if not total else f"no molecule of {total} has {smarts!r}")
     _place(entries, records)
     for entry in entries:
         _describe(entry)

@@ -16,8 +16,8 @@ from molscore.molecules.molecule import Molecule
 from molscore.screening.columns import DIGITS
 
 __all__ = [
-    "PASSED", "Candidate", "CheckResult", "candidate_rows", "candidate_summary", "density_filter", "filtered",
-    "inspect", "mark_duplicates", "ranked", "share_of", "surplus_turned_down", "value_of",
+    "PASSED", "SURPLUS", "Candidate", "CheckResult", "candidate_rows", "candidate_summary", "density_filter",
+    "filtered", "inspect", "mark_duplicates", "mark_surplus", "ranked", "share_of", "value_of",
 ]  # fmt: skip
 
 
@@ -33,6 +33,7 @@ class CheckResult(NamedTuple):
 
 
 PASSED = CheckResult("passed", True, "")
+SURPLUS = "surplus"  # of what passed all checks, but is not among as many as were asked for
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -76,7 +77,7 @@ class Candidate(Molecule):
     likelihood_cost: float = float("nan")
     """nats by which it is less likely than the median of reference molecules of its size; of guided draws."""
     verdict: CheckResult = PASSED
-    """The first check that turned it down."""
+    """The first check that turned it down, or that it passed after as many as were asked for (``surplus``)."""
 
     def __repr__(self) -> str:
         percentile = "" if self.percentile is None else f", percentile={self.percentile:.2f}"
@@ -85,7 +86,7 @@ class Candidate(Molecule):
 
     @property
     def passed(self) -> bool:
-        """Whether no check and no filter turned it down."""
+        """Whether no check and no filter turned it down, and it is one of those asked for."""
         return self.verdict == PASSED
 
     def columns(self) -> dict[str, Any]:
@@ -195,11 +196,11 @@ def density_filter(candidates: Sequence[Candidate], keep: float, by: str | None 
     ]
 
 
-def surplus_turned_down(candidates: Sequence[Candidate], n: int) -> list[Candidate]:
-    """All after the first n that passed, in the order of drawing: the last round may have brought more."""
+def mark_surplus(candidates: Sequence[Candidate], n: int) -> list[Candidate]:
+    """Those that passed after the first n, in the order of drawing, are `SURPLUS`: the last round may bring more."""
     last = [c.index for c in candidates if c.passed][:n][-1:]
     return [
-        _turned_down(c, "surplus", "drawn after enough had passed", f"the first {n}")
+        _turned_down(c, SURPLUS, "drawn after enough had passed", f"the first {n}")
         if c.passed and c.index > last[0]
         else c
         for c in candidates
@@ -228,15 +229,19 @@ def candidate_rows(
 
 
 def candidate_summary(candidates: Sequence[Candidate], listed: TrainingIndex | None = None) -> str:
-    """One line: how many were drawn and passed, how many of these are not `listed`, what turned down the rest."""
+    """One line: how many were drawn and passed, of those asked for how many are not `listed`, what turned down the
+    rest."""
     reasons = Counter(c.verdict.check for c in candidates if not c.passed)
-    down = ", ".join(f"{check} {n}" for check, n in sorted(reasons.items()))
+    surplus = reasons.pop(SURPLUS, 0)
+    checks = ", ".join(f"{check} {n}" for check, n in sorted(reasons.items()))
+    down = f"; turned down by check: {checks}" if checks else ""
     passed = sum(c.passed for c in candidates)
+    asked = f", {passed} asked for" if surplus else ""
     known = [c for c in candidates if c.passed and c.novel is not None]
     novel = f", {sum(bool(c.novel) for c in known)} of them novel (not in {listed})" if known else ""
     outside = sum(c.passed and bool(c.outside) for c in candidates)
     novel += f", {outside} outside the data, without a percentile" if outside else ""
-    return f"{len(candidates)} drawn, {passed} passed{novel}" + (f"; turned down by check: {down}" if down else "")
+    return f"{len(candidates)} drawn, {passed + surplus} passed{asked}{novel}{down}"
 
 
 def _turned_down(candidate: Candidate, check: str, value: Any, threshold: str) -> Candidate:

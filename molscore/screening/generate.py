@@ -18,9 +18,9 @@ from molscore.screening.checks import (
     filtered,
     inspect,
     mark_duplicates,
+    mark_surplus,
     ranked,
     share_of,
-    surplus_turned_down,
 )
 from molscore.screening.columns import DRAWN
 from molscore.screening.criteria import Case, check_order, choose_order, has_tables
@@ -93,7 +93,8 @@ class Request:
 def generate(
     model: Predictor, request: Request, progress: bool = False, tick: Callable[[], object] = bool
 ) -> list[Candidate]:
-    """All that were drawn: those that passed first, best first, then those turned down, each with its check result.
+    """All that were drawn: n that passed first, best first, then the rest, each with its check result: those turned
+    down, and those that passed after n had (``surplus``).
 
     Rounds are drawn until n have passed. Fewer than n pass where `Request.most_draws` came first, or where half of the
     draws, and `PATIENCE` of them, brought nothing new: a formula may have fewer isomers than are asked for.
@@ -136,7 +137,7 @@ def generate(
         found = mark_duplicates(found + filtered(checked, request.min_percentile, index, request.smarts))
     if request.keep < 1:
         found = density_filter(found, request.keep, request.by or (DRAWN if plain.references else "codimension"))
-    return ranked(surplus_turned_down(found, request.n))
+    return ranked(mark_surplus(found, request.n))
 
 
 def _check_size(model: Predictor, request: Request) -> None:

@@ -384,7 +384,7 @@ class References:
         counts = np.array([(molecule.numbers == number).sum() for number in elements])
         if molecule.n_atoms < (fewest := int(self.support.fewest)):
             most = self.distribution.max_atoms
-            return f"{molecule.n_atoms} atoms are fewer than the {fewest} to {most} that {name} has percentiles for"
+            return f"{molecule.n_atoms} atoms are too few: {name} has percentiles for {fewest} to {most}"
         if found.heavy > (most := int(formulas.sum(1).max())):
             return f"{found.heavy} heavy atoms are more than {most}, the most in {name}"
         for number, n, most in zip(elements, counts, formulas.max(0), strict=True):

@@ -226,6 +226,11 @@ class Scorer:
         """Names of the columns that references give."""
         return () if self.like is None else WITH_REFERENCES
 
+    @property
+    def tells_kinds(self) -> bool:
+        """Whether the kind that a given geometry is compared with is told by itself, of several that the model has."""
+        return self.geometry == AUTO and self.model.references is not None and len(self.model.references.tables) > 1
+
     def _kind(self, record: Record, molecule: Molecule) -> str:
         """Kind of geometry that a molecule is compared with."""
         if record.molecule is None:

@@ -1,5 +1,7 @@
 """`molscore generate`: the same seed gives the same bytes; what is written has passed, in order, with its numbers."""
 
+import re
+
 import pytest
 
 from molscore.molecules.files import read
@@ -35,7 +37,7 @@ def test_n_molecules_that_passed_are_written_in_order_and_an_sdf_says_where_they
     standings = [float(row["percentile"]) for row in rows]
     assert standings == sorted(standings, reverse=True) and min(standings) >= 1
     assert {row["resolution"] for row in rows} == {"0.05"}
-    assert " drawn, 12 passed" in done.stderr
+    assert re.search(r" drawn, (12 passed|1[3-9] passed, 12 asked for), ", done.stderr), done.stderr
     record = next(read(tmp_path / "out.sdf"))
     assert record.ok and record.molecule is not None
     for name in ("smiles", "formula", "n_atoms", "log_likelihood", "log_density", "percentile", "novel", "verdict"):

@@ -8,6 +8,7 @@ from rdkit import Chem
 
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.molecule_set import load as load_set
+from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
 from molscore.molecules.files import write
 from molscore.screening.model import load
@@ -50,7 +51,11 @@ def test_evaluate_compares_with_the_training_split_and_says_what_it_left_out(run
     assert done.exit_code == 0 and "not compared with one.sdf: a fidelity table needs at least two" in done.stdout
     done = run("evaluate", "one.sdf", "--json")
     metrics = json.loads(done.stdout)
-    assert (metrics["n"], metrics["validity"], metrics["novelty"]) == (1, 100.0, None) and "left out" in done.stderr
+    assert (metrics["n"], metrics["validity"], metrics["novelty"]) == (1, 100.0, None)
+    assert done.stderr == "left out: bad_positions 1: row 2, CCO\n"
+    write("many.sdf", [*tiny.geometries()[:1], *[(None, {"name": f"m{n}"}) for n in range(8)]])
+    done = run("evaluate", "many.sdf")
+    assert "8: row 2, m0; row 3, m1; row 4, m2; row 5, m3; row 6, m4 and 3 more\n" in done.stderr
     assert "molecule stability" in run("evaluate", "in.sdf").stdout
 
 
@@ -90,6 +95,19 @@ def test_report_shows_what_rank_wrote_whatever_the_column_is_called(run, folder)
     assert run("rank", "in.csv", "-s", "X", "--model", folder, "-o", "r.csv", "-o", "r.html").exit_code == 0
     done = run("report", "r.csv", "--model", folder, "-o", "again.html")
     assert done.exit_code == 0 and "3 molecules" in done.stderr, done.stderr
+
+
+def test_evaluate_says_what_is_wrong_where_no_bonds_fit(run, tmp_path) -> None:
+    whole = tiny.geometries()[8]
+    clashing, torn = whole.positions.copy(), whole.positions.copy()
+    clashing[1] = clashing[0]
+    torn[-1] += 9.0
+    write(tmp_path / "in.xyz", [Molecule(whole.numbers, x) for x in (whole.positions, clashing, torn)])
+    assert run("evaluate", "in.xyz", "-o", "out.csv").exit_code == 0
+    doubts = [row["doubts"] for row in table("out.csv")]
+    first, second = whole.symbols[:2]
+    assert doubts[:2] == ["", f"clash: {first}0 and {second}1 are 0.00 Å apart"]
+    assert doubts[2].startswith("bonds: ") and "no neutral closed-shell bonds" in doubts[2]
 
 
 def test_report_is_a_page_of_any_library(run, folder) -> None:

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from rdkit import Chem
 
+from molscore.molecules.chem import mol_from_molecule
 from molscore.molecules.conformers import embed
 from molscore.molecules.files import write
 from molscore.screening.columns import DEFAULT
@@ -154,6 +155,47 @@ def test_lines_of_smiles_are_those_that_were_judged(run, folder) -> None:
     write("in.sdf", [(propylamine, {"smiles": "CCO"})])
     assert run("rank", "in.sdf", "--model", folder, "-o", "a.smi").exit_code == 0
     assert Path("a.smi").read_text() == "CCCN\n"
+
+
+def test_records_in_3d_without_hydrogens_are_told(run, folder) -> None:
+    """As docked ligands are: what is judged is no geometry of the file."""
+    writer = Chem.SDWriter("docked.sdf")
+    for molecule in tiny.geometries()[7:10]:
+        writer.write(Chem.RemoveHs(mol_from_molecule(molecule)))
+    writer.write(mol_from_molecule(tiny.geometries()[7]))
+    writer.write(Chem.MolFromSmiles("CCN"))  # flat
+    writer.close()
+    done = run("rank", "docked.sdf", "--model", folder, "-o", "out.csv")
+    assert [row["geometry"] for row in table("out.csv")] == ["etkdg"] * 3 + ["given", "etkdg"]
+    assert "3 records in 3D without all hydrogens, judged in new geometries" in done.stderr
+    assert run("rank", "docked.sdf", "--model", folder, "-o", "parts/").stderr == done.stderr
+    assert run("merge", "parts", "-o", "merged.csv").stderr == done.stderr
+    assert "hydrogens" not in run("rank", "out.csv", "--model", folder).stderr
+
+
+def test_molecules_outside_the_data_are_duplicates_too_and_among_the_best_by_what_they_have(run, folder) -> None:
+    Path("in.smi").write_text("CCO ethanol\nFC(F)F freon\nOCC\nC(F)(F)F\n[CH:1](F)(F)F\n")
+    done = run("rank", "in.smi", "--model", folder, "-o", "out.csv")
+    found = {row["status"]: [] for row in table("out.csv")}
+    for row in table("out.csv"):
+        found[row["status"]].append(row["error"])
+    assert found["duplicate"] == ["same molecule as row 1, ethanol"] + ["same molecule as row 2, freon"] * 2
+    assert (len(found["ok"]), len(found["outside"])) == (1, 1) and "1 outside the data" in done.stderr
+    assert run("rank", "in.smi", "--model", folder, "-o", "parts/").exit_code == 0
+    done = run("top", "parts", "--by", "log_likelihood", "-o", "best.csv")
+    assert sorted(row["name"] for row in table("best.csv")) == ["ethanol", "freon"]
+    assert "the best 2 of 5 rows" in done.stderr and "1 of them outside the data" in done.stderr
+    done = run("top", "parts", "-o", "best.csv")
+    assert [row["name"] for row in table("best.csv")] == ["ethanol"] and "outside" not in done.stderr
+
+
+def test_whose_minima_geometries_are_is_said_where_they_tell(run) -> None:
+    write("made.sdf", [molecule for smiles in ("CCCCO", "CC(C)CO") for molecule in embed(smiles)])
+    common = ("rank", "made.sdf", "--by", "log_likelihood", "-o", "out.csv")
+    assert "2 given geometries compared" in (found := run(*common).stderr) and "as they are its minima" in found
+    for options in (("--geometry", "mmff"), ("--model", "leads")):
+        assert "2 given geometries compared" in (found := run(*common, *options).stderr) and "minima" not in found
+    assert "geometries" not in run(*common, "--geometry", "dft").stderr
 
 
 ALCOHOLS = "id,name,structure,mass\n" + "".join(f"{i},ethanol no {i},{'C' * (1 + i)}O,{30 + i}\n" for i in range(5))

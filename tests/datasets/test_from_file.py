@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rdkit import Chem
 
 from molscore.datasets import from_file
 from molscore.datasets.assembly import summary
@@ -16,6 +17,7 @@ from molscore.molecules import Molecule
 from molscore.molecules.chem import bond_array, mol_from_molecule
 from molscore.molecules.conformers import embed
 from molscore.molecules.files import write
+from tests import tiny
 
 GOOD = ("CCO", "c1ccncc1", "CC(=O)OC", "C[C@H](N)C(=O)O")
 LIBRARY = """smiles,name
@@ -132,6 +134,16 @@ def test_what_cannot_be_used_is_said_in_a_line(library, tmp_path) -> None:
     (tmp_path / "bad.csv").write_text("smiles\n[Na+]\nC(\n")
     with pytest.raises(InputError, match=r"no row can be used \(charged 1, unparsable 1\)"):
         from_file.build(str(tmp_path / "bad.csv"), tmp_path / "set.parquet", workers=1)
+
+
+def test_geometries_that_were_made_are_told_from_those_of_the_file(tmp_path) -> None:
+    """A record in 3D without its hydrogens has a new one."""
+    mols = [mol_from_molecule(molecule) for molecule in tiny.geometries()[7:10]]
+    with Chem.SDWriter(str(tmp_path / "some.sdf")) as writer:
+        for mol in (mols[0], mols[1], Chem.RemoveHs(mols[2])):
+            writer.write(mol)
+    made = from_file.build(str(tmp_path / "some.sdf"), tmp_path / "set.parquet", workers=1)
+    assert "geometries: input 2, MMFF94s 1" in summary(tmp_path / "set.parquet", made)
 
 
 def test_a_split_that_is_empty_is_told(tmp_path) -> None:

@@ -64,10 +64,11 @@ def test_one_thing_or_many(library) -> None:
     [
         ("C(", ParseError), (3.5, InputError), (None, InputError), (Atoms("X", [(0, 0, 0)]), ElementError),
         (Data(pos=None), InputError), (Data(z=torch.tensor([6])), PositionError),
+        (Atoms("CO", [(0, 0, 0), (np.nan, 0, 0)]), PositionError),
     ],
 )  # fmt: skip
 def test_errors_keep_their_type_and_name_the_place(bad, error, water) -> None:
-    with pytest.raises(error, match=r"^molecules\[2\]: "):
+    with pytest.raises(error, match=r"^molecules\[2\]: (?!molecule: )"):
         as_molecules([water, water, bad, "C("])
 
 

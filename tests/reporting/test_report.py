@@ -114,6 +114,7 @@ def test_a_browser_sorts_filters_and_draws_without_a_network(molecules, opened, 
         return page.locator("tbody tr:not(.gap) td:nth-child(2)").all_inner_texts()
 
     assert names() == list(SMILES)
+    assert data["columns"][int(page.input_value("#tint"))]["name"] == "log_likelihood", "strain is zero at minima"
     page.click('th[title="mol_weight"]')
     assert names() == sorted(SMILES, key=weight.get, reverse=True)
     page.click('th[title="mol_weight"]')
@@ -136,6 +137,14 @@ def test_a_browser_sorts_filters_and_draws_without_a_network(molecules, opened, 
     assert download.value.path().read_text().count("\n") == 1 + len(SMILES)
     assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
     assert messages == []
+
+
+def test_a_browser_colours_by_strain_where_there_is_some(molecules, opened, tmp_path) -> None:
+    stretched = [Molecule(m.numbers, m.positions * (1 + k / 100), m.name) for k, m in enumerate(molecules)]
+    found = report(stretched, tiny.model())
+    found.save(tmp_path / "x.html")
+    page, _, _ = opened(tmp_path / "x.html")
+    assert data_of(found.html)["columns"][int(page.input_value("#tint"))]["name"] == "strain"
 
 
 def test_the_browser_would_refuse_a_request(molecules, opened, tmp_path) -> None:

@@ -18,6 +18,7 @@ from molscore.screening.checks import (
     filtered,
     inspect,
     mark_duplicates,
+    mark_surplus,
     ranked,
 )
 
@@ -125,6 +126,17 @@ def test_what_is_outside_the_data_does_not_pass_the_percentile_filter() -> None:
     assert all(c.passed for c in filtered([inside, outside, unlikely, bare], 0.0))
     assert candidate_summary(found) == "4 drawn, 2 passed; turned down by check: outside 1, percentile 1"
     assert "1 outside the data, without a percentile" in candidate_summary([inside, outside])
+
+
+def test_what_passed_after_enough_had_is_surplus_and_not_turned_down_by_a_check() -> None:
+    """In the order of drawing, whatever the percentile."""
+    ethanol = inspect(embed("CCO")[0], 0)
+    drawn = [replace(ethanol, index=index, percentile=float(index)) for index in range(8)]
+    found = mark_surplus(filtered(drawn, 1.0), 5)
+    assert [c.verdict.check for c in found] == ["percentile"] + ["passed"] * 5 + ["surplus"] * 2
+    assert candidate_summary(found) == "8 drawn, 7 passed, 5 asked for; turned down by check: percentile 1"
+    assert candidate_summary(mark_surplus(drawn, 5)) == "8 drawn, 8 passed, 5 asked for"
+    assert candidate_summary(mark_surplus(drawn, 8)) == "8 drawn, 8 passed"
 
 
 def test_only_the_first_of_a_kind_is_unique() -> None:

@@ -207,7 +207,11 @@ def test_what_lies_outside_the_data_is_told_and_has_no_percentile(model) -> None
 
 
 def test_the_summary_tells_of_what_matters() -> None:
-    lines = Summary(Counter(ok=3, outside=1), Counter({MMFF: 2, "dft": 1})).lines("percentile", 0.05)
+    found = Summary(Counter(ok=3, outside=1), Counter({MMFF: 2, "dft": 1}))
+    lines = found.lines("percentile", 0.05, tells_kinds=True)
     assert "1 outside the data" in lines[0] and "not judged" not in lines[0]
-    assert lines[1].startswith("2 given geometries") and "--geometry" in lines[1]
+    assert lines[1].startswith("2 given geometries") and "its minima; --geometry" in lines[1]
+    assert "minima" not in "".join(found.lines("percentile", 0.05)), "somebody said so, or there are no others"
+    (one, _) = Summary(Counter(ok=1)).lines("percentile", 0.05)
+    assert one == "1 row, 1 judged at a resolution of 0.05 Å"
     assert len(Summary(Counter(ok=3), Counter(dft=3)).lines("percentile", 0.05)) == 2

@@ -76,7 +76,7 @@ def test_the_model_itself_refuses_them(smiles, expected) -> None:
             tiny.model().log_likelihood(form)
         assert found.value.status == expected and "molecules[" not in str(found.value)
         assert form != smiles or repr(smiles) in str(found.value)
-        with pytest.raises(type(found.value), match=r"^molecules\[1\]: "):
+        with pytest.raises(type(found.value), match=r"^molecules\[1\]: (?!molecule: )"):
             tiny.model().log_likelihood(["CCO", form])
         with pytest.raises(type(found.value), match=r"^molecules\[0\]: "):
             tiny.model().log_likelihood([form])
@@ -110,6 +110,19 @@ def test_heavy_atoms_alone_are_refused(smiles) -> None:
 @pytest.mark.parametrize("name", ["CF4", "C2F4", "CO2", "CO", "N2", "N2O", "NF3", "F2", "F2O", "O3"])
 def test_molecules_without_hydrogens_are_not_taken_for_heavy_atoms_alone(name) -> None:
     assert status(build.molecule(name)) == "ok"
+
+
+@pytest.mark.parametrize("distance", [0.0, 0.35])
+def test_atoms_on_top_of_each_other_are_named_with_their_distance(distance) -> None:
+    """A methyl carbon driven into the other end of propane, which leaves its own hydrogens behind, and a hydrogen."""
+    propane = embed("CCC")[0]
+    for atom in (2, propane.n_atoms - 1):
+        x = propane.positions.copy()
+        x[atom] = x[0] + [distance, 0, 0]
+        error = validated(Record(0, Molecule(propane.numbers, x)), tiny.distribution()).error
+        assert error.status == "bad_positions"
+        assert f"C0 and {propane.symbols[atom]}{atom} are {distance:.2f} Å apart" in str(error)
+        assert np.isfinite(tiny.model().log_likelihood(Molecule(propane.numbers, x))).all(), "a density is of any"
 
 
 def test_noise_is_not_refused(rng) -> None:

@@ -15,9 +15,9 @@ from molscore.molecules.chem import contents_of, from_smiles, smiles_of, without
 from molscore.molecules.molecule import Molecule
 
 __all__ = [
-    "FIRST_ROWS", "GEOMETRY", "Make", "Record", "Row", "as_row", "bad_record", "checked", "geometry_of",
-    "is_smiles_name", "misread", "one_line", "record_of", "smiles_among", "smiles_column", "smiles_column_if_any",
-    "smiles_for", "text_of", "with_smiles_of",
+    "FIRST_ROWS", "GEOMETRY", "Make", "Record", "Row", "as_row", "bad_record", "checked", "counted", "geometry_of",
+    "is_smiles_name", "label_of", "misread", "one_line", "record_of", "smiles_among", "smiles_column",
+    "smiles_column_if_any", "smiles_for", "text_of", "with_smiles_of",
 ]  # fmt: skip
 
 GEOMETRY = ("numbers", "positions")
@@ -43,6 +43,7 @@ class Record:
     error: str = ""  # the reason in words
     # (E, 3) bonds between the atoms of `molecule`, where the file gives them: two atoms from 0 and an order
     bonds: NDArray[np.uint16] | None = None
+    lacks_hydrogens: bool = False  # whether the file gives 3D positions that are of no use, as hydrogens have none
 
     @property
     def ok(self) -> bool:
@@ -69,6 +70,11 @@ def checked(record: Record) -> Record:
         except MolscoreError as error:
             return bad_record(record.row, error, record.columns, record.smiles)
     return record
+
+
+def label_of(record: Record) -> str:
+    """What a row is found by in its file: its name, else its SMILES string; empty where it has neither."""
+    return one_line(text_of(record.columns.get("name")) or record.smiles or smiles_among(record.columns) or "")
 
 
 def is_smiles_name(name: str) -> bool:
@@ -287,6 +293,11 @@ def text_of(value: Any) -> str:
     if hasattr(value, "item") and not isinstance(value, (np.generic, np.ndarray)):
         return text_of(value.item())
     return str(value)
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """How many there are of something: ``1 row``, ``2 rows``."""
+    return f"{n} {noun if n == 1 else plural or f'{noun}s'}"
 
 
 def one_line(text: str) -> str:

@@ -46,9 +46,9 @@ _EMPTY = "\n     RDKit          2D\n\n  0  0  0  0  0  0  0  0  0  0999 V2000\nM
 def scan_sdf(lines: Lines) -> Iterator[Make]:
     """One row for every molecule, whether or not a ``$$$$`` closes it.
 
-    A 3D record with all its hydrogens gives a geometry; a flat one, one at the origin and one that lacks hydrogens give
-    a SMILES string only, which is a column ``smiles``. A data field ``smiles`` of another molecule than the structure
-    becomes ``input_smiles``; that of a record without atoms is its molecule.
+    A 3D record with all its hydrogens gives a geometry; a flat one, one at the origin and one that lacks hydrogens,
+    which says so, give a SMILES string only, which is a column ``smiles``. A data field ``smiles`` of another molecule
+    than the structure becomes ``input_smiles``; that of a record without atoms is its molecule.
     """
     return (partial(_record, row, block) for row, block in enumerate(_blocks(lines)))
 
@@ -77,9 +77,9 @@ def _usable(row: int, text: str, name: str, columns: dict[str, Any]) -> Record:
             return Record(row, None, smiles, columns)
         raise ParseError("the record has no atoms")
     bare = mol.GetNumAtoms() > 1 and not mol.GetNumBonds()
-    molecule = None
-    if has_geometry(mol) and (bare or not missing_hydrogens(mol)):
-        molecule = placed(mol, mol.GetConformer().GetPositions(), name)
+    solid = has_geometry(mol)
+    lacking = solid and not bare and missing_hydrogens(mol) > 0
+    molecule = placed(mol, mol.GetConformer().GetPositions(), name) if solid and not lacking else None
     if molecule is None and (bare or fault):
         raise fault or ParseError("the record has neither bonds nor 3D positions")
     if bare or fault:
@@ -87,7 +87,8 @@ def _usable(row: int, text: str, name: str, columns: dict[str, Any]) -> Record:
     smiles = smiles_of(mol, imines=molecule is None)
     if molecule is None or any(map(is_smiles_name, columns)):
         columns = with_smiles_of(smiles, columns)
-    return Record(row, molecule, smiles, columns, bonds=None if molecule is None else bond_array(mol))
+    bonds = None if molecule is None else bond_array(mol)
+    return Record(row, molecule, smiles, columns, bonds=bonds, lacks_hydrogens=lacking)
 
 
 def _parse(text: str) -> tuple[Chem.Mol, MolscoreError | None]:

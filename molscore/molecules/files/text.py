@@ -26,6 +26,7 @@ from molscore.molecules.files.record import (
     Record,
     Row,
     bad_record,
+    counted,
     is_smiles_name,
     smiles_column,
     smiles_for,
@@ -206,7 +207,7 @@ def _fields(lines: Lines, width: int, delimiter: str) -> Iterator[tuple[list[str
         if len(taken) > 1 and not (closed and len(fields) == width):
             lines.push(taken[1:])
             fields, closed = taken[0].strip().split(delimiter), False
-        problem = "" if len(fields) == width else f"the row has {len(fields)} fields, the header {width}"
+        problem = "" if len(fields) == width else f"the row has {counted(len(fields), 'field')}, the header {width}"
         yield fields, problem if closed else "an opening quote is never closed"
 
 

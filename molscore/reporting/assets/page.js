@@ -302,13 +302,14 @@ async function main() {
   });
   const option = (c) => Object.assign(make("option", c < 0 ? "none" : columns[c].label), { value: c });
   const numbers = columns.map((_, c) => c).filter((c) => numeric[c]);
-  const find = (names, otherwise) => names.map((name) => columns.findIndex((column) => column.name === name)).find((c) => c >= 0 && numeric[c]) ?? otherwise;
+  const varies = (c) => { const [low, high] = range(c); return high - low > 0.1; }; // kcal/mol: at minima of MMFF94s no strain is left
+  const find = (names, otherwise, fits = () => true) => names.map((name) => columns.findIndex((column) => column.name === name)).find((c) => c >= 0 && numeric[c] && fits(c)) ?? otherwise;
   for (const axis of [axes.x, axes.y]) axis.append(...numbers.map(option));
   const few = (c) => kinds(c).length <= 12; // those beyond the hues share the last
   axes.tint.append(option(-1), ...columns.map((_, c) => c).filter((c) => numeric[c] || few(c)).map(option));
   axes.x.value = find(["percentile", "log_likelihood"], numbers[0]);
   axes.y.value = find(["codimension", "log_likelihood", "logp"], numbers[1] ?? numbers[0]);
-  axes.tint.value = find(["strain", "log_likelihood", "mol_weight"], -1);
+  axes.tint.value = find(["strain", "log_likelihood", "mol_weight"], -1, varies);
   for (const axis of Object.values(axes)) axis.onchange = drawMap;
   new ResizeObserver(() => { drawRows(); drawMap(); if (viewer) { viewer.resize(); viewer.render(); } }).observe(document.querySelector("main"));
 

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,12 +18,14 @@ from tqdm import tqdm
 from molscore.errors import InputError, OutputError, ParseError
 from molscore.molecules.files import format_of, write
 from molscore.molecules.files.parquet import common_schema
-from molscore.molecules.files.record import misread
+from molscore.molecules.files.record import counted, misread
 from molscore.molecules.workers import cores
-from molscore.screening.columns import COLUMNS, DUPLICATE, GIVEN, MMFF, OUTSIDE
+from molscore.screening.columns import COLUMNS, DUPLICATE, ETKDG, GIVEN, MMFF, OUTSIDE
 from molscore.screening.rank.parts import (
     HIDDEN,
     KEY,
+    LABEL,
+    LACKING,
     ROW,
     complete_parts,
     differences,
@@ -38,7 +39,8 @@ __all__ = ["Merge", "Summary", "merged", "passing", "row_of_file", "shows_shapes
 
 _MEMORY = "1GB"  # what DuckDB may take before it writes to disk
 _BATCH_ROWS = 8192
-_FIRST = "molscore_first"
+_JUDGED = ("ok", OUTSIDE, DUPLICATE)
+_FIRST, _FIRST_LABEL = "molscore_first", "molscore_first_label"
 _NAMED = 5  # columns
 _SHOWN = 100  # rows that do not parse and are looked into
 _BREAK_TIES = f"log_likelihood DESC NULLS LAST, {ROW}"
@@ -68,11 +70,13 @@ class Merge:
             self._relation = f"read_parquet({_listed(parts)}, union_by_name = true)"
 
     def __enter__(self) -> "Merge":
-        known = f"SELECT {ROW} AS row, {KEY} AS key FROM {self._relation} WHERE status = 'ok' AND {KEY} IS NOT NULL"
+        judged = f"status IN {_JUDGED} AND {KEY} IS NOT NULL"
+        known = f"SELECT {ROW} AS row, {KEY} AS key, {LABEL} AS label FROM {self._relation} WHERE {judged}"
         firsts = "SELECT key, min(row) AS first FROM known GROUP BY key HAVING count(*) > 1"
         self._run(
             f"CREATE TEMP TABLE repeated AS WITH known AS ({known}), firsts AS ({firsts}) "
-            "SELECT row, first FROM known JOIN firsts USING (key) WHERE row > first ORDER BY row"
+            "SELECT known.row, first, earlier.label FROM known JOIN firsts USING (key) "
+            "JOIN known earlier ON earlier.row = first WHERE known.row > first ORDER BY known.row"
         )
         return self
 
@@ -99,12 +103,10 @@ class Merge:
             if not len(table):
                 continue
             start = table[ROW][0].as_py()
-            found = self._run(
-                f"SELECT row, first FROM repeated WHERE row >= {start} AND row < {start + len(table)}"
-            ).fetchnumpy()
-            first = np.full(len(table), -1)
-            first[np.asarray(found["row"]) - start] = found["first"]
-            yield _marked(table, pa.array(first, pa.int64(), mask=first < 0), self._named)
+            within = f"row >= {start} AND row < {start + len(table)}"
+            found = self._run(f"SELECT row, first, label FROM repeated WHERE {within}").fetchall()
+            same = {row - start: self._same(first, label) for row, first, label in found}
+            yield _marked(table, [same.get(place) for place in range(len(table))])
 
     def sorted(self, by: str) -> Iterator[pa.Table]:
         """Best first; ties by log-likelihood, then in order; then duplicates likewise, then rows without a number."""
@@ -112,8 +114,8 @@ class Merge:
         yield from self._select(f'ORDER BY {group}, "{by}" DESC NULLS LAST, {_BREAK_TIES}')
 
     def best(self, by: str, n: int) -> Iterator[pa.Table]:
-        """The first n of `sorted`, without duplicates and rows that could not be judged."""
-        fine = f"WHERE status = 'ok' AND {_FIRST} IS NULL AND \"{by}\" IS NOT NULL"
+        """The first n of `sorted`, without duplicates and rows that have no such number."""
+        fine = f'WHERE {_FIRST} IS NULL AND "{by}" IS NOT NULL'
         yield from self._select(f'{fine} ORDER BY "{by}" DESC, {_BREAK_TIES} LIMIT {int(n)}')
 
     def require(self, by: str) -> None:
@@ -125,14 +127,20 @@ class Merge:
 
     def _select(self, rest: str) -> Iterator[pa.Table]:
         schema = self._schema()
-        joined = f"SELECT p.*, r.first AS {_FIRST} FROM {self._relation} p LEFT JOIN repeated r ON p.{ROW} = r.row"
+        names = f"p.*, r.first AS {_FIRST}, r.label AS {_FIRST_LABEL}"
+        joined = f"SELECT {names} FROM {self._relation} p LEFT JOIN repeated r ON p.{ROW} = r.row"
         try:
             for batch in self._database.sql(f"SELECT * FROM ({joined}) {rest}").to_arrow_reader(_BATCH_ROWS):
                 table = pa.Table.from_batches([batch])
                 plain = pa.table([table[field.name].cast(field.type) for field in schema], schema=schema)
-                yield _marked(plain, table[_FIRST].combine_chunks(), self._named)
+                firsts = zip(table[_FIRST].to_pylist(), table[_FIRST_LABEL].to_pylist(), strict=True)
+                yield _marked(plain, [None if row is None else self._same(row, label) for row, label in firsts])
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise OutputError(_reason(error)) from None
+
+    def _same(self, first: int, label: str | None) -> str:
+        """What a duplicate says of the row that had the molecule before."""
+        return f"same molecule as {self._named(first)}" + (f", {label}" if label else "")
 
     def _schema(self) -> pa.Schema:
         schemas = (part.schema if isinstance(part, pa.Table) else pq.read_schema(part) for part in self.parts)
@@ -145,13 +153,11 @@ class Merge:
             raise OutputError(_reason(error)) from None
 
 
-def _marked(table: pa.Table, first: pa.Array, named: Callable[[int], str]) -> pa.Table:
-    """The table with what duplicates say; `first` is null, or the row that had the molecule before."""
-    if first.null_count == len(first):
-        return table
-    repeated = pc.is_valid(first)
-    told = [None if row is None else f"same molecule as {named(row)}" for row in first.to_pylist()]
-    for name, value in (("status", DUPLICATE), ("error", pa.array(told, pa.string()))):
+def _marked(table: pa.Table, same: Sequence[str | None]) -> pa.Table:
+    """The table with what its duplicates say, one string a row, None for a row that is none."""
+    told = pa.array(same, pa.string())
+    repeated = pc.is_valid(told)
+    for name, value in (("status", DUPLICATE), ("error", told)):
         table = table.set_column(table.column_names.index(name), name, pc.if_else(repeated, value, table[name]))
     return table
 
@@ -171,10 +177,12 @@ def _reason(error: Exception) -> str:
 
 @dataclass
 class Summary:
-    """Rows by status, given geometries by what they were compared with, and input columns that have another name."""
+    """Rows by status, given geometries by what they were compared with, those that were not judged, and input columns
+    that have another name."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    lacking: int = 0  # rows whose 3D positions lack hydrogens, judged in others
     renamed: dict[str, str] = field(default_factory=dict)
     # columns of the input of some rows whose SMILES string does not parse
     unparsable: list[dict[str, Any]] = field(default_factory=list)
@@ -185,6 +193,7 @@ class Summary:
             self.statuses.update(table["status"].to_pylist())
             given = table.filter(pc.equal(table["geometry"], GIVEN))
             self.kinds.update(given["reference"].drop_null().to_pylist())
+            self.lacking += pc.sum(pc.and_(table[LACKING], pc.equal(table["geometry"], ETKDG))).as_py() or 0
             names = [name for name in table.column_names if name not in HIDDEN and given_name(name) != name]
             self.renamed |= {given_name(name): name for name in names}
             if (room := _SHOWN - len(self.unparsable)) > 0:
@@ -193,22 +202,25 @@ class Summary:
                 self.unparsable += bad.rename_columns([given_name(name) for name in names]).to_pylist()
             yield table
 
-    def lines(self, by: str, resolution: float) -> list[str]:
-        """How many rows, how many of each status, and of each kind of geometry that was given and compared with made
-        ones; what the order is; which input columns have another name."""
+    def lines(self, by: str, resolution: float, tells_kinds: bool = False) -> list[str]:
+        """How many rows, how many of each status; how many given geometries were not judged, or compared with made
+        ones, and whether by what they themselves tell; the order; which input columns have another name."""
         statuses = self.statuses
-        judged = ("ok", DUPLICATE, OUTSIDE)
-        bad = ", ".join(f"{status} {n}" for status, n in sorted(statuses.items()) if status not in judged)
-        first = f"{statuses.total()} rows, {statuses['ok']} judged at a resolution of {resolution:g} Å"
+        bad = ", ".join(f"{status} {n}" for status, n in sorted(statuses.items()) if status not in _JUDGED)
+        first = f"{counted(statuses.total(), 'row')}, {statuses['ok']} judged at a resolution of {resolution:g} Å"
         first += f", {statuses[DUPLICATE]} more of the same molecules" if statuses[DUPLICATE] else ""
         first += f", {statuses[OUTSIDE]} outside the data, without a percentile" if statuses[OUTSIDE] else ""
         lines = [first + (f"; not judged: {bad}" if bad else "")]
         lines += filter(None, [misread(self.unparsable, statuses[ParseError.status], statuses.total())])
-        if n := self.kinds[MMFF]:
+        if self.lacking:
             lines.append(
-                f"{n} given geometries are compared with those of a force field ({MMFF}), whose minima they are; "
-                "--geometry compares them with others"
+                f"{counted(self.lacking, 'record')} in 3D without all hydrogens, judged in new geometries (ETKDGv3, "
+                "MMFF94s) and not in their own; add hydrogens with positions to keep these"
             )
+        if n := self.kinds[MMFF]:
+            given = counted(n, "given geometry", "given geometries")
+            why = ", as they are its minima; --geometry compares them with others" if tells_kinds else ""
+            lines.append(f"{given} compared with those of a force field ({MMFF}){why}")
         lines.append(f"order: {by}")
         if self.renamed:
             named = [f"{old} -> {new}" for old, new in self.renamed.items()]
@@ -245,8 +257,10 @@ def merged(
         rows = (row for table in tables for row in rows_of(table, optional, shapes))
         count = write(output, rows, manifest["provenance"], merge.types)
     if n is not None:
-        return [f"the best {count} of {merge.n_rows} rows by {by}, at a resolution of {resolution:g} Å"]
-    return summary.lines(by, resolution)
+        beyond = f", {outside} of them outside the data" if (outside := summary.statuses[OUTSIDE]) else ""
+        rows = counted(merge.n_rows, "row")
+        return [f"the best {count} of {rows} by {by}, at a resolution of {resolution:g} Å{beyond}"]
+    return summary.lines(by, resolution, manifest["tells_kinds"])
 
 
 def shows_shapes(output: str) -> bool:

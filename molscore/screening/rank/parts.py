@@ -22,7 +22,7 @@ from molscore.errors import InputError, MolscoreError, OutputError
 from molscore.molecules.atomic import reason_of, replacing, write_text
 from molscore.molecules.chem import from_smiles, mol_from_smiles
 from molscore.molecules.files.parquet import array_of, geometry_arrays
-from molscore.molecules.files.record import Row, is_smiles_name, smiles_among
+from molscore.molecules.files.record import Row, is_smiles_name, label_of, smiles_among
 from molscore.molecules.molecule import Molecule
 from molscore.screening.columns import COLUMNS, ETKDG
 
@@ -30,15 +30,16 @@ if TYPE_CHECKING:
     from molscore.screening.scorer import Result
 
 __all__ = [
-    "HIDDEN", "KEY", "ROW", "WHOLE", "PartFolder", "Shard", "complete_parts", "differences", "given_name",
-    "input_columns", "is_whole", "numbers_of", "output_name", "read_manifest", "read_part", "rows_of", "table_of",
-    "write_part",
+    "HIDDEN", "KEY", "LABEL", "LACKING", "ROW", "WHOLE", "PartFolder", "Shard", "complete_parts", "differences",
+    "given_name", "input_columns", "is_whole", "numbers_of", "output_name", "read_manifest", "read_part", "rows_of",
+    "table_of", "write_part",
 ]  # fmt: skip
 
-ROW, KEY = "molscore_row", "molscore_key"
+ROW, KEY, LABEL = "molscore_row", "molscore_key", "molscore_label"
+LACKING = "molscore_lacking"  # whether the row gave 3D positions without hydrogens, which were not judged
 NUMBERS, POSITIONS = "molscore_numbers", "molscore_positions"
 SMILES = "molscore_smiles"  # of a row without a geometry
-HIDDEN = (ROW, KEY, NUMBERS, POSITIONS, SMILES)
+HIDDEN = (ROW, KEY, LABEL, LACKING, NUMBERS, POSITIONS, SMILES)
 _TYPES = dict.fromkeys(("status", "geometry", "reference", "error"), pa.string()) | {"n_atoms": pa.int64()}
 _NOTE = b"molscore_part"
 _MANIFEST = "manifest.json"
@@ -78,11 +79,13 @@ WHOLE = Shard(1, 1)
 
 
 def numbers_of(results: Sequence["Result"], start: int) -> pa.Table:
-    """What is said of rows `start`, `start` + 1 … of a library: their number from 0, the key of the molecule, our
-    columns."""
+    """What is said of rows `start`, `start` + 1 … of a library: their number from 0, the key of the molecule, its name
+    or SMILES string, our columns."""
     arrays = {
         ROW: pa.array(range(start, start + len(results)), pa.int64()),
         KEY: pa.array([result.key or None for result in results], pa.string()),
+        LABEL: pa.array([label_of(result.record) for result in results], pa.string()),
+        LACKING: pa.array([result.record.lacks_hydrogens for result in results], pa.bool_()),
     }
     for name in results[0].columns:
         arrays[name] = pa.array([result.columns[name] for result in results], _TYPES.get(name, pa.float64()))
@@ -98,7 +101,8 @@ def table_of(
     `types`, or is text, so that all parts of a job agree.
     """
     table, rows = numbers_of(results, start), [input_columns(result) for result in results]
-    for place, name in enumerate(dict.fromkeys(name for row in rows for name in row), 2):
+    names = dict.fromkeys(name for row in rows for name in row)
+    for place, name in enumerate(names, table.column_names.index("status")):
         values = array_of([row.get(name) for row in rows], (types or {}).get(name, pa.string()))
         table = table.add_column(place, name, values)
     held = [(result.molecule if shapes else None) or result.record.molecule for result in results]

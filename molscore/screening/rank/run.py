@@ -109,6 +109,7 @@ class Job:
             "identity": self.identity,
             "provenance": dict(provenance),
             "by": self.scorer.by,
+            "tells_kinds": self.scorer.tells_kinds,
             "optional": self.optional,
         }
 

@@ -93,7 +93,7 @@ def test_bad_rows_keep_their_place(records) -> None:
     rows = records("a.csv", text)
     assert [r.status for r in rows] == ["ok", *["unparsable"] * 5, "ok"]
     assert "empty" in rows[1].error
-    assert "1 fields, the header 2" in rows[3].error
+    assert "has 1 field, the header 2" in rows[3].error
     assert "3 fields, the header 2" in rows[4].error
     assert rows[2].columns == {"smiles": "C(", "id": "2"}
 

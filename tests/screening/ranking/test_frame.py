@@ -58,7 +58,7 @@ def test_a_duplicate_names_the_row_before_as_whoever_reads_it_counts(model, tmp_
     """Files count from 1, a header apart; a DataFrame has labels, and those of a list are its places."""
     table = pd.DataFrame({"smiles": ["C=C", "CCO", "OCC"]}, index=["a", "b", "c"])
     table.to_csv(tmp_path / "in.csv", index=False)
-    told = {str(tmp_path / "in.csv"): "row 2", "list": "index 1", "frame": "index b"}
+    told = {str(tmp_path / "in.csv"): "row 2, CCO", "list": "index 1, CCO", "frame": "index b, CCO"}
     sources = {str(tmp_path / "in.csv"): tmp_path / "in.csv", "list": table["smiles"].tolist(), "frame": table}
     for name, source in sources.items():
         assert rank(model, source)["error"].iloc[2] == f"same molecule as {told[name]}"

@@ -21,10 +21,12 @@ def parts(tmp_path, rng):
     table = pa.table({
         "molscore_row": np.arange(ROWS),
         "molscore_key": [f"{key:032x}" if key else None for key in rng.integers(0, 60, ROWS)],
+        "molscore_label": [f"r{i}" if i % 5 else "" for i in range(ROWS)],
+        "molscore_lacking": [False] * ROWS,
         "id": [f"r{i}" for i in range(ROWS)],
-        "status": np.where(ok, "ok", "no_conformer"),
+        "status": np.where(ok, np.where(rng.random(ROWS) < 0.2, "outside", "ok"), "no_conformer"),
         "log_likelihood": pa.array(np.round(rng.normal(size=ROWS), 1), mask=~ok),
-        "percentile": pa.array(values, mask=~ok),
+        "percentile": pa.array(values, mask=~ok),  # of rows outside, too, as other numbers are
         "resolution": np.full(ROWS, 0.05),
         "error": [""] * ROWS,
     })  # fmt: skip
@@ -40,7 +42,7 @@ def first_rows(table: pa.Table) -> dict[int, int]:
     first: dict[str, int] = {}
     found = {}
     for row in table.to_pylist():
-        if row["status"] == "ok" and row["molscore_key"]:
+        if row["status"] in ("ok", "outside") and row["molscore_key"]:
             known = first.setdefault(row["molscore_key"], row["molscore_row"])
             if known != row["molscore_row"]:
                 found[row["molscore_row"]] = known
@@ -56,14 +58,20 @@ def test_duplicates_are_found_across_parts(parts) -> None:
     assert any(row // 70 != first // 70 for row, first in expected.items())
     for before, after in zip(table.to_pylist(), merged.to_pylist(), strict=True):
         if before["molscore_row"] in expected:
-            told = {"status": "duplicate", "error": f"same molecule as row {expected[before['molscore_row']] + 1}"}
-            assert after == before | told
+            row = expected[before["molscore_row"]]
+            named = f"same molecule as row {row + 1}" + (f", r{row}" if row % 5 else "")
+            assert after == before | {"status": "duplicate", "error": named}
         else:
             assert after == before
     for path, start in zip(paths, range(0, ROWS, 70), strict=True):
         write_part(path, merged.slice(start, 70), {}, {})
     with Merge(paths) as merge:
         assert pa.concat_tables(merge.in_order()).to_pylist() == merged.to_pylist(), "marking twice changes nothing"
+        again = pa.concat_tables(merge.sorted("percentile")).to_pylist()
+        best = pa.concat_tables(merge.best("percentile", ROWS)).to_pylist()
+    with Merge([table]) as merge:
+        assert again == pa.concat_tables(merge.sorted("percentile")).to_pylist(), "nor does it change the order"
+        assert best == pa.concat_tables(merge.best("percentile", ROWS)).to_pylist()
 
 
 def test_the_order_is_value_then_likelihood_then_row(parts) -> None:
@@ -81,8 +89,9 @@ def test_the_order_is_value_then_likelihood_then_row(parts) -> None:
         every = sum(map(len, merge.best("percentile", 10**6)))
     assert ordered["id"].to_pylist() == expected
     assert best["id"].to_pylist() == expected[:17]
-    assert set(best["status"].to_pylist()) == {"ok"}
-    assert every == table["status"].to_pylist().count("ok") - len(twice), "more than there are is all there are"
+    assert set(best["status"].to_pylist()) == {"ok", "outside"}
+    judged = len(table) - table["status"].to_pylist().count("no_conformer")
+    assert every == judged - len(twice), "more than there are is all there are"
     assert len(set(best["molscore_key"].drop_null().to_pylist())) + best["molscore_key"].null_count == 17
 
 
