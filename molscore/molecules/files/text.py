@@ -140,7 +140,9 @@ def scan_smiles(lines: Lines) -> Iterator[Make]:
         row += 1
 
 
-def header_of(line: str, wanted: str | None, source: str, first: Sequence[str] = ()) -> tuple[list[str], str, str]:
+def header_of(
+    line: str, wanted: str | None, source: str, first: Callable[[], Sequence[str]] = tuple
+) -> tuple[list[str], str, str]:
     """Column names, the name of the SMILES column, and the delimiter under which there is one.
 
     The `first` lines after the header tell where no name does. Raises `InputError` that lists the columns there are.
@@ -156,8 +158,8 @@ def header_of(line: str, wanted: str | None, source: str, first: Sequence[str] =
     raise InputError(str(max(errors, key=errors.__getitem__)))  # of the delimiter that there is
 
 
-def _named(names: list[str], lines: Sequence[str], delimiter: str) -> list[dict[str, str]]:
-    return [dict(zip(names, fields, strict=False)) for fields in csv.reader(lines, delimiter=delimiter)]
+def _named(names: list[str], first: Callable[[], Sequence[str]], delimiter: str) -> list[dict[str, str]]:
+    return [dict(zip(names, fields, strict=False)) for fields in csv.reader(first(), delimiter=delimiter)]
 
 
 def unique_names(names: list[str]) -> list[str]:
@@ -176,8 +178,12 @@ def unique_names(names: list[str]) -> list[str]:
 def scan_csv(lines: Lines, wanted: str | None, source: str) -> Iterator[Make]:
     """One row for every row under the header; raises `InputError` at once without a column of SMILES."""
     header = next(line for line in lines if line.strip())
-    first = list(islice(lines, FIRST_ROWS))
-    lines.push(first)
+
+    def first() -> list[str]:
+        rows = list(islice(lines, FIRST_ROWS))
+        lines.push(rows)
+        return rows
+
     names, column, delimiter = header_of(header, wanted, source, first)
     return _rows(lines, names, column, delimiter)
 
