@@ -87,15 +87,15 @@ def check_geometry(molecule: Molecule) -> None:
     if molecule.n_atoms < 2:
         return
     ratio = _ratios(molecule)
-    nearest = float(np.median(ratio.min(1)))
+    nearest, near = float(np.median(ratio.min(1))), overlap(molecule)
+    if near and ratio.min(1).max() > _NEAREST[0]:  # in nm all would be as near
+        raise PositionError(f"{molecule.label}: the atoms {near}, nearer than any two of a molecule")
     if not _NEAREST[0] < nearest < _NEAREST[1]:
         unit = "Bohr (0.529 Å)" if nearest > 1 else "nm (10 Å)"
         raise PositionError(
             f"{molecule.label}: neighbours are {nearest:.2g} times as far apart as bonded atoms are; positions are in "
             f"Å, are these in {unit}?"
         )
-    if near := overlap(molecule):
-        raise PositionError(f"{molecule.label}: the atoms {near}, nearer than any two of a molecule")
     joined = ratio < _JOINED
     pieces = int((np.linalg.eigvalsh(np.diag(joined.sum(1)) - joined) < _ZERO).sum())  # as in `topology`
     if pieces > 1:

@@ -26,7 +26,7 @@ from molscore.errors import (
 from molscore.molecules.chem import Contents, contents_of, from_smiles, mol_from_molecule, pattern_of, shown
 from molscore.molecules.distribution import Distribution
 from molscore.molecules.elements import SYMBOLS, check_formula
-from molscore.molecules.files.record import Record
+from molscore.molecules.files.record import Record, smiles_among
 from molscore.molecules.identity import geometry_key, graph_key
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import check_extent, check_geometry
@@ -53,7 +53,7 @@ def validated(record: Record, distribution: Distribution, smarts: str | None = N
         if (molecule := record.molecule) is not None:
             n_atoms = molecule.n_atoms
             validate(molecule, distribution, molecule.label, whole_geometry=True)
-            graph, key = None, geometry_key(molecule, record.smiles)
+            graph, key = None, geometry_key(molecule, record.smiles or smiles_among(record.columns))
         elif record.smiles:
             graph = from_smiles(record.smiles)
             found = contents_of(graph)

@@ -183,6 +183,7 @@ def _summary(output: str, info: Mapping[str, Any]) -> str:
     said += f"loss of {info['held_out_molecules']} held out: {before:g} -> {after:g}"
     if not after < before:
         said += f", which did not fall: nothing was learnt, the weights are those of {info['token_from']}"
+        said += ", the statistics the library's"
     return f"{said}; percentiles are among {info['percentile_molecules']} molecules"
 
 

@@ -69,6 +69,26 @@ def test_sort_puts_the_best_first_and_the_unjudged_last(run, folder, mixed, tmp_
         assert [row["status"] == "ok" for row in rows] == [True] * 27 + [False] * 27
 
 
+@pytest.mark.parametrize("sort", [[], ["--sort"]])
+def test_a_column_that_has_a_name_of_ours_in_another_case_is_renamed(run, folder, sort) -> None:
+    Path("case.csv").write_text("SMILES,Status,Log_likelihood\nCCO,1,x\nOCC,2,y\n")
+    done = run("rank", "case.csv", *sort, "--model", folder, "-o", "out.csv")
+    assert done.exit_code == 0 and "1 judged" in done.stderr
+    rows = table("out.csv")
+    assert [(row["status"], row["input_Status"], row["input_Log_likelihood"]) for row in rows] == [
+        ("ok", "1", "x"),
+        ("duplicate", "2", "y"),
+    ]
+
+
+def test_columns_that_differ_in_case_alone_cannot_be_sorted(run, folder) -> None:
+    Path("case.csv").write_text("smiles,id,ID\nCCO,1,x\nCCCO,2,y\n")
+    assert run("rank", "case.csv", "--model", folder, "-o", "out.csv").exit_code == 0
+    assert [(row["id"], row["ID"]) for row in table("out.csv")] == [("1", "x"), ("2", "y")]
+    done = run("rank", "case.csv", "--sort", "--model", folder, "-o", "sorted.csv")
+    assert done.exit_code == 2 and "the columns 'id' and 'ID' differ in case alone" in done.stderr
+
+
 def test_standard_input_to_standard_output(run, folder) -> None:
     done = run("rank", "-", "--model", folder, input="smiles,id\nCCO,7\nC1CC,8\n")
     assert done.exit_code == 0
@@ -135,6 +155,8 @@ def test_isotopes_and_bonds_of_a_smiles_are_those_of_its_record(run, folder) -> 
     Path("in.csv").write_text("smiles\nCCO\n[2H]C([2H])([2H])O\nCO\nC[C@]([2H])(O)F\n")
     assert run("rank", "in.csv", "--model", folder, "-o", "a.sdf", "-o", "a.csv").exit_code == 0
     assert run("rank", "a.sdf", "--model", folder, "-o", "b.sdf", "-o", "b.csv").exit_code == 0
+    assert run("rank", "in.csv", "--model", folder, "-o", "a.xyz").exit_code == 0
+    assert "4 judged" in run("rank", "a.xyz", "--model", folder, "-o", "c.csv").stderr
     given = [row["smiles"] for row in table("in.csv")]
     assert [row["smiles"] for row in table("a.csv")] == [row["smiles"] for row in table("b.csv")] == given
     assert [row["status"] for row in table("b.csv")] == ["ok"] * 4 and "input_smiles" not in table("b.csv")[0]

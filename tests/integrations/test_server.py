@@ -76,6 +76,7 @@ def test_reinvent_is_answered_in_its_own_words(client) -> None:
         assert (failure["query_id"], failure["status"]) == ("1", "unparsable") and failure["error"]
     refused(client.post("/reinvent", json=queries, params={"predictor_id": "qed"}), 422, "percentile")
     refused(client.post("/reinvent", json=queries, params={"inp_fmt": "mol"}), 422, "inp_fmt")
+    refused(client.post("/reinvent", json=queries, params={"resolution": 0.2}), 422, "unknown parameter 'resolution'")
 
 
 def test_percentiles_that_a_server_cannot_have_are_no_row_of_failures(model) -> None:

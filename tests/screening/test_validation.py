@@ -123,6 +123,10 @@ def test_atoms_on_top_of_each_other_are_named_with_their_distance(distance) -> N
         assert error.status == "bad_positions"
         assert f"C0 and {propane.symbols[atom]}{atom} are {distance:.2f} Å apart" in str(error)
         assert np.isfinite(tiny.model().log_likelihood(Molecule(propane.numbers, x))).all(), "a density is of any"
+    water = Molecule([8, 1, 1], [[0, 0, 0], [0.96, distance / 2, 0], [0.96, -distance / 2, 0]])
+    assert f"H1 and H2 are {distance:.2f} Å apart" in str(validated(Record(0, water), tiny.distribution()).error)
+    in_nm = validated(Record(0, Molecule(propane.numbers, propane.positions / 10)), tiny.distribution()).error
+    assert "are these in nm" in str(in_nm)
 
 
 def test_noise_is_not_refused(rng) -> None:

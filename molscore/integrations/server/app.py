@@ -98,11 +98,14 @@ def create_app(service: Service, hosts: Collection[str] | None = LOOPBACK) -> Fa
 
     @app.post("/reinvent", responses=_PROBLEMS, summary="Judge SMILES for the REST component of REINVENT4")
     def reinvent(
+        request: Request,
         queries: list[Query],
         predictor_id: Literal[(*VALUES, *WITH_REFERENCES)] = "percentile",
         predictor_version: Annotated[str, Parameter(description="any text: REINVENT4 sends one")] = "",
         inp_fmt: Literal["smiles"] = "smiles",
     ) -> RestAnswer:
+        if unknown := sorted(set(request.query_params) - {"predictor_id", "predictor_version", "inp_fmt"}):
+            raise InputError(f"unknown parameter {unknown[0]!r}: there are predictor_id, predictor_version and inp_fmt")
         if predictor_id in WITH_REFERENCES and service.like is None:
             raise InputError(f"predictor_id: a server without references has {', '.join(VALUES)}, not {predictor_id}")
         if predictor_id == "percentile" and (note := service.note(None)):

@@ -242,19 +242,19 @@ def smiles_among(columns: Mapping[str, Any]) -> str | None:
 def with_smiles_of(structure: str, columns: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of a record, and the SMILES string of its `structure` unless `smiles_among` them is that molecule's.
 
-    A column ``smiles`` of another molecule becomes ``input_smiles``.
+    It is called ``smiles``, however it was spelled; one of another molecule becomes ``input_smiles``.
     """
-    if (said := smiles_among(columns)) is not None and _says(said, structure):
-        return dict(columns)
+    agrees = (said := smiles_among(columns)) is not None and _says(said, structure)
     found: dict[str, Any] = {}
     for name, value in columns.items():
         if _plain(name) == "smiles":
             if not text_of(value).strip():
                 continue
-            while name in columns:
+            name = "smiles" if agrees else "input_smiles"
+            while name in found or (name != "smiles" and name in columns):
                 name = f"input_{name}"
         found[name] = value
-    return {**found, "smiles": structure}
+    return found if agrees else {**found, "smiles": structure}
 
 
 def _says(smiles: str, structure: str) -> bool:

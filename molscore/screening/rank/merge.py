@@ -127,6 +127,10 @@ class Merge:
 
     def _select(self, rest: str) -> Iterator[pa.Table]:
         schema = self._schema()
+        spelled: dict[str, str] = {}
+        for name in schema.names:
+            if (other := spelled.setdefault(name.lower(), name)) != name:
+                raise InputError(f"rows cannot be sorted: the columns {other!r} and {name!r} differ in case alone")
         names = f"p.*, r.first AS {_FIRST}, r.label AS {_FIRST_LABEL}"
         joined = f"SELECT {names} FROM {self._relation} p LEFT JOIN repeated r ON p.{ROW} = r.row"
         try:

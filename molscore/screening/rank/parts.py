@@ -134,7 +134,8 @@ def given_name(name: str) -> str:
 
 
 def _clashes(name: str) -> bool:
-    """Whether an input column has a name of ours, or one that a renamed column would get."""
+    """Whether an input column has a name of ours, whatever its case, or one that a renamed column would get."""
+    name = name.lower()  # as DuckDB, which merges, knows columns
     while name.startswith(_GIVEN):
         name = name.removeprefix(_GIVEN)
     return name in COLUMNS or name.startswith("molscore_")

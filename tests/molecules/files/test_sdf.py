@@ -159,8 +159,9 @@ def test_the_structure_says_the_smiles_and_a_field_that_disagrees_is_kept_beside
     cases = [
         (flat, {}, {"smiles": "CCCN"}),
         (flat, {"smiles": "CCO"}, {"input_smiles": "CCO", "smiles": "CCCN"}),
+        (flat, {"SMILES": "CCO"}, {"input_smiles": "CCO", "smiles": "CCCN"}),
+        (flat, {"SMILES": "NCCC"}, {"smiles": "NCCC"}),
         (flat, {"smiles": "C", "input_smiles": ""}, {"input_input_smiles": "C", "input_smiles": "", "smiles": "CCCN"}),
-        (flat, {"SMILES": "NCCC"}, {"SMILES": "NCCC"}),
         (flat, {"smiles": "x", "smi": "CCCN"}, {"input_smiles": "x", "smi": "CCCN", "smiles": "CCCN"}),
         (flat, {"canonical_smiles": "C(N)CC"}, {"canonical_smiles": "C(N)CC"}),
         (solid, {}, {}),
