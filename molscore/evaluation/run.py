@@ -65,6 +65,8 @@ class Evaluation:
                 columns = with_smiles_of(smiles_of(mol), columns)
                 columns |= {"formula": record.molecule.formula, **descriptors(mol)}
                 found = doubts(mol, record.molecule.positions)
+                if record.molecule.charge:
+                    found["charges"] = f"the file says {record.molecule.charge:+d}"
             except MolscoreError as error:
                 near = overlap(record.molecule)
                 mol, found = None, {"clash": near} if near else {"bonds": str(error)}

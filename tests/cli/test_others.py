@@ -108,6 +108,9 @@ def test_evaluate_says_what_is_wrong_where_no_bonds_fit(run, tmp_path) -> None:
     first, second = whole.symbols[:2]
     assert doubts[:2] == ["", f"clash: {first}0 and {second}1 are 0.00 Å apart"]
     assert doubts[2].startswith("bonds: ") and "no neutral closed-shell bonds" in doubts[2]
+    write(tmp_path / "in.xyz", [(whole, {"charge": 1})])
+    assert run("evaluate", "in.xyz", "-o", "out.csv").exit_code == 0
+    assert table("out.csv")[0]["doubts"] == "charges: the file says +1"
 
 
 def test_report_is_a_page_of_any_library(run, folder) -> None:
