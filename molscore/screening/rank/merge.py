@@ -130,7 +130,8 @@ class Merge:
         spelled: dict[str, str] = {}
         for name in schema.names:
             if (other := spelled.setdefault(name.lower(), name)) != name:
-                raise InputError(f"rows cannot be sorted: the columns {other!r} and {name!r} differ in case alone")
+                reason = f"the columns {other!r} and {name!r} differ in case alone: rename one, or leave --sort out"
+                raise InputError(f"rows cannot be sorted: {reason}")
         names = f"p.*, r.first AS {_FIRST}, r.label AS {_FIRST_LABEL}"
         joined = f"SELECT {names} FROM {self._relation} p LEFT JOIN repeated r ON p.{ROW} = r.row"
         try:
