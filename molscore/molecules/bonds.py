@@ -33,6 +33,7 @@ CLASH_FAR = 1.3  # sums of covalent radii between atoms three bonds or more apar
 
 ASKED = {
     "charges": "only next to the opposite charge, as in nitro groups",
+    "hypervalent": "double bonds of hypervalent S and P to O, N or S",
     "ring": f"triple and cumulated bonds in rings of {SMALLEST} atoms or more",
     "clash": f"{CLASH:g} Å, three bonds apart {CLASH_FAR:g} sums of covalent radii too",
 }
@@ -156,10 +157,12 @@ def doubts(mol: Chem.Mol, positions: NDArray[np.floating]) -> dict[str, str]:
     """What is implausible in a molecule in one piece at positions (N, 3) Å, by the name of the check.
 
     The graph has all hydrogens. Of QM9's test split, 13,082 molecules, 40 are turned down for charges, none for a ring
-    and 3 for a clash (bonds that perception misses); of 1,848 of the PDB's ligands 12, 3 and 4.
+    and 3 for a clash (bonds that perception misses); of 1,848 of the PDB's ligands 12, 3 and 4. Of the SMILES of 37,040
+    ligands 22 are hypervalent, of 100,000 lead-like ones none.
     """
     found = {
         "charges": " ".join(separated_charges(mol)),
+        "hypervalent": _hypervalent(mol),
         "ring": _strained_ring(mol),
         "clash": _clash(mol, np.asarray(positions)),
     }
@@ -186,6 +189,21 @@ def separated_charges(mol: Chem.Mol) -> list[str]:
         for atom in mol.GetAtoms()
         if atom.GetFormalCharge() and (oxonium(atom) or not written(atom))
     ]
+
+
+def _hypervalent(mol: Chem.Mol) -> str:
+    """The first double bond of a neutral S or P beyond its lowest valence to another element than O, N and S, in words.
+
+    Sulfones and phosphates have none. C=S=C and C=[SH] are how a geometry with a hydrogen too few or misplaced is read.
+    """
+    for atom in mol.GetAtoms():
+        lowest = {"P": 3, "S": 2}.get(atom.GetSymbol())
+        if lowest and not atom.GetFormalCharge() and atom.GetTotalValence() > lowest:
+            for bond in atom.GetBonds():
+                other = bond.GetOtherAtom(atom).GetSymbol()
+                if bond.GetBondType() == Chem.BondType.DOUBLE and other not in ("O", "N", "S"):
+                    return f"{atom.GetSymbol()} of valence {atom.GetTotalValence()} with a double bond to {other}"
+    return ""
 
 
 def _strained_ring(mol: Chem.Mol) -> str:

@@ -102,6 +102,28 @@ def test_linear_atoms_elsewhere_pass(smiles) -> None:
     assert inspect(embed(smiles)[0], 0).passed
 
 
+@pytest.mark.parametrize(
+    ("smiles", "found"),
+    [
+        ("CC1=S=C(C)C=C1", "S of valence 4 with a double bond to C"),
+        ("CC1=[SH]C=CC=C1", "S of valence 4 with a double bond to C"),
+        ("CP(C)(C)=C", "P of valence 5 with a double bond to C"),
+        ("CS(=O)(=O)N", None),
+        ("CS(C)=O", None),
+        ("CS(C)(=N)=O", None),
+        ("CP(O)(O)=S", None),
+        ("CC(C)=S", None),
+        ("c1ccsc1", None),
+        ("FS(F)(F)(F)(F)C", None),
+        ("C[S+](C)[CH-]C", None),
+    ],
+)
+def test_hypervalent_atoms_have_double_bonds_to_oxygen_nitrogen_and_sulfur(smiles, found) -> None:
+    graph = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    apart = 9.0 * np.arange(3 * graph.GetNumAtoms()).reshape(-1, 3)
+    assert doubts(graph, apart).get("hypervalent") == found
+
+
 def test_atoms_that_clash_are_named() -> None:
     """Two ends of one molecule driven into each other: each end is whole, and the bonds fit."""
     molecule = embed("CCCCCC")[0]
