@@ -1,6 +1,6 @@
 """How many fewer candidates need to be inspected for as many good ones, when the density says which come first?
 
-    python -m benchmarks.filtering -n 500 --settings "guidance=0,redone=0,corrected=none,steps=10"
+    python -m benchmarks.filtering -n 500 --settings "guidance=0,retries=0,corrected=none,steps=10"
 
 Of draws of which a share p is good (stable by EDM's rule), the best share by an order has p' of them: as many good ones
 are then found in p/p' of the inspections. No order could save more than 1 - p. Choices at random are the control.
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--model", default="qm9")
     parser.add_argument("-n", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--settings", nargs="+", default=["guidance=0,redone=0,corrected=none,steps=10", ""])
+    parser.add_argument("--settings", nargs="+", default=["guidance=0,retries=0,corrected=none,steps=10", ""])
     options = parser.parse_args()
     model, rows = load(options.model), []
     counts = draw_formulas(model, options.n, options.seed, None, None)

@@ -10,7 +10,8 @@ row of what passes the checks and one of its best share too, and with --data a r
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
+from torch import Tensor
 
 from benchmarks.record import record
 from molscore.datasets.molecule_set import MoleculeSet
@@ -25,11 +27,12 @@ from molscore.datasets.molecule_set import load as load_data
 from molscore.evaluation.edm import stability
 from molscore.evaluation.intervals import wilson_interval
 from molscore.molecules.molecule import Molecule
+from molscore.nn.discoformer import Denoised
 from molscore.screening.checks import Candidate, density_filter, inspect, mark_duplicates
 from molscore.screening.columns import DRAWN
 from molscore.screening.generate import judge
 from molscore.screening.model import Model, load
-from molscore.screening.sample import Plan, Sampling, draw_formulas, draw_positions
+from molscore.screening.sample import Sampling, draw_formulas, draw_positions
 
 __all__ = ["COLUMNS", "row_of", "sampling_of"]
 
@@ -39,7 +42,7 @@ NOTE = (
     "N and formula drawn from the model, the same for every row, nothing filtered unless the row says so (kept: "
     "the best share, by density_excess, of those that pass every check). Brackets are 95 % intervals. Bad "
     "bonding: no neutral closed-shell bonds fit, or several pieces, or a charged carbon or oxonium; aromatic % and "
-    "so on are of the others. Evaluations of the network a molecule."
+    "so on are of the others. Evaluations of the network a molecule, as counted, with those of what is sent back."
 )
 DOUBLE = Chem.MolFromSmarts("[C;!a]=[C;!a]")
 Row = list[Any]
@@ -64,7 +67,8 @@ def row_of(name: str, candidates: Sequence[Candidate], n_evaluations: float | No
     mols = [c.mol for c in good]
     n, stable = len(candidates), int(stability(candidates).molecules.sum())
     low, high = wilson_interval(stable / n, n)
-    cells = [name, n, n_evaluations, f"{100 * stable / n:.1f} [{low:.1f}, {high:.1f}]"]
+    evaluations = None if n_evaluations is None else round(n_evaluations, 1)
+    cells = [name, n, evaluations, f"{100 * stable / n:.1f} [{low:.1f}, {high:.1f}]"]
     cells.append(f"{100 * (n - len(good)) / n:.1f}")
     novel = [c.novel for c in good if c.novel is not None]
     cells.append(f"{100 * len({c.smiles for c in good}) / max(len(good), 1):.1f}")
@@ -84,6 +88,20 @@ def _mean(values: Any) -> float:
     return float(np.mean([float(value) for value in values] or [np.nan]))
 
 
+@contextmanager
+def counted(model: Model) -> Iterator[list[int]]:
+    """Molecules of each evaluation of the network."""
+    denoise, evaluated = model.network.denoise, list[int]()
+
+    def counting(y: Tensor, *rest: Any) -> Denoised:
+        evaluated.append(len(y))
+        return denoise(y, *rest)
+
+    model.network.denoise = counting  # type: ignore[method-assign]
+    yield evaluated
+    model.network.denoise = denoise  # type: ignore[method-assign]
+
+
 def candidates_of(model: Model, molecules: Sequence[Molecule]) -> list[Candidate]:
     """The molecules, checked."""
     return mark_duplicates(inspect(molecule, index, model.training_index) for index, molecule in enumerate(molecules))
@@ -98,7 +116,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--settings", nargs="+", default=[""])
     parser.add_argument("--keep", type=float, help="best share, by density_excess, of those that pass the checks")
-    parser.add_argument("--drawn", type=Path, nargs="+", default=[], help="draws at the default, saved before")
+    parser.add_argument("--drawn", type=Path, nargs="+", default=[], help="draws of the one setting, saved before")
     parser.add_argument("--data", type=Path, help="QM9, for a row of 2,000 real test molecules")
     parser.add_argument("--save", type=Path, help="folder of the molecules drawn, a Parquet file a setting")
     parser.add_argument("-o", "--output", type=Path, help="JSON; the table of the docs is generation/samplers.json")
@@ -126,20 +144,25 @@ def main() -> None:
             add(row_of(f"{name}, kept {options.keep:.0%}", [c for c in judged if c.passed], None, None))
 
     if options.drawn:
-        found = candidates_of(model, [molecule for path in options.drawn for molecule in load_data(path)])
-        name = f"default, {len(options.drawn)} seeds"
-        add(row_of(name, found, round(Plan.of(Sampling()).evaluations, 1), None))
+        drawn = MoleculeSet.concatenate([load_data(path) for path in options.drawn])
+        found, n_seeds = candidates_of(model, list(drawn)), len(options.drawn)
+        name = f"{options.settings[0] or 'default'}, {n_seeds} seeds"
+        add(row_of(name, found, drawn.columns["evaluations"].mean(), drawn.columns["seconds"].sum()))
         add_kept(name, found)
     counts = draw_formulas(model, options.n, options.seed, None, None)
     for text in options.settings if not options.drawn else ():
-        sampling, started = sampling_of(text), time.process_time()
-        molecules = draw_positions(model, counts, options.seed, sampling, progress=True)
-        seconds, found = time.process_time() - started, candidates_of(model, molecules)
-        add(row_of(text or "default", found, round(Plan.of(sampling).evaluations, 1), seconds))
+        with counted(model) as evaluated:
+            started = time.process_time()
+            molecules = draw_positions(model, counts, options.seed, sampling_of(text), progress=True)
+            seconds = time.process_time() - started
+        found, evaluations = candidates_of(model, molecules), sum(evaluated) / options.n
+        add(row_of(text or "default", found, evaluations, seconds))
         add_kept(text or "default", found)
         if options.save:
             options.save.mkdir(parents=True, exist_ok=True)
-            MoleculeSet.from_molecules(molecules).save(options.save / f"{text or 'default'}-{options.seed}.parquet")
+            cost = {"evaluations": [evaluations] * options.n, "seconds": [seconds / options.n] * options.n}
+            path = options.save / f"{text or 'default'}-{options.seed}.parquet"
+            MoleculeSet.from_molecules(molecules, cost).save(path)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def main() -> None:
     "shape. The column likelihood_cost says what it costs.",
 )
 @click.option("--guide-strength", type=float, default=3.0, help="nats that a common deviation of it is worth.")
-@click.option("--steps", type=int, default=50, help="Network evaluations a molecule; a guide takes four times as many.")
+@click.option("--steps", type=int, default=48, help="Network evaluations a molecule; a guide takes four times as many.")
 @click.option(
     "--sampler", type=click.Choice(["sde", "ode"]), default="sde", help="ode: the probability flow, without new noise."
 )

@@ -50,7 +50,7 @@ class Model(Predictor):
         n_atoms: int | None = None,
         keep_atoms: Any = None,
         guide: Callable[[Candidate], float] | None = None,
-        steps: int = 50,
+        steps: int = 48,
         sampler: str = "sde",
         temperature: float = 1.0,
         guidance: float = 1.0,

@@ -1,8 +1,8 @@
 """Drawing molecules: formulas first, then positions from noise by a sampler that follows the score.
 
-A run may branch: where the noise is down to a quarter of an Å it is decided what is bonded, and the density tells which
-draws will not become molecules (AUROC 0.79 there, 0.79 at the end: the codimension of the denoised guess). The worst
-share is sent back to 1 Å of noise and done again, instead of being finished and turned down.
+A run may branch: where the noise is down to a quarter of an Å it is decided what is bonded. Of 600 draws of QM9 560 had
+bonds that fit in the denoised guess there, and all of them ended as that molecule; of the 40 others 14 became one.
+What does not fit is sent back to 1 Å of noise and done again, instead of being finished and turned down.
 """
 
 import math
@@ -27,7 +27,6 @@ from molscore.molecules.elements import atomic_number, check_formula, parse_form
 from molscore.molecules.molecule import Molecule
 from molscore.nn.discoformer import Context, DiScoFormer, DistributionContext
 from molscore.screening.checks import Candidate
-from molscore.screening.criteria import BONDS
 from molscore.screening.fragment import Fragment, fixed_atoms
 from molscore.screening.guidance import Guide, log_weights
 from molscore.screening.predictor import BATCH, Predictor, side_by_side
@@ -39,8 +38,7 @@ __all__ = [
 ]  # fmt: skip
 
 SIGMA_MIN, SIGMA_MAX = 0.004, 12.0  # Å; the last level decides how precise positions are, the first drowns the data
-JUDGED = 3  # evaluations by which a branch is judged
-FEW = 25  # evaluations below which all go to levels: nothing is corrected, nothing redone
+FEW = 25  # evaluations below which all go to levels: nothing is corrected, nothing sent back
 SAMPLERS = {"sde": dpm_solver, "ode": partial(dpm_solver, eta=0.0)}
 """By name: functions of `molscore.diffusion.sampling`, or like those there, with its options."""
 
@@ -49,7 +47,7 @@ SAMPLERS = {"sde": dpm_solver, "ode": partial(dpm_solver, eta=0.0)}
 class Sampling:
     """Settings of a sampler. Raises `InputError` naming the one that cannot be."""
 
-    steps: int = 50  # evaluations of the network a molecule, at most
+    steps: int = 48  # evaluations of the network a molecule, at most, without those of what is sent back
     sampler: str = "sde"  # sde, or ode: the probability flow, where the first noise decides everything
     # of the noise that sde adds; below 1 molecules are stabler and no longer like the data: caged, ringed, rigid
     temperature: float = 1.0
@@ -58,12 +56,13 @@ class Sampling:
     # Å: where each level gets a Langevin step, for molecules take shape there; none where None, and none in ode
     corrected: tuple[float, float] | None = (0.25, 0.8)
     step_size: float = 0.4  # of that step, a share of sigma^2
-    redone: float = 0.3  # share of a batch that is sent back once, the worst by codimension
+    retries: int = 8  # how often what has no bonds that fit, or is not wanted, is sent back
     branch: tuple[float, float] = (0.25, 1.0)  # Å: where that is decided, and where they are sent back to
 
     def __post_init__(self) -> None:
         check_whole("steps", self.steps, 1)
-        for name in ("temperature", "guidance", "step_size", "redone"):
+        check_whole("retries", self.retries, 0)
+        for name in ("temperature", "guidance", "step_size"):
             check_number(name, getattr(self, name))
         if self.sampler not in SAMPLERS:
             raise InputError(f"sampler {self.sampler!r} is none of {', '.join(SAMPLERS)}")
@@ -71,11 +70,9 @@ class Sampling:
             raise InputError(f"temperature lies between 0 and 1, not at {self.temperature}")
         if not 0 <= self.guidance <= 10:
             raise InputError(f"guidance lies between 0 and 10, not at {self.guidance}")
-        if not 0 <= self.redone < 1:
-            raise InputError(f"the share that is redone lies from 0 to below 1, not at {self.redone}")
 
 
-DENSITY = Sampling(guidance=0.0, redone=0.0)
+DENSITY = Sampling(guidance=0.0, retries=0)
 """Draws from the density that the model reports, as nearly as the steps allow."""
 
 
@@ -85,7 +82,7 @@ class Plan(NamedTuple):
     levels: Tensor  # (n + 1,), zero at the end
     # those of a branch, from where it begins again to where it is judged; empty where there are too few levels
     branch: slice
-    evaluations: float  # of the network, a molecule, without those of `Wanted`
+    evaluations: int  # of the network, a molecule, without those of what is sent back and of `Wanted`
 
     @classmethod
     def of(cls, sampling: Sampling) -> "Plan":
@@ -95,15 +92,13 @@ class Plan(NamedTuple):
             levels = torch.cat([levels, levels.new_zeros(1)])
             down, up = (int((levels > sigma).sum()) for sigma in sampling.branch)
             branch = slice(up, down + 1) if sampling.steps >= FEW and 0 < up < down < n else slice(0, 0)
-            cost = _cost(sampling, levels)
-            if sampling.redone and branch.stop:
-                cost += JUDGED + sampling.redone * _cost(sampling, levels[branch])
+            cost = _cost(sampling, levels) + bool(sampling.retries and branch.stop)  # one to see what fits
             if cost <= sampling.steps:
                 break
         return cls(levels, branch, cost)
 
 
-def _cost(sampling: Sampling, levels: Tensor) -> float:
+def _cost(sampling: Sampling, levels: Tensor) -> int:
     """Evaluations of a run down some levels."""
     if (within := _corrected(sampling)) is None:
         return len(levels) - 1
@@ -153,11 +148,6 @@ class Field:
         variance = sigma.square()[:, None, None]
         return (found.fine - y) / variance, (found.coarse - y) / variance
 
-    def log_density(self, y: Tensor, sigma: Tensor) -> Tensor:
-        """log p_sigma(y | elements, N) in nats, (B,)."""
-        self.tick()
-        return self.network(y, self.elements, self.mask, sigma, self.context).log_density
-
     def molecules(self, x: Tensor) -> list[Molecule]:
         """Of positions (B, N, 3) in Å; what is not finite becomes all atoms at one point."""
         found = x.cpu().double().numpy()
@@ -179,9 +169,7 @@ class Wanted(NamedTuple):
     fragment: Fragment | None = None  # atoms that stay where they are
     fits: Callable[[Candidate], bool] | None = None  # what a draw around a fragment must be, beyond one whose bonds fit
     guide: Guide | None = None  # draws are from p times its exponential
-    # by which such draws are found, each at two fifths of a draw; with a fragment, as often at most what does not fit
-    # is drawn again
-    moves: int = 8
+    moves: int = 8  # by which such draws are found, each at two fifths of a draw
 
     def log_weights(self, molecules: Sequence[Molecule]) -> Tensor:
         """f of each molecule, (B,) nats; minus infinity for what does not fit, as every guide has it without bonds."""
@@ -225,7 +213,7 @@ def sample(field: Field, sampling: Sampling, generator: torch.Generator, wanted:
         level = y.new_full((len(y),), float(levels[branch][-1]))
         return denoised(y, level, given(lambda y, sigma: field.scores(y, sigma)[0])(y, level))
 
-    def log_weight(y: Tensor) -> Tensor:
+    def log_weight(field: Field, y: Tensor) -> Tensor:
         precise = torch.float32 if y.device.type == "mps" else torch.float64  # all that it has
         return wanted.log_weights(field.molecules(guess(field, y))).to(y.device, precise)
 
@@ -233,28 +221,20 @@ def sample(field: Field, sampling: Sampling, generator: torch.Generator, wanted:
         sigma = float(levels[begin])
         return field.start(sigma, generator) if fragment is None else fragment.surrounded(field.mask, sigma, generator)
 
-    if not branch.stop or not (sampling.redone or wanted.guide or fragment):
+    if not branch.stop or not (sampling.retries or wanted.guide):
         return solve(field, begun(field), levels[begin:])
     y = solve(field, begun(field), levels[begin : branch.stop])
-    if fragment is not None:
-        for _ in range(wanted.moves):
-            misfits = torch.isneginf(log_weight(y)).nonzero()[:, 0]
-            if not len(misfits):
-                break
-            part = field.subset(misfits)
-            y = y.index_copy(0, misfits, solve(part, begun(part), levels[branch]))
-    elif n_redone := math.floor(sampling.redone * len(y) + 0.5):
-        worst = _codimension(field, guess(field, y)).argsort()[:n_redone]
-        y = y.index_copy(0, worst, again(field.subset(worst), y[worst]))
+    rows = torch.arange(len(y), device=y.device)
+    for _ in range(sampling.retries):
+        rows = rows[torch.isneginf(log_weight(field.subset(rows), y[rows]))]
+        if not len(rows):
+            break
+        misfits = field.subset(rows)
+        anew = again(misfits, y[rows]) if fragment is None else solve(misfits, begun(misfits), levels[branch])
+        y = y.index_copy(0, rows, anew)
     if wanted.guide is not None:
-        y = metropolis(y, log_weight, lambda y: again(field, y), wanted.moves, generator)
+        y = metropolis(y, partial(log_weight, field), partial(again, field), wanted.moves, generator)
     return solve(field, y, levels[branch.stop - 1 :])
-
-
-def _codimension(field: Field, x: Tensor) -> Tensor:
-    """Of positions (B, N, 3) in Å, up to a constant factor, (B,)."""
-    fine, coarse = (field.log_density(x, x.new_full((len(x),), sigma)) for sigma in BONDS)
-    return (fine - coarse) / (3 * field.mask.sum(1) - 6).clamp(min=1)
 
 
 def formula_counts(model: Predictor, formula: str) -> NDArray[np.int64]:

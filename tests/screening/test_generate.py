@@ -12,7 +12,7 @@ from molscore.molecules.chem import from_smiles
 from molscore.screening import generate
 from molscore.screening.columns import DRAWN
 from molscore.screening.generate import Request, draw
-from molscore.screening.sample import SAMPLERS, Field, Plan, Sampling, draw_formulas, draw_positions
+from molscore.screening.sample import SAMPLERS, Plan, Sampling, draw_formulas, draw_positions
 from tests import tiny
 
 FEW = Sampling(steps=3)
@@ -121,29 +121,46 @@ def test_what_cannot_be_drawn_is_refused_before_the_network_runs(model, monkeypa
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-@pytest.mark.parametrize(("steps", "redone"), [(1, 0.25), (2, 0.0), (5, 0.25), (25, 0.25), (50, 0.0), (50, 0.25)])
-def test_steps_count_network_evaluations(model, monkeypatch, sampler, steps, redone) -> None:
-    """A molecule's, on average: those of a branch are few molecules' alone."""
+@pytest.mark.parametrize(("steps", "retries"), [(1, 2), (2, 0), (5, 2), (25, 2), (50, 0), (50, 2)])
+def test_steps_count_network_evaluations(model, monkeypatch, sampler, steps, retries) -> None:
+    """Of a molecule that is never sent back. The first of four has no bonds that fit until it was sent back twice."""
     passes, network = [], type(model.network)
     denoise = network.denoise
     monkeypatch.setattr(network, "denoise", lambda self, y, *a: passes.append(len(y)) or denoise(self, y, *a))
-    sampling, ticks = Sampling(steps=steps, sampler=sampler, redone=redone), []
+    fits = iter([[-torch.inf, 0.0, 0.0, 0.0], [-torch.inf]])
+    monkeypatch.setattr("molscore.screening.sample.log_weights", lambda *_: torch.tensor(next(fits)))
+    sampling, ticks = Sampling(steps=steps, sampler=sampler, retries=retries), []
     draw_positions(model, np.array([[2, 0, 0, 1, 0]] * 4), 0, sampling, tick=lambda: ticks.append(1))
     assert len(passes) == len(ticks)
-    assert sum(passes) / 4 == pytest.approx(Plan.of(sampling).evaluations)
-    assert 0.9 * steps - 1 <= sum(passes) / 4 <= steps
-    assert (1 in passes) == (redone > 0 and steps > 5)
+    straight = Plan.of(sampling).evaluations
+    assert 0.9 * steps - 1 <= straight <= steps
+    levels, branch, _ = Plan.of(sampling)
+    assert bool(branch.stop) == (steps >= 25)
+    down = len(levels[branch]) - 1
+    if sampler == "sde":
+        down += int(((levels[branch][1:-1] >= 0.25) & (levels[branch][1:-1] <= 0.8)).sum())
+    again = 2 * down + 1 if retries and branch.stop else 0  # seen once between
+    assert passes.count(1) == again and sum(passes) == 4 * straight + again
 
 
-def test_the_draws_that_are_redone_are_the_least_defined(model, monkeypatch) -> None:
-    """Of four molecules one is sent back: the one of the lowest codimension at a quarter of an Å."""
-    counts, redone, network = np.array([[2, 0, 0, 1, 0]] * 4), [], type(model.network)
-    forward, subset, values = network.forward, Field.subset, []
-    monkeypatch.setattr(network, "forward", lambda self, *a: values.append(forward(self, *a)) or values[-1])
-    monkeypatch.setattr(Field, "subset", lambda self, rows: redone.append(rows.tolist()) or subset(self, rows))
-    draw_positions(model, counts, 0, Sampling(steps=50, redone=0.25))
-    fine, coarse = (found.log_density for found in values)
-    assert redone == [[int((fine - coarse).argmin())]]
+def test_what_has_no_bonds_that_fit_is_sent_back_and_the_rest_left_alone(model, monkeypatch) -> None:
+    """Of four molecules the second and third are misfits, the third for ever: the others are as without retries."""
+    counts, seen = np.array([[2, 0, 0, 1, 0]] * 4), []
+    answers = iter([[0.0, -torch.inf, -torch.inf, 0.0], [0.0, -torch.inf], [-torch.inf]])
+
+    def weights(guide: object, molecules: list) -> torch.Tensor:
+        seen.append(len(molecules))
+        return torch.tensor(next(answers))
+
+    monkeypatch.setattr("molscore.screening.sample.log_weights", weights)
+    sampling = Sampling(steps=50, sampler="ode", retries=3)
+    found = draw_positions(model, counts, 0, sampling)
+    assert seen == [4, 2, 1]
+    monkeypatch.setattr("molscore.screening.sample.log_weights", lambda _, molecules: torch.zeros(len(molecules)))
+    plain = draw_positions(model, counts, 0, sampling)
+    assert [np.allclose(a.positions, b.positions, atol=1e-5) for a, b in zip(found, plain, strict=True)] == [
+        True, False, False, True,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -155,7 +172,6 @@ def test_a_network_that_knows_the_molecule_draws_it(model, monkeypatch, sampler)
     counts = np.array([molecule.symbols.count(symbol) for symbol in tiny.ELEMENTS])
     with monkeypatch.context() as patch:
         known = lambda self, y, *_: SimpleNamespace(fine=x.expand_as(y), coarse=x.expand_as(y))  # noqa: E731
-        patch.setattr(Field, "log_density", lambda self, y, sigma: sigma)
         patch.setattr(type(model.network), "denoise", known)
         drawn = draw_positions(model, counts[None].repeat(70, 0), 0, Sampling(steps=20, sampler=sampler))
     assert len(drawn) == 70  # more than one batch
@@ -169,7 +185,7 @@ def test_guidance_leads_away_from_the_coarse_guess(model, monkeypatch) -> None:
     known = lambda self, y, *_: SimpleNamespace(fine=x, coarse=0.5 * x)  # noqa: E731
     monkeypatch.setattr(type(model.network), "denoise", known)
     ends = [
-        draw_positions(model, counts, 0, Sampling(steps=20, guidance=2.0, guided=guided, redone=0.0))[0].positions
+        draw_positions(model, counts, 0, Sampling(steps=20, guidance=2.0, guided=guided, retries=0))[0].positions
         for guided in ((0.1, 1.0), (0.0, 1.0))
     ]
     assert np.allclose(ends[0], x[0], atol=1e-3) and np.allclose(ends[1], 2 * x[0], atol=1e-3)

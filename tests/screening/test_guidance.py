@@ -82,7 +82,7 @@ def test_draws_follow_the_guide(model, monkeypatch) -> None:
         return torch.tensor([-50.0 * np.ptp(m.positions) for m in molecules])
 
     monkeypatch.setattr("molscore.screening.sample.log_weights", weights)
-    counts, sampling = np.array([[4, 2, 0, 1, 0]] * 8), Sampling(steps=30, redone=0.0)
+    counts, sampling = np.array([[4, 2, 0, 1, 0]] * 8), Sampling(steps=30, retries=0)
     plain, small = (draw_positions(model, counts, 0, sampling, wanted=w) for w in (None, Wanted(guide=len, moves=5)))
     assert len(seen) == 6
     assert np.mean([np.ptp(m.positions) for m in small]) < np.mean([np.ptp(m.positions) for m in plain])

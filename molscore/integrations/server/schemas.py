@@ -80,7 +80,7 @@ class GenerateRequest(_Strict):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     formula: Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)] | None = None
     n_atoms: Annotated[int, Field(ge=2)] | None = None
-    steps: Annotated[int, Field(ge=1, description="network evaluations a molecule; 50, if as many are allowed")] = 50
+    steps: Annotated[int, Field(ge=1, description="network evaluations a molecule; 48, if as many are allowed")] = 48
     sampler: Literal["sde", "ode"] = "sde"
     keep: Annotated[float, Field(gt=0, le=1)] = 1.0
     novel: bool = False
