@@ -53,7 +53,7 @@ def main() -> None:
     help="Of the sampler's noise, 0 to 1. Below 1 more molecules are stable and fewer are like the data: "
     "at 0.6 a third of the aromatic rings and of the rotatable bonds, four times the bridgeheads.",
 )
-@click.option("--guidance", type=float, default=1.0, help="Away from the network's own coarse guess, 0 to 10.")
+@click.option("--guidance", type=float, default=2.0, help="Away from the network's own coarse guess, 0 to 10.")
 @click.option("--min-percentile", type=float, default=1.0, help="Turn down what is less likely; 0 for nothing.")
 @click.option("--keep", type=float, default=1.0, help="Share, best first, of those that pass the checks.")
 @click.option(

@@ -32,7 +32,7 @@ from molscore.screening.sample import DENSITY, Sampling, Wanted, draw_formulas, 
 
 __all__ = ["Request", "draw", "generate", "judge"]
 
-PASSING = 0.7  # share of draws that pass, where nothing is known yet
+PASSING = 0.9  # share of draws that pass, where nothing is known yet
 PATIENCE = 64  # draws, at least, that may bring nothing new before the search is given up
 _NUMBERS = ("log_likelihood", "log_density", "percentile", "codimension", "density_excess")
 DRAWS_EACH = 10  # draws for each molecule asked for, at most

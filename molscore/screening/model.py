@@ -53,7 +53,7 @@ class Model(Predictor):
         steps: int = 48,
         sampler: str = "sde",
         temperature: float = 1.0,
-        guidance: float = 1.0,
+        guidance: float = 2.0,
         min_percentile: float = 1.0,
         keep: float = 1.0,
         by: str | None = None,

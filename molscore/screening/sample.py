@@ -51,7 +51,7 @@ class Sampling:
     sampler: str = "sde"  # sde, or ode: the probability flow, where the first noise decides everything
     # of the noise that sde adds; below 1 molecules are stabler and no longer like the data: caged, ringed, rigid
     temperature: float = 1.0
-    guidance: float = 1.0  # weight of `autoguidance`; 0 follows the model's own score
+    guidance: float = 2.0  # weight of `autoguidance`; 0 follows the model's own score
     guided: tuple[float, float] = (0.1, 1.0)  # Å: where it works
     # Å: where each level gets a Langevin step, for molecules take shape there; none where None, and none in ode
     corrected: tuple[float, float] | None = (0.25, 0.8)
