@@ -311,7 +311,7 @@ def _first_line(error: Exception) -> str:
 
 
 def descriptors(mol: Chem.Mol) -> dict[str, str | float | int]:
-    """InChIKey, weight (g/mol), Crippen logP, TPSA (Å²), rotatable bonds (RDKit's strict rule) and rings of a graph.
+    """InChIKey, weight (g/mol), Crippen logP, TPSA (Å²), QED (0 to 1), rotatable bonds (RDKit's strict rule), rings.
 
     The InChIKey is that of the SMILES string, as databases have it: in a geometry InChI would see stereocentres that
     invert, such as nitrogen's. It is empty where there is none.
@@ -319,8 +319,10 @@ def descriptors(mol: Chem.Mol) -> dict[str, str | float | int]:
     References:
         Wildman and Crippen 1999, https://doi.org/10.1021/ci990307l (logP)
         Ertl, Rohde, Selzer 2000, https://doi.org/10.1021/jm000942e (TPSA)
+        Bickerton et al. 2012, https://doi.org/10.1038/nchem.1243 (QED)
     """
-    from rdkit.Chem.Descriptors import MolWt  # a slow import
+    from rdkit.Chem.Descriptors import MolWt  # slow imports
+    from rdkit.Chem.QED import qed
 
     with rdBase.BlockLogs():
         flat = without_hydrogens(mol)
@@ -330,6 +332,7 @@ def descriptors(mol: Chem.Mol) -> dict[str, str | float | int]:
             "mol_weight": round(MolWt(flat), 3),
             "logp": round(rdMolDescriptors.CalcCrippenDescriptors(flat)[0], 3),
             "tpsa": round(rdMolDescriptors.CalcTPSA(flat), 2),
+            "qed": round(qed(flat), 3),
             "rotatable_bonds": rdMolDescriptors.CalcNumRotatableBonds(flat),
             "rings": rdMolDescriptors.CalcNumRings(flat),
         }

@@ -26,11 +26,11 @@ __all__ = ["Report", "report"]
 
 _FIRST = (
     "rank", "name", "id", "smiles", "formula", "log_likelihood", "percentile", "codimension", "verdict", "status",
-    "novel", "mol_weight", "logp", "tpsa", "rotatable_bonds", "rings", "strain",
+    "novel", "mol_weight", "logp", "tpsa", "qed", "rotatable_bonds", "rings", "strain",
 )  # fmt: skip
 _LABELS = {
     "smiles": "SMILES", "inchikey": "InChIKey", "mol_weight": "weight, g/mol", "logp": "logP", "tpsa": "TPSA, Å²",
-    "log_likelihood": "log-likelihood, nats", "log_density": "log-density, nats", "resolution": "resolution, Å",
+    "qed": "QED", "log_likelihood": "log-likelihood, nats", "log_density": "log-density, nats", "resolution": "resolution, Å",
     "strain": "strain, kcal/mol", "strain_xtb": "strain (xTB), kcal/mol", "n_atoms": "atoms",
 }  # fmt: skip
 _HIDDEN = ("inchikey", "log_density", "index", "row")  # until they are asked for; so are columns that never differ

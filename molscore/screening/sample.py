@@ -68,6 +68,8 @@ class Sampling:
             raise InputError(f"sampler {self.sampler!r} is none of {', '.join(SAMPLERS)}")
         if not 0 <= self.temperature <= 1:
             raise InputError(f"temperature lies between 0 and 1, not at {self.temperature}")
+        if self.sampler == "ode" and self.temperature != 1:
+            raise InputError("temperature is of the sampler sde: ode draws no noise that could be held back")
         if not 0 <= self.guidance <= 10:
             raise InputError(f"guidance lies between 0 and 10, not at {self.guidance}")
 

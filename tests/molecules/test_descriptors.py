@@ -13,6 +13,7 @@ def test_aspirin_has_the_numbers_of_its_data_sheet() -> None:
     assert found["inchikey"] == "BSYNRYMUTXBXSQ-UHFFFAOYSA-N"
     assert found["mol_weight"] == pytest.approx(180.16, abs=0.01)
     assert (found["tpsa"], found["rings"], found["rotatable_bonds"]) == (63.6, 1, 2)
+    assert found["qed"] == pytest.approx(0.550, abs=0.001)
     assert found["logp"] == pytest.approx(1.31, abs=0.01)
 
 
