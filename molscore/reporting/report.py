@@ -30,8 +30,9 @@ _FIRST = (
 )  # fmt: skip
 _LABELS = {
     "smiles": "SMILES", "inchikey": "InChIKey", "mol_weight": "weight, g/mol", "logp": "logP", "tpsa": "TPSA, Å²",
-    "qed": "QED", "log_likelihood": "log-likelihood, nats", "log_density": "log-density, nats", "resolution": "resolution, Å",
-    "strain": "strain, kcal/mol", "strain_xtb": "strain (xTB), kcal/mol", "n_atoms": "atoms",
+    "qed": "QED", "log_likelihood": "log-likelihood, nats", "log_density": "log-density, nats",
+    "resolution": "resolution, Å", "strain": "strain, kcal/mol", "strain_xtb": "strain (xTB), kcal/mol",
+    "n_atoms": "atoms",
 }  # fmt: skip
 _HIDDEN = ("inchikey", "log_density", "index", "row")  # until they are asked for; so are columns that never differ
 _PICTURE = (200, 150)
