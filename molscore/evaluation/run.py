@@ -15,7 +15,7 @@ from molscore.evaluation.metrics import PerMolecule, judge
 from molscore.molecules.bonds import doubts
 from molscore.molecules.chem import descriptors, mol_from_molecule, smiles_of, with_isotopes
 from molscore.molecules.files import Record, Row, read
-from molscore.molecules.files.record import label_of, with_smiles_of
+from molscore.molecules.files.record import label_of, text_of, with_smiles_of
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.neighbours import check_geometry, overlap
 
@@ -56,22 +56,44 @@ class Evaluation:
         return lines
 
     def rows(self) -> Iterator[Row]:
-        """Each molecule with the columns of its file (``input_``, where they have a name of ours), then ours."""
-        for number, (record, checks) in enumerate(zip(self.records, self.checks, strict=True)):
-            ours = self.judged.columns(number) | checks
-            columns = {f"input_{name}" if name in ours else name: value for name, value in record.columns.items()}
-            try:
-                mol = with_isotopes(mol_from_molecule(record.molecule), record.smiles)
+        """Each molecule with the columns of its file, then ours.
+
+        A column of the file that has a name of ours, in any case, and says other things is called ``input_`` and that.
+        """
+        judged = [
+            self._judged(record, self.judged.columns(number) | checks)
+            for number, (record, checks) in enumerate(zip(self.records, self.checks, strict=True))
+        ]
+        named = {name.lower(): name for _, ours in judged for name in ours}
+        renamed = {
+            name
+            for record, (_, ours) in zip(self.records, judged, strict=True)
+            for name, value in record.columns.items()
+            if name.lower() in named and _differ(value, ours.get(named[name.lower()]))
+        }
+        for record, (mol, ours) in zip(self.records, judged, strict=True):
+            columns = {
+                f"input_{name}" if name in renamed else name: value
+                for name, value in record.columns.items()
+                if name in renamed or name.lower() not in named
+            }
+            if mol is not None:
                 columns = with_smiles_of(smiles_of(mol), columns)
-                columns |= {"formula": record.molecule.formula, **descriptors(mol)}
-                found = doubts(mol, record.molecule.positions)
-                if record.molecule.charge:
-                    found["charges"] = f"the file says {record.molecule.charge:+d}"
-            except MolscoreError as error:
-                near = overlap(record.molecule)
-                mol, found = None, {"clash": near} if near else {"bonds": str(error)}
-            ours["doubts"] = "; ".join(f"{check}: {value}" for check, value in found.items())
             yield Row(record.molecule, columns | ours, mol)
+
+    @staticmethod
+    def _judged(record: Record, ours: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """The graph of a molecule, None where no bonds fit, and all our columns."""
+        formula = {"formula": record.molecule.formula}
+        try:
+            mol = with_isotopes(mol_from_molecule(record.molecule), record.smiles)
+            read, found = formula | descriptors(mol), doubts(mol, record.molecule.positions)
+            if record.molecule.charge:
+                found["charges"] = f"the file says {record.molecule.charge:+d}"
+        except MolscoreError as error:
+            near = overlap(record.molecule)
+            mol, read, found = None, formula, {"clash": near} if near else {"bonds": str(error)}
+        return mol, read | ours | {"doubts": "; ".join(f"{check}: {value}" for check, value in found.items())}
 
 
 def evaluate_file(path: str, reference: str | None = None, workers: int = 1, **checks: bool) -> Evaluation:
@@ -118,6 +140,15 @@ def _judgeable(path: str | os.PathLike[str]) -> tuple[list[Record], dict[str, li
             ".sdf or .xyz, or `rank`, which makes those of SMILES"
         )
     return records, left_out
+
+
+def _differ(given: Any, ours: Any) -> bool:
+    """Whether a value of the file is there and another than ours; numbers count as numbers."""
+    text, said = text_of(given).strip(), text_of(ours).strip()
+    try:
+        return bool(text) and text != said and float(text) != float(said)
+    except ValueError:
+        return True
 
 
 def _lacks_hydrogens(molecule: Molecule) -> bool:

@@ -17,7 +17,7 @@ from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 from molscore.errors import ConformerError, FragmentError, InputError, MolscoreError, OvertimeError, ParseError
 from molscore.molecules.chem import fragments, from_smiles, mol_from_molecule, placed, unlabelled
 from molscore.molecules.molecule import Molecule
-from molscore.molecules.neighbours import check_geometry
+from molscore.molecules.neighbours import check_geometry, overlap
 from molscore.molecules.workers import Crashed, Late, Reply, Workers, shared
 
 __all__ = ["ConformerPool", "answer", "at_minimum", "embed"]
@@ -58,17 +58,20 @@ def embed(
             if force_field == "MMFF94s" and not all(_has_bond_lengths(mol, i) for i in found):
                 energies, force_field = _minimise(mol, found, deadline, mmff=False)
         except (RuntimeError, ValueError) as error:
-            raise ConformerError(f"{label!r}: {str(error).strip()}") from None
+            raise ConformerError(f"{label!r}: {' '.join(str(error).split())}") from None
     if not found:
         if late:
             raise OvertimeError(f"{label!r}: no conformer was found within {time_limit:g} s")
         raise ConformerError(f"{label!r}: no conformer fits its bonds and stereochemistry")
     whole = Chem.RenumberAtoms(mol, order)
     sign = -1 if mirror else 1
-    return [
+    made = [
         placed(whole, sign * whole.GetConformer(i).GetPositions(), name, energy=energy, force_field=force_field)
         for energy, i in sorted(zip(energies, found, strict=False))
     ]
+    if not (sound := [molecule for molecule in made if not overlap(molecule)]):
+        raise ConformerError(f"{label!r}: by {force_field}, atoms {overlap(made[0])}")
+    return sound
 
 
 def _canonical(graph: Chem.Mol) -> tuple[Chem.Mol, list[int], bool]:

@@ -169,7 +169,7 @@ def _check_growth(fragment: Molecule) -> None:
     if fragment.n_atoms and not (open_valences(fragment)[0] > SPARE).any():
         raise InputError(
             f"{label} has no bond to spare, so that nothing can be attached: leave out the hydrogens, or another atom, "
-            "where it is to grow, or put * there"
+            "where it is to grow, or put * there; sulfur and phosphorus grow by two and three bonds alone"
         )
 
 
@@ -193,6 +193,11 @@ def _real_atoms(mol: Chem.Mol, path: Path) -> Molecule:
     return Molecule(numbers[numbers > 0], positions[numbers > 0], str(path), charge=Chem.GetFormalCharge(mol))
 
 
+def _bonds_of(star: Chem.Atom) -> list[Chem.BondType]:
+    """Of a dummy atom to real ones."""
+    return [bond.GetBondType() for bond in star.GetBonds() if bond.GetOtherAtom(star).GetAtomicNum() > 0]
+
+
 def _of_smiles(smiles: str) -> Molecule:
     try:
         mol = Chem.MolFromSmiles(smiles) if "*" in smiles else from_smiles(smiles)
@@ -202,7 +207,10 @@ def _of_smiles(smiles: str) -> Molecule:
         raise InputError(f"fragment {smiles!r} is neither a file .sdf, .mol or .xyz nor a SMILES string")
     if len(Chem.GetMolFrags(mol)) > 1:
         raise InputError(f"fragment {smiles!r} is in pieces, and does not say how they lie: give them as a file .sdf")
-    dummies = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0]
+    stars = [atom for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0]
+    dummies = [atom.GetIdx() for atom in stars]
+    if any(_bonds_of(atom) != [Chem.BondType.SINGLE] for atom in stars):
+        raise InputError(f"fragment {smiles!r}: each * stands where one single bond leads to what grows")
     for index in dummies:
         mol.GetAtomWithIdx(index).SetAtomicNum(1)
     Chem.SanitizeMol(mol)

@@ -28,7 +28,16 @@ from molscore.screening.fragment import Fragment
 from molscore.screening.guidance import Guide, log_weights
 from molscore.screening.like import draw_like
 from molscore.screening.predictor import RESOLUTION, Judgeable, Predictor, check_resolution
-from molscore.screening.sample import DENSITY, Sampling, Wanted, draw_formulas, draw_positions, formula_counts
+from molscore.screening.sample import (
+    DENSITY,
+    FEW,
+    Plan,
+    Sampling,
+    Wanted,
+    draw_formulas,
+    draw_positions,
+    formula_counts,
+)
 
 __all__ = ["Request", "draw", "generate", "judge"]
 
@@ -67,6 +76,8 @@ class Request:
                 "a guide is a function of a Candidate, such as guide_of('qed') of molscore.screening.guidance, "
                 f"not {with_type(self.wanted.guide)}"
             )
+        if self.wanted.guide is not None and not Plan.of(self.sampling).branch.stop:
+            raise InputError(f"a guide needs {FEW} steps or more, not {self.sampling.steps}")
         check_whole("n", self.n, 1)
         check_whole("seed", self.seed, 0)
         check_number("min_percentile", self.min_percentile)

@@ -9,8 +9,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Real
 from threading import Event, Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from molscore.arguments import check_number, check_whole
+from molscore.arguments import check_number, check_whole, with_type
 from molscore.diffusion.gaussian import centred_noise, generator_of
 from molscore.diffusion.sampling import NoiseFn, ScoreFn, autoguidance, denoised, dpm_solver, metropolis, noise_levels
 from molscore.errors import InputError, SizeError
@@ -33,7 +34,7 @@ from molscore.screening.predictor import BATCH, Predictor, side_by_side
 from molscore.screening.validation import check_atoms
 
 __all__ = [
-    "DENSITY", "SAMPLERS", "SIGMA_MAX", "SIGMA_MIN", "Field", "Plan", "Sampling", "Wanted",
+    "DENSITY", "FEW", "SAMPLERS", "SIGMA_MAX", "SIGMA_MIN", "Field", "Plan", "Sampling", "Wanted",
     "draw_formulas", "draw_positions", "formula_counts", "sample",
 ]  # fmt: skip
 
@@ -64,14 +65,30 @@ class Sampling:
         check_whole("retries", self.retries, 0)
         for name in ("temperature", "guidance", "step_size"):
             check_number(name, getattr(self, name))
-        if self.sampler not in SAMPLERS:
+        for name in ("guided", "corrected", "branch"):
+            _check_levels(name, getattr(self, name), optional=name == "corrected")
+        if self.branch[1] >= SIGMA_MAX:
+            raise InputError(f"branch ends below {SIGMA_MAX:g} Å, where draws begin, not at {self.branch[1]}")
+        if not isinstance(self.sampler, str) or self.sampler not in SAMPLERS:
             raise InputError(f"sampler {self.sampler!r} is none of {', '.join(SAMPLERS)}")
         if not 0 <= self.temperature <= 1:
             raise InputError(f"temperature lies between 0 and 1, not at {self.temperature}")
         if self.sampler == "ode" and self.temperature != 1:
             raise InputError("temperature is of the sampler sde: ode draws no noise that could be held back")
+        if not 0 < self.step_size <= 1:
+            raise InputError(f"step_size lies above 0 and up to 1, not at {self.step_size}")
         if not 0 <= self.guidance <= 10:
             raise InputError(f"guidance lies between 0 and 10, not at {self.guidance}")
+
+
+def _check_levels(name: str, value: Any, optional: bool) -> None:
+    """Raise `InputError` for what are no two noise levels, low and high."""
+    if value is None and optional:
+        return
+    if not (isinstance(value, tuple) and len(value) == 2 and all(isinstance(level, Real) for level in value)):
+        raise InputError(f"{name} is a pair of noise levels in Å, (low, high), not {with_type(value)}")
+    if not 0 <= value[0] < value[1]:
+        raise InputError(f"{name} is (low, high) in Å, not {value}")
 
 
 DENSITY = Sampling(guidance=0.0, retries=0)

@@ -165,3 +165,18 @@ def test_audit_prints_and_saves(run, folder, tmp_path) -> None:
     result = json.loads((tmp_path / "found" / "audit.json").read_text())
     assert result["parts"][0]["name"] == "heads"
     assert result["provenance"]["model"] == "tiny"
+
+
+def test_evaluate_keeps_columns_of_the_file_beside_its_own(run) -> None:
+    """A name of ours in any case; what says the same is not written twice, as in files of `generate`."""
+    (ethanol,) = embed("CCO")
+    torn = Molecule(ethanol.numbers, ethanol.positions + 9.0 * np.eye(len(ethanol.numbers), 3))
+    write("in.sdf", [(ethanol, {"qed": 0.11, "LogP": 9}), (torn, {"qed": 0.22, "LogP": 10})])
+    assert run("evaluate", "in.sdf", "-o", "out.csv").exit_code == 0
+    first, second = table("out.csv")
+    assert (first["qed"], first["input_qed"], first["input_LogP"]) == ("0.407", "0.11", "9")
+    assert (second["qed"], second["input_qed"], second["input_LogP"]) == ("", "0.22", "10")
+    write("in.sdf", [(ethanol, {"qed": 0.407, "formula": "C2H6O", "doubts": "none"})])
+    assert run("evaluate", "in.sdf", "-o", "out.csv").exit_code == 0
+    (row,) = table("out.csv")
+    assert [name for name in row if name.startswith("input_")] == ["input_doubts"]

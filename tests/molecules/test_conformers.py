@@ -202,3 +202,9 @@ def test_a_stuck_or_dead_worker_costs_its_own_molecule(monkeypatch, program, sta
 def test_a_pool_needs_workers_time_and_conformers(size, limit, each) -> None:
     with pytest.raises(InputError):
         ConformerPool(size, time_limit=limit, conformers=each)
+
+
+def test_two_atoms_at_one_place_are_no_conformer() -> None:
+    """UFF leaves two fluorine atoms of an SF5 group at one point."""
+    with pytest.raises(ConformerError, match=r"by UFF, atoms F\d and F\d are 0.00 Å apart"):
+        embed("FS(F)(F)(F)(F)c1ccccc1")

@@ -127,3 +127,9 @@ def test_the_rest_follows_the_fragment(generator: torch.Generator) -> None:
     assert share[0] == pytest.approx(0.5, abs=0.15) and share[1] > 0.97
     held = mixture.means[1, :3] - mixture.means[1, :3].mean(0)
     torch.testing.assert_close(x[:, :3] - x[:, :3].mean(1, keepdim=True), held.expand(200, -1, -1))
+
+
+@pytest.mark.parametrize("smiles", ["*=C", "*#C", "*", "**", "C*C"])
+def test_a_star_has_one_single_bond(smiles) -> None:
+    with pytest.raises(InputError, match="each \\* stands where one single bond"):
+        Fragment.of(smiles)

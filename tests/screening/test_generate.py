@@ -222,3 +222,28 @@ def test_novelty_needs_the_training_molecules(model) -> None:
     assert all(c.novel is None for c in draw(bare, 2, 0, FEW))
     assert str(model.training_index) == f"tiny, {len(tiny.LIBRARY[::2])} molecules"
     assert model.training_index.contains(tiny.LIBRARY[0]) and from_smiles(tiny.LIBRARY[0])
+
+
+def test_a_guide_needs_steps(model) -> None:
+    with pytest.raises(InputError, match="a guide needs 25 steps or more, not 24"):
+        model.generate(1, steps=24, guide=lambda candidate: 0.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"branch": (1.0, 0.25)}, "branch is \\(low, high\\)"),
+        ({"branch": (0.25, 100.0)}, "branch ends below 12 Å"),
+        ({"branch": None}, "branch is a pair"),
+        ({"guided": "x"}, "guided is a pair"),
+        ({"corrected": "no"}, "corrected is a pair"),
+        ({"step_size": -1.0}, "step_size lies above 0"),
+        ({"step_size": float("nan")}, "step_size lies above 0"),
+        ({"sampler": ["sde"]}, "sampler"),
+        ({"retries": -1}, "retries"),
+    ],
+)
+def test_settings_that_cannot_be_are_named(settings, message) -> None:
+    with pytest.raises(InputError, match=message):
+        Sampling(**settings)
+    assert Sampling(corrected=None).corrected is None

@@ -16,7 +16,7 @@ from molscore.molecules.molecule import Molecule
 
 __all__ = [
     "FIRST_ROWS", "GEOMETRY", "Make", "Record", "Row", "as_row", "bad_record", "checked", "counted", "geometry_of",
-    "is_smiles_name", "label_of", "misread", "one_line", "record_of", "smiles_among", "smiles_column",
+    "is_smiles", "is_smiles_name", "label_of", "misread", "one_line", "record_of", "smiles_among", "smiles_column",
     "smiles_column_if_any", "smiles_for", "text_of", "with_smiles_of",
 ]  # fmt: skip
 
@@ -104,7 +104,7 @@ def smiles_column(
         if found := next((usual[name] for name in _SMILES if name in usual), None):
             return found
         problem = "no column of SMILES found"
-        if any(map(_is_smiles, names)):
+        if any(map(is_smiles, names)):
             problem += ", and its first line looks like a row; begin with a header such as smiles,name"
         else:
             held = [name for name in _columns_of_smiles(first()) if not _parses(name)]
@@ -141,11 +141,11 @@ def misread(unparsable: Sequence[Mapping[str, Any]], n_unparsable: int, n: int) 
 def _columns_of_smiles(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Columns in which most of the rows have a SMILES string that parses, first those in which more have."""
     names = dict.fromkeys(name for row in rows for name in row)
-    parsed = {name: sum(_is_smiles(row.get(name)) for row in rows) for name in names}
+    parsed = {name: sum(is_smiles(row.get(name)) for row in rows) for name in names}
     return sorted((name for name in names if 2 * parsed[name] > len(rows)), key=parsed.__getitem__, reverse=True)
 
 
-def _is_smiles(value: Any) -> bool:
+def is_smiles(value: Any) -> bool:
     """Whether it is the SMILES string of a molecule with a bond: a single letter says nothing."""
     try:
         return isinstance(value, str) and from_smiles(value).GetNumBonds() > 0

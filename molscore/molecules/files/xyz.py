@@ -13,7 +13,7 @@ from typing import Any
 from molscore.errors import ElementError, MolscoreError, ParseError, TooSmallError
 from molscore.molecules.ase import charge_and_spin, unwrapped
 from molscore.molecules.elements import atomic_number, symbol_of
-from molscore.molecules.files.record import Make, Record, Row, bad_record, one_line, smiles_among, text_of
+from molscore.molecules.files.record import Make, Record, Row, bad_record, is_smiles, one_line, smiles_among, text_of
 from molscore.molecules.files.text import Lines
 from molscore.molecules.molecule import Molecule
 
@@ -60,7 +60,7 @@ def _frame(row: int, n_atoms: int, lines: Lines) -> Make:
     comment = next(lines, "").strip()
     fields = {key: _ESCAPED.sub(r"\1", quoted) or plain or bare for key, quoted, plain, bare in _FIELD.findall(comment)}
     columns: dict[str, Any] = {key: value for key, value in fields.items() if key not in _CELL_FIELDS}
-    if comment and not fields:
+    if comment and (not fields or is_smiles(comment)):
         columns = {"name": comment}
     species, position = _places(fields.get("Properties", ""))
     atoms: list[Atom] = []

@@ -176,3 +176,13 @@ def test_quotes_that_ase_escapes_are_read(tmp_path) -> None:
     ase.io.write(tmp_path / "a.xyz", atoms, format="extxyz")
     (row,) = rows_of((tmp_path / "a.xyz").read_text())
     assert {name: row.columns[name] for name in atoms.info} == atoms.info
+
+
+def test_a_comment_that_is_a_smiles_string_is_a_name(records) -> None:
+    for comment, columns in {
+        "C=O": {"name": "C=O"},
+        "CN=S(C)C": {"name": "CN=S(C)C"},
+        "energy=-76.4": {"energy": "-76.4"},
+    }.items():
+        (row,) = records("a.xyz", f"3\n{comment}\nO 0 0 0\nH 0 0 1\nH 0 0.9 -0.3\n")
+        assert row.columns == columns
