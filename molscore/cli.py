@@ -42,7 +42,12 @@ def main() -> None:
     "shape. The column likelihood_cost says what it costs.",
 )
 @click.option("--guide-strength", type=float, default=3.0, help="nats that a common deviation of it is worth.")
-@click.option("--steps", type=int, default=48, help="Network evaluations a molecule; a guide takes four times as many.")
+@click.option(
+    "--steps",
+    type=int,
+    default=48,
+    help="Network evaluations a molecule, without what is sent back; a guide takes four times as many, from 25 on.",
+)
 @click.option(
     "--sampler", type=click.Choice(["sde", "ode"]), default="sde", help="ode: the probability flow, without new noise."
 )
@@ -54,6 +59,9 @@ def main() -> None:
     "at 0.6 a third of the aromatic rings and of the rotatable bonds, four times the bridgeheads.",
 )
 @click.option("--guidance", type=float, default=2.0, help="Away from the network's own coarse guess, 0 to 10.")
+@click.option(
+    "--retries", type=int, default=8, help="How often what has no bonds that fit half-way is sent back; 0 for never."
+)
 @click.option("--min-percentile", type=float, default=1.0, help="Turn down what is less likely; 0 for nothing.")
 @click.option("--keep", type=float, default=1.0, help="Share, best first, of those that pass the checks.")
 @click.option(

@@ -54,6 +54,7 @@ class Model(Predictor):
         sampler: str = "sde",
         temperature: float = 1.0,
         guidance: float = 2.0,
+        retries: int = 8,
         min_percentile: float = 1.0,
         keep: float = 1.0,
         by: str | None = None,
@@ -71,9 +72,15 @@ class Model(Predictor):
         those to which it gives minus infinity or NaN. Molecules without the pattern `smarts` are turned down, too.
         """
         wanted = {"formula": formula, "n_atoms": n_atoms, "keep_atoms": keep_atoms, "guide": guide}
-        sampling = {"steps": steps, "sampler": sampler, "temperature": temperature, "guidance": guidance}
+        drawn = {
+            "steps": steps,
+            "sampler": sampler,
+            "temperature": temperature,
+            "guidance": guidance,
+            "retries": retries,
+        }
         kept = {"min_percentile": min_percentile, "keep": keep, "by": by, "novel": novel, "smarts": smarts}
-        request = Request.of(n, seed=seed, resolution=resolution, **wanted, **sampling, **kept)
+        request = Request.of(n, seed=seed, resolution=resolution, **wanted, **drawn, **kept)
         return [candidate for candidate in generate(self, request, progress) if candidate.passed]
 
 

@@ -111,7 +111,7 @@ def test_drawn_formulas_follow_the_distribution(model) -> None:
         ({"formula": "C1H9"}, FormulaError), ({"formula": "C2H6S"}, ElementError), ({"formula": "C6H14"}, SizeError),
         ({"n_atoms": 1}, SizeError), ({"n": 0}, InputError), ({"min_percentile": 100.0}, InputError),
         ({"temperature": 1.1}, InputError), ({"temperature": 0.6, "sampler": "ode"}, InputError),
-        ({"guidance": -1.0}, InputError), ({"resolution": 0.07}, InputError),
+        ({"retries": -1}, InputError), ({"guidance": -1.0}, InputError), ({"resolution": 0.07}, InputError),
         ({"flavour": "sweet"}, TypeError),
     ],
 )  # fmt: skip
