@@ -60,7 +60,7 @@ def test_fewer_than_were_asked_for_is_no_success(run, folder, tmp_path) -> None:
 @pytest.mark.usefixtures("likely")
 def test_a_verdict_names_check_value_and_threshold(run, folder, tmp_path) -> None:
     options = ["--keep", 0.5, "--min-percentile", 20, "--novel", "--all", "--model", folder]
-    run("generate", "-n", 5, *options, "-o", "out.csv")
+    run("generate", "-n", 8, *options, "-o", "out.csv")
     rows = table("out.csv")
     verdicts = {row["verdict"].split(":")[0]: row["verdict"] for row in rows}
     assert {"passed", "novel", "unique", "percentile", DRAWN} <= set(verdicts)
