@@ -49,13 +49,13 @@ def main() -> None:
             kept = passed(found)
             theirs += [signature(c.mol) == name for c in kept]
             without += [other == name for other in plain]
-            novel += [bool(c.novel) for c in kept]
+            novel += [c.novel for c in kept if c.novel is not None]
             names += [c.smiles for c in kept]
             drawn += sum(c.verdict.check != SURPLUS for c in found)
             print(name, f"{sum(theirs)}/{len(theirs)}", [c.smiles for c in kept], flush=True)
         rows.append([
             distribution, len(clusters), REFERENCES, share(theirs), share(without),
-            f"{100 * len(set(names)) / len(names):.0f}", f"{100 * np.mean(novel):.0f}", f"{drawn / len(names):.2f}",
+            f"{100 * len(set(names)) / len(names):.0f}", f"{100 * np.mean(novel):.0f}" if novel else None, f"{drawn / len(names):.2f}",
             f"{seconds / len(names):.1f}",
         ])  # fmt: skip
     command = f"python -m benchmarks.manner --data DISTRIBUTION=FILE -n {options.n} --draws {options.draws}"

@@ -56,7 +56,7 @@ def main() -> None:
     type=float,
     default=1.0,
     help="Of the sampler's noise, 0 to 1. Below 1 more molecules are stable and fewer are like the data: "
-    "at 0.6 a third of the aromatic rings and of the rotatable bonds, four times the bridgeheads.",
+    "at 0.6 half of the aromatic rings, a third of the rotatable bonds, three times the bridgeheads.",
 )
 @click.option("--guidance", type=float, default=2.0, help="Away from the network's own coarse guess, 0 to 10.")
 @click.option(
