@@ -55,8 +55,8 @@ def main() -> None:
             print(name, f"{sum(theirs)}/{len(theirs)}", [c.smiles for c in kept], flush=True)
         rows.append([
             distribution, len(clusters), REFERENCES, share(theirs), share(without),
-            f"{100 * len(set(names)) / len(names):.0f}", f"{100 * np.mean(novel):.0f}" if novel else None, f"{drawn / len(names):.2f}",
-            f"{seconds / len(names):.1f}",
+            f"{100 * len(set(names)) / len(names):.0f}", f"{100 * np.mean(novel):.0f}" if novel else None,
+            f"{drawn / len(names):.2f}", f"{seconds / len(names):.1f}",
         ])  # fmt: skip
     command = f"python -m benchmarks.manner --data DISTRIBUTION=FILE -n {options.n} --draws {options.draws}"
     note = (
