@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="qm9", help="a bundled model's name, or a model folder")
     parser.add_argument("-n", type=int, default=96, help="molecules to get")
-    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--steps", type=int, default=48)
     parser.add_argument("--out", type=Path, default=Path("demo"))
     options = parser.parse_args()
 

@@ -46,7 +46,7 @@ def main() -> None:
     "--steps",
     type=int,
     default=48,
-    help="Network evaluations a molecule, without what is sent back; a guide takes four times as many, from 25 on.",
+    help="Network evaluations a molecule, without what is sent back; a guide needs 25 and takes four times as many.",
 )
 @click.option(
     "--sampler", type=click.Choice(["sde", "ode"]), default="sde", help="ode: the probability flow, without new noise."
