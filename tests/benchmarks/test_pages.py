@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import density, isomers, pages
+from benchmarks import density, isomers, pages, quoted
 from benchmarks.record import record, share
 from molscore.audit import Audit, CheckResult, Part, Table
 from molscore.molecules.conformers import embed
@@ -34,7 +34,7 @@ def test_the_pages_are_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stale_page_is_seen_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "page.md").write_text("before\n<!-- results -->\nstale\n<!-- /results -->\nafter\n")
     monkeypatch.setattr(pages, "ROOT", tmp_path)
-    monkeypatch.setattr(pages, "PAGES", {"page.md": "none"})
+    monkeypatch.setattr(pages, "PAGES", {"page.md": {"results": lambda: "fresh"}})
     assert run(monkeypatch, "--check") == 1 and "stale" in (tmp_path / "page.md").read_text()
     assert run(monkeypatch) == run(monkeypatch, "--check") == 0
     assert "stale" not in (tmp_path / "page.md").read_text()
@@ -55,6 +55,14 @@ def test_a_table_holds_every_cell_and_its_source(tmp_path: Path) -> None:
     (tmp_path / "cut.json").write_text('{"title": ')
     with pytest.raises(SystemExit, match=r"cut\.json"):
         pages.results(tmp_path)
+
+
+def test_a_bound_is_kept_by_the_whole_interval() -> None:
+    ends = ((1.0, 2.0), (1.0, 2.1), (2.1, 3.0))
+    assert [quoted.at_most(low, high, 2.0) for low, high in ends] == ["yes", "cannot be told", "no"]
+    names = ("swapped", "exchanged")
+    found = [quoted.at_least(values, 0.95, names) for values in ((0.95, 1.0), (0.94, 1.0), (0.9, 0.8))]
+    assert found == ["yes", "exchanged only", "no"]
 
 
 def test_what_is_recorded_can_be_shown(tmp_path: Path) -> None:
