@@ -57,7 +57,7 @@ def _heavy(mol: Chem.Mol, atoms: Sequence[int]) -> int:
 
 def regrown(model: Model, molecule: Molecule, kept: list[int], draws: int) -> tuple[list[Candidate], bool]:
     """Draws of the molecule's own formula around some of its atoms, and whether all hold these."""
-    fragment = Fragment(molecule.numbers[kept], molecule.positions[kept])
+    fragment = Fragment.lacking(Molecule(molecule.numbers[kept], molecule.positions[kept]))
     counts = np.array([[molecule.symbols.count(symbol) for symbol in model.distribution.elements]]).repeat(draws, 0)
     drawn = draw_positions(model, counts, 0, Sampling(), wanted=Wanted(fragment))
     held = all(np.abs(m.positions[: len(kept)] - fragment.positions).max() < HELD for m in drawn)

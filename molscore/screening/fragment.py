@@ -11,7 +11,7 @@ at 1 Å of noise, outside of it, about where bonds are missing (2 draws in 100 f
 not fit by 0.25 Å begins again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,35 +40,58 @@ REACHES = 1.4, 0.1  # Å: from an open valence to the middle of what grows there
 SPARE = 0.2  # bonds that an atom lacks by distances: of QM9's 95 in 100 lack less, without one hydrogen 1 in 200
 SPREAD = 0.3  # Å: deviation of its atoms from there, times the root of their number
 
+Stars = Sequence[tuple[int, NDArray[np.float64]]]
+"""Of each ``*``: the atom that it is bonded to, and where it lies, Å."""
+
 
 class Fragment(NamedTuple):
     """Atoms that stay."""
 
     numbers: NDArray[np.int64]  # (k,) atomic numbers
     positions: NDArray[np.float64]  # (k, 3) Å
+    missing: NDArray[np.float64]  # (k,) bonds that each lacks
+    outward: NDArray[np.float64]  # (k, 3) where the first of these points to, of length one
     released: float = 0.0  # Å of noise below which they are free; 0 for never
 
     @classmethod
     def of(cls, given: Any) -> "Fragment":
         """From a file, a SMILES string, or a `Molecule` or several, whose atoms keep their places towards each other.
 
-        All atoms of an SDF or XYZ file stay, hydrogens too if it has them; dummy atoms are left out. A SMILES string
-        gets a geometry, of which its heavy atoms stay; with ``*`` where it is to grow, its hydrogens as well. Raises
-        `InputError` for what has no atoms or no geometry, a net charge, or no bond to spare, so that nothing can grow.
+        All atoms of an SDF or XYZ file stay, hydrogens too if it has them. A SMILES string gets a geometry, of which
+        its heavy atoms stay; with ``*`` where it is to grow, its hydrogens as well. Bonds are missing where distances
+        say so, and at each ``*`` of a SMILES string or an SDF file. Raises `InputError` for what has no atoms or no
+        geometry, a net charge, or no bond to spare, so that nothing can grow.
         """
         if isinstance(given, (str, Path)):
             path = Path(given)
-            given = _of_file(path) if path.suffix in (".sdf", ".mol", ".xyz") else [_of_smiles(str(given))]
-        pieces = [given] if isinstance(given, Molecule) or not isinstance(given, Iterable) else list(given)
-        for molecule in pieces:
-            if not isinstance(molecule, Molecule):
+            pieces = _of_file(path) if path.suffix in (".sdf", ".mol", ".xyz") else [_of_smiles(str(given))]
+        else:
+            molecules = [given] if isinstance(given, Molecule) or not isinstance(given, Iterable) else given
+            pieces = [_Piece(molecule) for molecule in molecules]
+        for piece in pieces:
+            if not isinstance(piece.molecule, Molecule):
                 wanted = "a file .sdf, .mol or .xyz, a SMILES string, or a Molecule or several"
-                raise InputError(f"a fragment is {wanted}, not {with_type(molecule)}")
-            _check_growth(molecule)
-        if not pieces or not all(np.isfinite(molecule.positions).all() for molecule in pieces):
+                raise InputError(f"a fragment is {wanted}, not {with_type(piece.molecule)}")
+            _check_growth(piece)
+        if not pieces or not all(np.isfinite(piece.molecule.positions).all() for piece in pieces):
             raise InputError("a fragment has at least one atom, and each has a place")
-        numbers, positions = (np.concatenate([getattr(m, part) for m in pieces]) for part in ("numbers", "positions"))
-        return cls(numbers.astype(np.int64), positions.astype(np.float64))
+        numbers, positions = (
+            np.concatenate([getattr(piece.molecule, part) for piece in pieces]) for part in ("numbers", "positions")
+        )
+        first = np.cumsum([0] + [piece.molecule.n_atoms for piece in pieces])
+        stars = [(k + atom, place) for k, piece in zip(first, pieces, strict=False) for atom, place in piece.stars]
+        return cls.lacking(Molecule(numbers, positions), stars)
+
+    @classmethod
+    def lacking(cls, molecule: Molecule, stars: Stars = (), released: float = 0.0) -> "Fragment":
+        """All atoms of a molecule, which lacks bonds where distances say so and towards each of the `stars`."""
+        missing, outward = open_valences(molecule)
+        for atom in {atom for atom, _ in stars}:
+            towards = np.array([place - molecule.positions[atom] for at, place in stars if at == atom])
+            mean = (towards / np.linalg.norm(towards, axis=1, keepdims=True)).sum(0)
+            missing[atom] = max(missing[atom], len(towards))
+            outward[atom] = mean / max(np.linalg.norm(mean), 1e-9)
+        return cls(molecule.numbers.astype(np.int64), molecule.positions.astype(np.float64), missing, outward, released)
 
     def rest_of(self, model: Predictor, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Element counts (n, E) without the fragment's; `FormulaError` where a formula lacks some of them."""
@@ -105,9 +128,8 @@ class Fragment(NamedTuple):
     @property
     def unsaturation(self) -> int:
         """Rings and double bonds that a molecule with these atoms has at least, by the bonds that they lack."""
-        missing = open_valences(Molecule(self.numbers, self.positions))[0].round().sum()
         free = sum(VALENCES[int(z)] - 2 for z in self.numbers)
-        return int(1 + np.floor((free - missing) / 2))
+        return int(1 + np.floor((free - self.missing.round().sum()) / 2))
 
     def surrounded(self, mask: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
         """Centred positions (B, N, 3) at noise level `sigma`: the fragment first, the rest about its open valences.
@@ -115,10 +137,9 @@ class Fragment(NamedTuple):
         mask (B, N): which atoms are real. A fragment that lacks no bond has the rest around all of its atoms.
         """
         k = len(self.numbers)
-        missing, outward = open_valences(Molecule(self.numbers, self.positions))
-        sites = np.flatnonzero(missing > 0.5) if (missing > 0.5).any() else np.arange(k)
+        sites = np.flatnonzero(self.missing > 0.5) if (self.missing > 0.5).any() else np.arange(k)
         atoms = (mask.sum(1, keepdim=True) - k) / len(sites)  # at each, about
-        positions, directions = (torch.from_numpy(a).to(mask.device).float() for a in (self.positions, outward))
+        positions, directions = (torch.from_numpy(a).to(mask.device).float() for a in (self.positions, self.outward))
         at = torch.from_numpy(sites).to(mask.device)[
             torch.randint(len(sites), (len(mask), mask.shape[1] - k), generator=generator, device=mask.device)
         ]
@@ -140,6 +161,13 @@ class Fragment(NamedTuple):
         return moved
 
 
+class _Piece(NamedTuple):
+    """What is given: atoms that stay, and where more are to be attached."""
+
+    molecule: Molecule
+    stars: Stars = ()
+
+
 def fixed_atoms(score_fn: ScoreFn, positions: Tensor, released: float = 0.0) -> ScoreFn:
     """The score given that the first k atoms lie, towards each other, as `positions` (k, 3) say.
 
@@ -158,47 +186,43 @@ def fixed_atoms(score_fn: ScoreFn, positions: Tensor, released: float = 0.0) -> 
     return given
 
 
-def _check_growth(fragment: Molecule) -> None:
+def _check_growth(piece: _Piece) -> None:
     """Raise `InputError` for a charge, which no molecule here has, and for a fragment that nothing can be bonded to."""
+    fragment = piece.molecule
     label = fragment.label.replace("molecule", "fragment", 1)
     if fragment.charge:
         raise InputError(
             f"{label} has a net charge of {fragment.charge:+d}, and molecules that are drawn have none: give its "
             "neutral form"
         )
-    if fragment.n_atoms and not (open_valences(fragment)[0] > SPARE).any():
+    if fragment.n_atoms and not piece.stars and not (open_valences(fragment)[0] > SPARE).any():
         raise InputError(
             f"{label} has no bond to spare, so that nothing can be attached: leave out the hydrogens, or another atom, "
-            "where it is to grow, or put * there; sulfur and phosphorus grow by two and three bonds alone"
+            "where it is to grow, or put * there; at sulfur and phosphorus beyond two and three bonds it takes the *"
         )
 
 
-def _of_file(path: Path) -> list[Molecule]:
+def _of_file(path: Path) -> list[_Piece]:
     if not path.is_file():
         raise InputError(f"{path} is not there")
     if path.suffix == ".xyz":
         records = list(read(path))
         if bad := next((record for record in records if record.molecule is None), None):
             raise InputError(f"{path}: {bad.error}")
-        return [record.molecule for record in records]
+        return [_Piece(record.molecule) for record in records]
     mols = list(Chem.SDMolSupplier(str(path), sanitize=False, removeHs=False))
     if not mols or any(mol is None or not mol.GetNumConformers() for mol in mols):
         raise InputError(f"{path}: a fragment file holds molecules with a geometry")
-    return [_real_atoms(mol, path) for mol in mols]
+    return [_of_mol(mol, str(path)) for mol in mols]
 
 
-def _real_atoms(mol: Chem.Mol, path: Path) -> Molecule:
+def _of_mol(mol: Chem.Mol, label: str) -> _Piece:
     numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
     positions = mol.GetConformer().GetPositions()
-    return Molecule(numbers[numbers > 0], positions[numbers > 0], str(path), charge=Chem.GetFormalCharge(mol))
+    return _piece(numbers, positions, numbers > 0, _stars(mol), label, Chem.GetFormalCharge(mol))
 
 
-def _bonds_of(star: Chem.Atom) -> list[Chem.BondType]:
-    """Of a dummy atom to real ones."""
-    return [bond.GetBondType() for bond in star.GetBonds() if bond.GetOtherAtom(star).GetAtomicNum() > 0]
-
-
-def _of_smiles(smiles: str) -> Molecule:
+def _of_smiles(smiles: str) -> _Piece:
     try:
         mol = Chem.MolFromSmiles(smiles) if "*" in smiles else from_smiles(smiles)
     except ParseError:
@@ -207,14 +231,40 @@ def _of_smiles(smiles: str) -> Molecule:
         raise InputError(f"fragment {smiles!r} is neither a file .sdf, .mol or .xyz nor a SMILES string")
     if len(Chem.GetMolFrags(mol)) > 1:
         raise InputError(f"fragment {smiles!r} is in pieces, and does not say how they lie: give them as a file .sdf")
-    stars = [atom for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0]
-    dummies = [atom.GetIdx() for atom in stars]
-    if any(_bonds_of(atom) != [Chem.BondType.SINGLE] for atom in stars):
+    if any(_bonds_of(atom) != [Chem.BondType.SINGLE] for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0):
         raise InputError(f"fragment {smiles!r}: each * stands where one single bond leads to what grows")
-    for index in dummies:
-        mol.GetAtomWithIdx(index).SetAtomicNum(1)
+    stars = _stars(mol)
+    for star, _ in stars:
+        mol.GetAtomWithIdx(star).SetAtomicNum(6)  # as what grows there most often, and known to the force field
     Chem.SanitizeMol(mol)
-    whole = embed(mol)[0]
-    stays = np.ones(whole.n_atoms, dtype=bool) if dummies else whole.numbers > 1
-    stays[dummies] = False
-    return Molecule(whole.numbers[stays], whole.positions[stays], smiles, charge=Chem.GetFormalCharge(mol))
+    mol = Chem.AddHs(mol)
+    whole = embed(mol, label=smiles)[0]
+    stays = np.ones(whole.n_atoms, dtype=bool) if stars else whole.numbers > 1
+    for star, atom in stars:
+        stays[[star, *(a.GetIdx() for a in mol.GetAtomWithIdx(star).GetNeighbors() if a.GetIdx() != atom)]] = False
+    return _piece(whole.numbers, whole.positions, stays, stars, smiles, Chem.GetFormalCharge(mol))
+
+
+def _stars(mol: Chem.Mol) -> list[tuple[int, int]]:
+    """Of each dummy atom that is bonded to a real one: its index, and that one's."""
+    dummies = [atom for atom in mol.GetAtoms() if atom.GetAtomicNum() == 0]
+    return [(star.GetIdx(), a.GetIdx()) for star in dummies for a in star.GetNeighbors() if a.GetAtomicNum() > 0]
+
+
+def _bonds_of(star: Chem.Atom) -> list[Chem.BondType]:
+    """Of a dummy atom to real ones."""
+    return [bond.GetBondType() for bond in star.GetBonds() if bond.GetOtherAtom(star).GetAtomicNum() > 0]
+
+
+def _piece(
+    numbers: NDArray[np.int64],
+    positions: NDArray[np.float64],
+    stays: NDArray[np.bool_],
+    stars: list[tuple[int, int]],
+    label: str,
+    charge: int,
+) -> _Piece:
+    """The atoms that stay, and the stars that are bonded to them."""
+    place = np.cumsum(stays) - 1
+    molecule = Molecule(numbers[stays], positions[stays], label, charge=charge)
+    return _Piece(molecule, [(int(place[atom]), positions[star]) for star, atom in stars])

@@ -67,8 +67,8 @@ def _ring_fragments(model: Predictor) -> dict[str, list[Fragment]]:
         ends = [(a, b) for first, second, _ in bonds.tolist() for a, b in ((first, second), (second, first))]
         atoms |= {b for a, b in ends if a in atoms and molecule.numbers[b] == 1}
         if rows := sorted(atoms):
-            name = " ".join(sorted(systems))
-            found.setdefault(name, []).append(Fragment(molecule.numbers[rows], molecule.positions[rows], RELEASED))
+            name, ring = " ".join(sorted(systems)), Molecule(molecule.numbers[rows], molecule.positions[rows])
+            found.setdefault(name, []).append(Fragment.lacking(ring, released=RELEASED))
     return found
 
 

@@ -99,6 +99,27 @@ def test_formulas_have_its_rings_and_double_bonds(model, smiles, least) -> None:
     assert (least <= 1 + (2 * C + N - H - F) / 2).all()
 
 
+@pytest.mark.parametrize("smiles", ["*S(=O)(=O)C", "*P(C)(C)=O", "*S(=O)C", "*P(=O)(OC)OC"])
+def test_it_grows_at_a_star_whatever_the_valence(smiles, tmp_path, generator: torch.Generator) -> None:
+    """Sulfur and phosphorus beyond two and three bonds lack none by distances: where they grow, the star says."""
+    found = Fragment.of(smiles)
+    assert found.missing.tolist() == [1.0] + [0.0] * (len(found.numbers) - 1)
+    bonded = found.positions[1 : Chem.MolFromSmiles(smiles).GetAtomWithIdx(1).GetDegree()] - found.positions[0]
+    assert np.linalg.norm(found.outward[0]) == pytest.approx(1) and (bonded @ found.outward[0] < 0.2).all()
+    mask = torch.ones(100, len(found.numbers) + 1, dtype=torch.bool)
+    grown = found.surrounded(mask, 0.01, generator)
+    assert (grown[:, -1] - grown[:, 0]).norm(dim=1).median() == pytest.approx(1.5, abs=0.2)
+    mol = Chem.MolFromSmiles(smiles)
+    mol.AddConformer(Chem.Conformer(mol.GetNumAtoms()))
+    heavy = found.positions[found.numbers > 1]
+    mol.GetConformer().SetPositions(np.vstack([found.positions[:1] + 1.8 * found.outward[:1], heavy]))
+    Chem.MolToMolFile(mol, str(tmp_path / "star.sdf"), kekulize=False)
+    read = Fragment.of(tmp_path / "star.sdf")
+    assert read.missing[0] == 1.0 and np.allclose(read.outward[0], found.outward[0], atol=1e-3)
+    with pytest.raises(InputError, match="no bond to spare"):  # the same atoms, and no star
+        Fragment.of(Molecule(found.numbers, found.positions))
+
+
 def test_the_rest_begins_where_a_bond_is_missing(generator: torch.Generator) -> None:
     phenyl = Fragment.of("*c1ccccc1")
     mask = torch.arange(18) < torch.tensor([15, 18])[:, None]
