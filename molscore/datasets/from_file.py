@@ -21,11 +21,12 @@ from molscore import __version__
 from molscore.datasets.assembly import Entry, LeftOut, assemble, progress, set_of
 from molscore.datasets.molecule_set import MoleculeSet, load
 from molscore.datasets.splits import Splitting
-from molscore.datasets.suitable import bonds_over, check_distances, check_graph, check_size
+from molscore.datasets.suitable import check_distances, check_graph, check_size
 from molscore.errors import InputError, MolscoreError, ParseError
-from molscore.molecules.chem import RDKIT_VERSION, bond_array, mol_from_molecule, smiles_of
+from molscore.molecules.chem import RDKIT_VERSION, bond_array, bonds_over, mol_from_molecule, smiles_of
 from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.files import Record, Scan, content_hash, scan
+from molscore.molecules.files.record import INPUT_SMILES, text_of
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.workers import cores
 
@@ -140,6 +141,8 @@ def _given(row: int, record: Record) -> Entry:
     """Entry of a row that has a geometry; raises why a data set cannot take it."""
     molecule = record.molecule
     check_size(molecule.n_atoms, molecule.label)
+    if record.bonds is None and (said := text_of(record.columns.get(INPUT_SMILES))):
+        raise ParseError(f"{molecule.label}: the geometry does not have the bonds of {said!r}")
     if record.smiles:
         smiles, bonds = smiles_of(check_graph(record.smiles)), record.bonds
         if bonds is None and (bonds := bonds_over(record.smiles, molecule)) is None:

@@ -19,8 +19,8 @@ from molscore.datasets.assembly import progress
 from molscore.datasets.clusters import with_likeness
 from molscore.datasets.molecule_set import MoleculeSet
 from molscore.datasets.splits import hold_out
-from molscore.datasets.suitable import bonds_over
 from molscore.errors import InputError
+from molscore.molecules.chem import bonds_over
 from molscore.molecules.elements import atomic_number
 
 __all__ = ["DEFAULT_PATH", "N_MOLECULES", "SPLIT_SIZES", "build", "edm_split", "read_pack"]

@@ -1,8 +1,7 @@
-"""Which molecules a data set takes, neutral, closed-shell, in one piece, of 2 to 64 atoms; whether bonds fit atoms."""
+"""Which molecules a data set takes, neutral, closed-shell, in one piece, of 2 to 64 atoms."""
 
 import numpy as np
-from rdkit import Chem, rdBase
-from rdkit.Chem import rdDetermineBonds
+from rdkit import Chem
 
 from molscore.errors import (
     ChargeError,
@@ -14,18 +13,14 @@ from molscore.errors import (
     TooLargeError,
     TooSmallError,
 )
-from molscore.molecules.bonds import bare_mol
-from molscore.molecules.chem import bond_array, contents_of, from_smiles, shown
+from molscore.molecules.chem import contents_of, from_smiles, shown
 from molscore.molecules.molecule import Molecule
 
-__all__ = ["ELEMENTS", "LARGEST", "bonds_over", "check_distances", "check_graph", "check_size"]
+__all__ = ["ELEMENTS", "LARGEST", "check_distances", "check_graph", "check_size"]
 
 ELEMENTS = ("H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Br", "I")
 LARGEST = 64  # atoms, hydrogens included
 
-# Two atoms are joined below so many times the sum of their covalent radii; where one value gives another graph than the
-# SMILES string, the next may not.
-_COVALENT_FACTORS = (1.3, 1.2, 1.15, 1.4)
 # Lengths as multiples of the sum of the two covalent radii. H-H is 1.19, the longest bond of QM9 1.27; atoms without a
 # bond between them are at 1.2 or more.
 _CLOSEST, _LONGEST = 0.6, 1.5
@@ -76,28 +71,3 @@ def check_distances(molecule: Molecule, bonds: np.ndarray) -> None:
                 f"{molecule.label}: atoms {i} ({symbols[i]}) and {j} ({symbols[j]}) are {distances[i, j]:.2f} Å apart: "
                 "not a molecule, or positions that are not in Å"
             )
-
-
-def bonds_over(smiles: str, molecule: Molecule) -> np.ndarray | None:
-    """Bonds ``(E, 3)`` of `smiles` between the atoms of `molecule`, as `bond_array` has them; None if they do not fit.
-
-    They fit where the graph of atoms that are near each other is that of the SMILES string, orders and charges aside.
-    Raises `ParseError` for a bad SMILES string.
-    """
-    graph = Chem.AddHs(from_smiles(smiles))
-    if graph.GetNumAtoms() != molecule.n_atoms or (bonds := bond_array(graph)) is None:
-        return None
-    skeleton = Chem.RWMol()
-    for atom in graph.GetAtoms():
-        skeleton.AddAtom(Chem.Atom(atom.GetAtomicNum()))
-    for first, second, _ in bonds.tolist():
-        skeleton.AddBond(first, second, Chem.BondType.SINGLE)
-    atoms = bare_mol(molecule)
-    for factor in _COVALENT_FACTORS:
-        near = Chem.RWMol(atoms)
-        with rdBase.BlockLogs():
-            rdDetermineBonds.DetermineConnectivity(near, useVdw=True, covFactor=factor)
-        if near.GetNumBonds() == len(bonds) and (match := near.GetSubstructMatch(skeleton)):
-            place = np.array(match, dtype=np.uint16)
-            return np.column_stack([place[bonds[:, 0]], place[bonds[:, 1]], bonds[:, 2]])
-    return None

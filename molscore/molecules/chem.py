@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit import __version__ as RDKIT_VERSION
-from rdkit.Chem import rdMolDescriptors
+from rdkit.Chem import rdDetermineBonds, rdMolDescriptors
 
 from molscore.errors import InputError, MolscoreError, ParseError, PatternError, PositionError, TooLargeError
 from molscore.molecules.bonds import Bonds, bare_mol, perceive_bonds
@@ -21,8 +21,8 @@ from molscore.molecules.resonance import BOND_TYPES
 
 __all__ = [
     "AROMATIC", "ISOTOPE", "MAX_RINGS", "RDKIT_VERSION", "Contents", "atoms_of_ring_systems", "bond_array",
-    "check_bonds", "contents_of", "descriptors", "fragments", "from_smiles", "graph_counts", "has_geometry",
-    "missing_hydrogens", "mol_from_bonds", "mol_from_molecule", "mol_from_smiles", "molecule_from_mol",
+    "bonds_over", "check_bonds", "contents_of", "descriptors", "fragments", "from_smiles", "graph_counts",
+    "has_geometry", "missing_hydrogens", "mol_from_bonds", "mol_from_molecule", "mol_from_smiles", "molecule_from_mol",
     "pattern_of", "placed", "ring_count", "ring_systems", "shown", "smiles_of", "smiles_of_ring", "unlabelled",
     "with_isotopes", "without_hydrogens",
 ]  # fmt: skip
@@ -39,6 +39,9 @@ _LONGEST_REASON = 200
 _AS_WRITTEN = Chem.SmilesParserParams()
 _AS_WRITTEN.sanitize = False
 _AS_WRITTEN.removeHs = False
+# Two atoms are joined below so many times the sum of their covalent radii; where one value gives another graph than a
+# SMILES string, the next may not.
+_COVALENT_FACTORS = (1.3, 1.2, 1.15, 1.4)
 _TERM = re.compile(r"([A-Z][a-z]?|\*)(\d*)")
 _NUMBERS = {kind: order for order, kind in BOND_TYPES.items()}
 
@@ -230,6 +233,31 @@ def mol_from_bonds(molecule: Molecule, bonds: Bonds) -> Chem.Mol:
         except (RuntimeError, ValueError) as error:
             raise ParseError(f"{molecule.label}: {str(error).strip()}") from None
     return mol.GetMol()
+
+
+def bonds_over(smiles: str, molecule: Molecule) -> NDArray[np.uint16] | None:
+    """Bonds ``(E, 3)`` of `smiles` between the atoms of `molecule`, as `bond_array` has them; None if they do not fit.
+
+    They fit where the graph of atoms that are near each other is that of the SMILES string, orders and charges aside.
+    Raises `ParseError` for a bad SMILES string.
+    """
+    graph = Chem.AddHs(from_smiles(smiles))
+    if graph.GetNumAtoms() != molecule.n_atoms or (bonds := bond_array(graph)) is None:
+        return None
+    skeleton = Chem.RWMol()
+    for atom in graph.GetAtoms():
+        skeleton.AddAtom(Chem.Atom(atom.GetAtomicNum()))
+    for first, second, _ in bonds.tolist():
+        skeleton.AddBond(first, second, Chem.BondType.SINGLE)
+    atoms = bare_mol(molecule)
+    for factor in _COVALENT_FACTORS:
+        near = Chem.RWMol(atoms)
+        with rdBase.BlockLogs():
+            rdDetermineBonds.DetermineConnectivity(near, useVdw=True, covFactor=factor)
+        if near.GetNumBonds() == len(bonds) and (match := near.GetSubstructMatch(skeleton)):
+            place = np.array(match, dtype=np.uint16)
+            return np.column_stack([place[bonds[:, 0]], place[bonds[:, 1]], bonds[:, 2]])
+    return None
 
 
 def mol_from_smiles(molecule: Molecule, smiles: str) -> Chem.Mol:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from molscore.datasets.suitable import bonds_over, check_distances, check_graph
+from molscore.datasets.suitable import check_distances, check_graph
 from molscore.errors import MolscoreError, ParseError, PositionError
 from molscore.molecules import Molecule
-from molscore.molecules.chem import bond_array
+from molscore.molecules.chem import bond_array, bonds_over
 from molscore.molecules.conformers import embed
 
 

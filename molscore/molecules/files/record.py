@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -11,13 +12,20 @@ from numpy.typing import NDArray
 from molscore.arguments import type_of
 from molscore.errors import InputError, MolscoreError, ParseError, PositionError
 from molscore.molecules.ase import charge_and_spin
-from molscore.molecules.chem import contents_of, from_smiles, smiles_of, without_hydrogens
+from molscore.molecules.chem import (
+    bonds_over,
+    contents_of,
+    from_smiles,
+    mol_from_molecule,
+    smiles_of,
+    without_hydrogens,
+)
 from molscore.molecules.molecule import Molecule
 
 __all__ = [
-    "FIRST_ROWS", "GEOMETRY", "Make", "Record", "Row", "as_row", "bad_record", "checked", "counted", "geometry_of",
-    "is_smiles", "is_smiles_name", "label_of", "misread", "one_line", "record_of", "smiles_among", "smiles_column",
-    "smiles_column_if_any", "smiles_for", "text_of", "with_smiles_of",
+    "FIRST_ROWS", "GEOMETRY", "INPUT_SMILES", "Make", "Record", "Row", "as_row", "bad_record", "checked", "counted",
+    "geometry_of", "is_smiles", "is_smiles_name", "label_of", "misread", "of_geometry", "one_line", "record_of",
+    "smiles_among", "smiles_column", "smiles_column_if_any", "smiles_for", "text_of", "with_smiles_of",
 ]  # fmt: skip
 
 GEOMETRY = ("numbers", "positions")
@@ -27,6 +35,8 @@ _SMILES = (
     "smiles", "canonical_smiles", "isomeric_smiles", "can_smiles", "smiles_string", "input_smiles", "molecule_smiles",
     "smi",
 )  # fmt: skip
+INPUT_SMILES = "input_smiles"
+"""What a column of SMILES is called where it is of another molecule than the geometry or the bonds of its row."""
 _FEW, _NEARLY_ALL = 3, 0.9  # rows that do not parse: so many, and this share, tell of a wrong column
 
 
@@ -165,11 +175,11 @@ def record_of(row: int, columns: dict[str, Any], smiles_column: str | None) -> R
     found = columns.get(smiles_column)
     smiles = text_of(found).strip() if isinstance(found, (str, bytes)) else None
     try:
-        molecule = geometry_of(columns, smiles)
+        molecule = geometry_of(columns)
     except MolscoreError as error:
         return bad_record(row, error, columns)
     if molecule is not None:
-        return Record(row, molecule, smiles or None, columns, bonds=_bonds(columns.get("bonds")))
+        return of_geometry(row, molecule, smiles or None, columns, _bonds(columns.get("bonds")))
     if smiles is None:
         return bad_record(row, ParseError("the row has neither a geometry nor a SMILES string"), columns)
     return Record(row, None, smiles, columns)
@@ -182,9 +192,35 @@ def _bonds(flat: Any) -> NDArray[np.uint16] | None:
     return np.array(flat, dtype=np.uint16).reshape(-1, 3) if min(flat) >= 0 and max(flat) < 2**16 else None
 
 
-def geometry_of(columns: Mapping[str, Any], smiles: str | None = None) -> Molecule | None:
-    """The molecule of the columns `GEOMETRY` of a row, None where one of them is empty, with the charge, unpaired
-    electrons and pieces of its SMILES string, else with what the columns state of them.
+def of_geometry(
+    row: int,
+    molecule: Molecule,
+    smiles: str | None,
+    columns: dict[str, Any],
+    bonds: NDArray[np.uint16] | None = None,
+) -> Record:
+    """Record of a row with a geometry, and with the charge, unpaired electrons and pieces of its SMILES string.
+
+    A string of another molecule counts for nothing: as in an SDF, the structure does, see `with_smiles_of`.
+    """
+    said, fits, structure = None, smiles is None or bonds is not None, None
+    with suppress(MolscoreError):
+        said = contents_of(from_smiles(smiles or ""))
+        fits = fits or bonds_over(smiles, molecule) is not None
+    if not fits:
+        with suppress(MolscoreError):
+            structure = smiles_of(mol_from_molecule(molecule))
+        same_atoms = said is not None and said.counts == molecule.counts  # all there is to go by without bonds
+        if not (same_atoms if structure is None else _says(smiles, structure)):
+            return Record(row, molecule, structure, with_smiles_of(structure, columns))
+    if said is not None:
+        molecule = replace(molecule, charge=said.charge, unpaired=said.unpaired, pieces=said.pieces)
+    return Record(row, molecule, smiles, columns, bonds=bonds)
+
+
+def geometry_of(columns: Mapping[str, Any]) -> Molecule | None:
+    """The molecule of the columns `GEOMETRY` of a row, None where one of them is empty, with what the columns state of
+    its charge and unpaired electrons.
 
     Raises `PositionError` for positions that do not fit, and as `Molecule` does.
     """
@@ -199,11 +235,7 @@ def geometry_of(columns: Mapping[str, Any], smiles: str | None = None) -> Molecu
         raise PositionError(f"{numbers.size} atoms have {flat.size} coordinates, not {3 * numbers.size}")
     name = columns.get("name")
     molecule = Molecule(numbers, flat.reshape(-1, 3), name if isinstance(name, str) else "")
-    try:
-        said = contents_of(from_smiles(smiles or ""))
-    except MolscoreError:
-        return replace(molecule, **charge_and_spin(columns, molecule.numbers))
-    return replace(molecule, charge=said.charge, unpaired=said.unpaired, pieces=said.pieces)
+    return replace(molecule, **charge_and_spin(columns, molecule.numbers))
 
 
 class Row(NamedTuple):
@@ -239,22 +271,23 @@ def smiles_among(columns: Mapping[str, Any]) -> str | None:
     return next(filter(None, (text_of(columns[name]).strip() for name in usual)), None)
 
 
-def with_smiles_of(structure: str, columns: Mapping[str, Any]) -> dict[str, Any]:
+def with_smiles_of(structure: str | None, columns: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of a record, and the SMILES string of its `structure` unless `smiles_among` them is that molecule's.
 
-    It is called ``smiles``, however it was spelled; one of another molecule becomes ``input_smiles``.
+    It is called ``smiles``, however it was spelled; one of another molecule becomes `INPUT_SMILES`.
     """
-    agrees = (said := smiles_among(columns)) is not None and _says(said, structure)
+    said = smiles_among(columns)
+    agrees = None not in (said, structure) and _says(said, structure)
     found: dict[str, Any] = {}
     for name, value in columns.items():
         if _plain(name) == "smiles":
             if not text_of(value).strip():
                 continue
-            name = "smiles" if agrees else "input_smiles"
+            name = "smiles" if agrees else INPUT_SMILES
             while name in found or (name != "smiles" and name in columns):
                 name = f"input_{name}"
         found[name] = value
-    return found if agrees else {**found, "smiles": structure}
+    return found if agrees or structure is None else {**found, "smiles": structure}
 
 
 def _says(smiles: str, structure: str) -> bool:

@@ -13,7 +13,17 @@ from typing import Any
 from molscore.errors import ElementError, MolscoreError, ParseError, TooSmallError
 from molscore.molecules.ase import charge_and_spin, unwrapped
 from molscore.molecules.elements import atomic_number, symbol_of
-from molscore.molecules.files.record import Make, Record, Row, bad_record, is_smiles, one_line, smiles_among, text_of
+from molscore.molecules.files.record import (
+    Make,
+    Record,
+    Row,
+    bad_record,
+    is_smiles,
+    of_geometry,
+    one_line,
+    smiles_among,
+    text_of,
+)
 from molscore.molecules.files.text import Lines
 from molscore.molecules.molecule import Molecule
 
@@ -118,7 +128,7 @@ def _record(row: int, atoms: list[Atom], columns: dict[str, Any], fields: dict[s
         molecule = Molecule(numbers, positions, columns.get("name", ""), **charge_and_spin(columns, numbers))
         if "Lattice" in fields:
             molecule = unwrapped(molecule, *_box(fields))
-        return Record(row, molecule, columns.get("smiles"), columns)
+        return of_geometry(row, molecule, smiles_among(columns), columns)
     except MolscoreError as error:
         return bad_record(row, error, columns)
 

@@ -5,14 +5,19 @@ import gzip
 import io
 import sys
 import tracemalloc
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.chem import from_smiles
+from molscore.molecules.conformers import embed
+from molscore.molecules.convert import records_of
 from molscore.molecules.files import read, record, scan, write
+from molscore.molecules.files.record import text_of
 from tests import tiny
 
 SUFFIXES = (".smi", ".csv", ".sdf", ".xyz", ".extxyz", ".smi.gz", ".csv.gz", ".sdf.gz", ".xyz.gz", ".parquet")
@@ -170,3 +175,26 @@ def test_damaged_files_are_answered_or_refused(suffix: str, tmp_path) -> None:
             assert found.ok or found.status
             if found.molecule is not None:
                 assert np.isfinite(found.molecule.positions).all()
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".xyz", "frame"])
+def test_a_smiles_string_of_another_molecule_gives_way_to_the_geometry(tmp_path, suffix) -> None:
+    """Other atoms, an isomer, a tautomer and what is no molecule at all are renamed; what the geometry may be stays."""
+    acetate = embed("COC(C)=O")[0]
+    stretched = replace(acetate, positions=1.6 * acetate.positions)  # no bonds can be read of it
+    said = ["COC(C)=O", "O=C(C)O[CH3:1]", "CCO", "CCC(=O)O", "C=C(O)OC", "C(", None]
+    molecules = [acetate] * len(said) + [stretched, stretched]
+    said += ["CCC(=O)O", "CCO"]
+    rows = [(m, {} if s is None else {"smiles": s}) for m, s in zip(molecules, said, strict=True)]
+    path = tmp_path / f"a{suffix}"
+    if suffix == "frame":
+        held = {"numbers": [m.numbers for m in molecules], "positions": [m.positions for m in molecules]}
+        found = list(records_of(pd.DataFrame({"smiles": said, **held})))
+    else:
+        write(path, rows)
+        found = list(read(path))
+    assert [row.status for row in found] == ["ok"] * len(said)
+    renamed = [row.columns.get("input_smiles") for row in found]
+    assert renamed == [None, None, "CCO", "CCC(=O)O", "C=C(O)OC", "C(", None, None, "CCO"]
+    assert [row.smiles for row in found] == [*said[:2], *["COC(C)=O"] * 4, None, "CCC(=O)O", None]
+    assert [text_of(row.columns.get("smiles")) for row in found] == [row.smiles or "" for row in found]

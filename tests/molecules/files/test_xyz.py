@@ -172,7 +172,7 @@ def test_a_frame_without_atoms_is_what_its_smiles_says() -> None:
 
 
 def test_quotes_that_ase_escapes_are_read(tmp_path) -> None:
-    atoms = ase.Atoms("CO", [[0, 0, 0], [1.2, 0, 0]], info={"note": 'say "hi"', "smiles": "C/C=C\\C", "last": "x"})
+    atoms = ase.Atoms("CO", [[0, 0, 0], [1.2, 0, 0]], info={"note": 'say "hi"', "path": "C/C=C\\C", "last": "x"})
     ase.io.write(tmp_path / "a.xyz", atoms, format="extxyz")
     (row,) = rows_of((tmp_path / "a.xyz").read_text())
     assert {name: row.columns[name] for name in atoms.info} == atoms.info
