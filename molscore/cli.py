@@ -39,7 +39,7 @@ def main() -> None:
     "--guide",
     metavar="NAME[=GOAL]",
     help="qed, logp, tpsa or gyration (Å): as much as can be, or near a goal; shape=REFERENCE (file or SMILES): in its "
-    "shape. The column likelihood_cost says what it costs.",
+    "shape. likelihood_cost: nats by which a draw is less likely than the median of real molecules of its size.",
 )
 @click.option("--guide-strength", type=float, default=3.0, help="nats that a common deviation of it is worth.")
 @click.option(
@@ -68,8 +68,8 @@ def main() -> None:
     "--by",
     type=click.Choice(ORDERS),
     default=None,
-    help="What best means; unless given, the order is by percentile, with --like by log_ratio, with --keep-atoms by "
-    "log_likelihood, and what is kept is chosen by density_excess.",
+    help="What best means; unless given, the order is by percentile, with --like by log_ratio, else with --keep-atoms "
+    "by log_likelihood, and what is kept is chosen by density_excess.",
 )
 @click.option("--novel", is_flag=True, help="Turn down known molecules: for qm9, all of QM9; `info` says of how many.")
 @click.option("--smarts", default=None, help="Turn down molecules without this pattern.")
@@ -97,7 +97,7 @@ def generate(
     The exit code is 1 where fewer than N were found.
     """
     program.start("bonds")
-    from molscore.reporting.outputs import check_outputs, write_all
+    from molscore.reporting.outputs import check_outputs, write_all, written_to
     from molscore.screening import generate as drawing
     from molscore.screening.checks import candidate_rows, candidate_summary
     from molscore.screening.guidance import guide_of
@@ -119,7 +119,7 @@ def generate(
     missing = request.n - sum(candidate.passed for candidate in found)
     short = f"; the search was given up {missing} short of {request.n}" if missing else ""
     summary = candidate_summary(found, loaded.training_index)
-    program.say(f"{summary}{short}; {written} written to {', '.join(outputs)}")
+    program.say(f"{summary}{short}; {written_to(outputs, written)}")
     return int(missing > 0)
 
 
@@ -218,7 +218,7 @@ def evaluate(
     two random halves of the reference differ by.
     """
     from molscore.evaluation.run import evaluate_file
-    from molscore.reporting.outputs import check_outputs, write_all
+    from molscore.reporting.outputs import check_outputs, write_all, written_to
 
     check_outputs(outputs, molecules)
     found = evaluate_file(molecules, reference, workers, **checks)
@@ -226,7 +226,7 @@ def evaluate(
         program.say(line)
     click.echo(json.dumps(found.to_dict(), indent=1) if as_json else found.to_text())
     if outputs:
-        program.say(f"{write_all(outputs, found.rows())} written to {', '.join(outputs)}")
+        program.say(written_to(outputs, write_all(outputs, found.rows())))
 
 
 @main.command()

@@ -137,7 +137,7 @@ def _judgeable(path: str | os.PathLike[str]) -> tuple[list[Record], dict[str, li
         reasons = ", ".join(f"{status} {len(rows)}" for status, rows in sorted(left_out.items())) or "no rows"
         raise InputError(
             f"{path}: no molecule has a geometry that can be judged ({reasons}); take a file with positions, such as "
-            ".sdf or .xyz, or `rank`, which makes those of SMILES"
+            ".sdf or .xyz; `rank -o made.sdf` makes those of SMILES"
         )
     return records, left_out
 

@@ -85,16 +85,17 @@ class DensityEstimator(BaseEstimator):
         return self.judge(X).log_likelihood
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Total log-likelihood in nats of the molecules that can be judged.
+        """Total log-likelihood in nats of the molecules that have one: the sum of `score_samples` without its NaN.
 
-        A warning says how many cannot, NaN where none can. Totals compare over the same molecules at one resolution.
+        A warning says how many have none, NaN where none has. Totals compare over the same molecules at one resolution.
         """
         judged = self.judge(X)
-        if not judged.ok.all():
-            row = int(np.argmin(judged.ok))
+        numbers, lacking = judged.log_likelihood, np.isnan(judged.log_likelihood)
+        if lacking.any():
+            row = int(np.argmax(lacking))
             reason = f"the first is X[{row}]: {judged.error[row]}"
-            warn(f"{(~judged.ok).sum()} of {len(judged.ok)} molecules are not in the score; {reason}", stacklevel=2)
-        return float(judged.log_likelihood[judged.ok].sum()) if judged.ok.any() else float("nan")
+            warn(f"{lacking.sum()} of {len(numbers)} molecules are not in the score; {reason}", stacklevel=2)
+        return float("nan") if lacking.all() else float(np.nansum(numbers))
 
     def judge(self, X: Any) -> Results:
         """All that is said of each molecule: status, log-likelihood, log-density, percentile, size, error."""

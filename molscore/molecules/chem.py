@@ -21,10 +21,10 @@ from molscore.molecules.resonance import BOND_TYPES
 
 __all__ = [
     "AROMATIC", "ISOTOPE", "MAX_RINGS", "RDKIT_VERSION", "Contents", "atoms_of_ring_systems", "bond_array",
-    "bonds_over", "check_bonds", "contents_of", "descriptors", "fragments", "from_smiles", "graph_counts",
-    "has_geometry", "missing_hydrogens", "mol_from_bonds", "mol_from_molecule", "mol_from_smiles", "molecule_from_mol",
-    "pattern_of", "placed", "ring_count", "ring_systems", "shown", "smiles_of", "smiles_of_ring", "unlabelled",
-    "with_isotopes", "without_hydrogens",
+    "bonds_over", "check_bonds", "check_no_pattern", "contents_of", "descriptors", "fragments", "from_smiles",
+    "graph_counts", "has_geometry", "missing_hydrogens", "mol_from_bonds", "mol_from_molecule", "mol_from_smiles",
+    "molecule_from_mol", "pattern_of", "placed", "ring_count", "ring_systems", "shown", "smiles_of", "smiles_of_ring",
+    "unlabelled", "with_isotopes", "without_hydrogens",
 ]  # fmt: skip
 
 AROMATIC = 4  # the order of an aromatic bond beside 1, 2 and 3 in an array of bonds
@@ -43,6 +43,7 @@ _AS_WRITTEN.removeHs = False
 # SMILES string, the next may not.
 _COVALENT_FACTORS = (1.3, 1.2, 1.15, 1.4)
 _TERM = re.compile(r"([A-Z][a-z]?|\*)(\d*)")
+_KINDS = {*BOND_TYPES.values(), Chem.BondType.AROMATIC, Chem.BondType.DATIVE}
 _NUMBERS = {kind: order for order, kind in BOND_TYPES.items()}
 
 
@@ -76,11 +77,20 @@ def from_smiles(smiles: str) -> Chem.Mol:
             Chem.AssignStereochemistry(mol, cleanIt=True)
         except (RuntimeError, ValueError) as error:
             raise ParseError(f"{shown(text)} is not a molecule: {_first_line(error)}") from None
-    if any(atom.GetAtomicNum() == 0 or atom.HasQuery() for atom in mol.GetAtoms()):
-        raise PatternError(f"{shown(text)} is not a molecule: it has a dummy atom or a query")
-    if any(bond.HasQuery() for bond in mol.GetBonds()):
-        raise PatternError(f"{shown(text)} is not a molecule: it has a bond of any order")
+    check_no_pattern(mol, shown(text))
+    for bond in mol.GetBonds():
+        if (kind := bond.GetBondType()) not in _KINDS or (kind == Chem.BondType.AROMATIC and not bond.IsInRing()):
+            reason = "an aromatic bond outside any ring" if kind in _KINDS else f"a bond of the kind {kind}".lower()
+            raise ParseError(f"{shown(text)} is not a molecule: it has {reason}")
     return mol
+
+
+def check_no_pattern(mol: Chem.Mol, label: str = "this") -> None:
+    """Raise `PatternError` for a graph that stands for many molecules."""
+    if any(atom.GetAtomicNum() == 0 or atom.HasQuery() for atom in mol.GetAtoms()):
+        raise PatternError(f"{label} is not a molecule: it has a dummy atom or a query")
+    if any(bond.HasQuery() for bond in mol.GetBonds()):
+        raise PatternError(f"{label} is not a molecule: it has a bond of any order")
 
 
 def smiles_of(mol: Chem.Mol | Molecule, stereo: bool = True, imines: bool = False) -> str:
@@ -91,6 +101,7 @@ def smiles_of(mol: Chem.Mol | Molecule, stereo: bool = True, imines: bool = Fals
     """
     graph = mol_from_molecule(mol) if isinstance(mol, Molecule) else Chem.Mol(mol)
     check_bonds(graph)
+    check_no_pattern(graph)
     with rdBase.BlockLogs():
         try:
             if not stereo:  # before the hydrogens go: a stereo bond would hold on to its hydrogen

@@ -67,18 +67,26 @@ def write_all(
     for path in paths:
         if not is_picture(path):
             write(path, held, provenance)
-        elif Path(path).suffix.lower() == ".html" and held:
+        elif not held:
+            Path(path).unlink(missing_ok=True)  # there is nothing to look at, and an earlier one shows other molecules
+        elif Path(path).suffix.lower() == ".html":
             from molscore.reporting.report import report  # as the pictures below, only where it is wanted
 
             tags = {f"molscore_{name}": value for name, value in (provenance or {}).items()}
             tagged = [row._replace(columns={**row.columns, **tags}) for row in held]
             (page or report(tagged, model, title=Path(path).stem)).save(path)
-        elif held:
+        else:
             from molscore.molecules.drawing import draw_grid
 
             shown = [row for row in held if row.mol or row.molecule is not None or smiles_for(row)][:_IN_GRID]
             draw_grid([row.mol or row.molecule or smiles_for(row) for row in shown], list(map(_legend, shown)), path)
     return len(held)
+
+
+def written_to(paths: Sequence[str], n: int) -> str:
+    """What `write_all` has done, in words: without rows there are no pages and no pictures."""
+    there = [path for path in paths if n or not is_picture(path)]
+    return f"{n} written to {', '.join(there)}" if there else "nothing to look at, so nothing is written"
 
 
 def write_report(paths: Sequence[str], found: "Report") -> None:

@@ -163,15 +163,18 @@ def filtered(
 
 
 def mark_duplicates(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Tell first occurrences of a SMILES string from repetitions; of those that passed, repetitions are turned down."""
-    seen: set[str] = set()
+    """Tell the first draw of each SMILES string, of those that passed if one did, from its repetitions, which are
+    turned down."""
+    candidates = list(candidates)
     first: dict[str, int] = {}
+    for c in sorted(candidates, key=lambda c: not c.passed):
+        first.setdefault(c.smiles, c.index)
     marked: list[Candidate] = []
     for c in candidates:
-        c = replace(c, unique=bool(c.smiles) and c.smiles not in seen)
-        seen.add(c.smiles)
-        if c.passed and (earlier := first.setdefault(c.smiles, c.index)) != c.index:
-            c = _turned_down(c, "unique", f"same SMILES as the draw of index {earlier}", "different from all before")
+        c = replace(c, unique=bool(c.smiles) and first[c.smiles] == c.index)
+        if c.passed and not c.unique:
+            earlier = f"same SMILES as the draw of index {first[c.smiles]}"
+            c = _turned_down(c, "unique", earlier, "different from all before")
         marked.append(c)
     return marked
 

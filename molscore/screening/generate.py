@@ -112,7 +112,9 @@ def generate(
     `tick` is called now and then, at least once each evaluation of the network; what it raises ends the job.
     """
     plain = model.plain or model
-    likeliest = "log_likelihood" if request.wanted.fragment is not None else None  # its order is p(rest | fragment)
+    likeliest = None
+    if request.wanted.fragment is not None and model.plain is None:
+        likeliest = "log_likelihood"  # whose order is that of p(rest | fragment)
     by = choose_order(plain, request.by or likeliest, request.resolution, model.plain is not None)
     if plain.references is not None and request.min_percentile:
         try:
@@ -193,7 +195,7 @@ def _checked(
         candidates.append(replace(inspect(molecule, index, model.training_index), name=named))
     candidates = judge(model, candidates, request.resolution, by)
     if request.wanted.guide is not None:
-        candidates = _with_cost(model, candidates, request.wanted.guide, request.resolution)
+        candidates = _with_cost(model.plain or model, candidates, request.wanted.guide, request.resolution)
     return candidates
 
 

@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from molscore.arguments import check_whole
 from molscore.errors import InputError
 from molscore.vectors.em import GaussianMixtures
 from molscore.vectors.network import Context, VectorNetwork, load_network
@@ -95,24 +96,28 @@ class DiScoFormerDensity(BaseEstimator):
         n, d = X.shape
         if n <= d:
             raise InputError(f"{n} rows of {d} columns: whitening needs more rows than columns; reduce them, as by PCA")
-        if self.adapt_steps < 0:
-            raise InputError(f"adapt_steps must be at least 0, not {self.adapt_steps}")
-        _warn_of(X)
+        for name, least in (("adapt_steps", 0), ("n_importance", 0), ("max_rows", d + 1)):
+            if (value := getattr(self, name)) is not None or name != "max_rows":
+                check_whole(name, value, least)
         device = torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
         network = _network(_file(self.model, d), str(device))
         random = check_random_state(self.random_state)
         limit = max(d + 1, self.max_rows or network.config.max_rows)
         rows = X if n <= limit else X[np.sort(random.choice(n, limit, replace=False))]
         self.n_rows_ = len(rows)
+        names = [str(name) for name in getattr(self, "feature_names_in_", range(d))]
+        _warn_of(X, len(rows), names)
         # two steps, the first by column, so that units of any size do no harm
         self._shift, self._scale = rows.mean(0), rows.std(0)
         constant = np.flatnonzero(self._scale <= 1e-12 * np.abs(self._shift))
         if len(constant):
-            raise InputError(f"column {constant[0]} is constant, so there is no density: leave it out")
+            raise InputError(f"column {names[constant[0]]} is constant, so there is no density: leave it out")
         standard = torch.from_numpy((rows - self._shift) / self._scale)[None]
         self._whitening = Whitening.of(standard)
         if not float(self._whitening.root.diagonal(dim1=1, dim2=2).min()) > 1e-5:
-            raise InputError("a column is a linear combination of others: leave it out, or reduce the columns by PCA")
+            mixed = np.abs(np.linalg.svd(standard[0].numpy(), full_matrices=False)[2][-1]) > 1e-3
+            which = ", ".join(name for name, is_mixed in zip(names, mixed, strict=True) if is_mixed)
+            raise InputError(f"of the columns {which} one follows from the others: leave it out, or reduce them by PCA")
         self._rows = {row.tobytes(): index for index, row in enumerate(rows)}
         x, dims = self._whitening(standard).float().to(device), torch.tensor([float(d)], device=device)
 
@@ -228,15 +233,16 @@ def adapted(network: VectorNetwork, x: Tensor, d: Tensor, y: Tensor, steps: int)
     return network.requires_grad_(False)
 
 
-def _warn_of(X: NDArray[np.float64]) -> None:
-    """Warn, in a line each, of rows (n, d) that are too few for a density, or that are no draws from one."""
+def _warn_of(X: NDArray[np.float64], n_read: int, names: list[str]) -> None:
+    """Warn, in a line each, of rows (n, d), or of those that are read, that are too few for a density, or that are no
+    draws from one."""
     n, d = X.shape
-    if n < (enough := max(FEWEST, FEWEST_EACH * d)):
-        warnings.warn(f"{n} rows are few for a density of {d} columns: {enough} or more tell it", stacklevel=3)
+    if n_read < (enough := max(FEWEST, FEWEST_EACH * d)):
+        warnings.warn(f"{n_read} rows are few for a density of {d} columns: {enough} or more tell it", stacklevel=3)
     distinct = [len(np.unique(column)) for column in X.T]
     if columns := [k for k in range(d) if 1 < distinct[k] <= n / REPEATED]:
         warnings.warn(
-            f"column {columns[0]} has {distinct[columns[0]]} different values in {n} rows"
+            f"column {names[columns[0]]} has {distinct[columns[0]]} different values in {n} rows"
             + (f", as have {len(columns) - 1} more columns few" if len(columns) > 1 else "")
             + ": it is discrete and has no density; leave it out, or add noise of about the step between values",
             stacklevel=3,

@@ -50,6 +50,8 @@ BAD = {
     "space": ("CCO ethanol",),
     "dummy": ("*CC", "C[*:1]", "CC* |$;;R1$|"),
     "any order": ("C~C",),
+    "aromatic bond outside any ring": ("CC:C", "C:CC:CCO"),
+    "bond of the kind quadruple": ("C$C",),
     "a character that none has": ("é", "C\x00C", "\x00CC"),
 }
 C60 = (
@@ -113,6 +115,12 @@ def test_what_is_no_smiles_is_refused_with_the_reason(text, reason, capfd) -> No
         from_smiles(text)
     assert isinstance(error.value, PatternError) == (reason in ("dummy", "any order"))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("smarts", ["C=,#C", "[#6;R0]CCCCC", "[#6]-[#8]", "[C,N]CO", "C~C"])
+def test_a_query_is_no_molecule(smarts) -> None:
+    with pytest.raises(PatternError, match="this is not a molecule"):
+        smiles_of(Chem.MolFromSmarts(smarts))
 
 
 @given(st.text(max_size=30) | st.text("CNOF()=#123[]+-@/\\.cno", max_size=30))

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from molscore.errors import InputError, OutputError
 from molscore.molecules import Molecule
 from molscore.molecules.conformers import embed
 from molscore.molecules.files import write
-from molscore.reporting.outputs import check_outputs, write_all
+from molscore.reporting.outputs import check_outputs, write_all, written_to
 from molscore.reporting.report import report
 from tests import tiny
 from tests.house.sources import ROOT
@@ -162,6 +163,9 @@ def test_several_outputs_hold_the_same_rows(molecules, tmp_path) -> None:
     assert len(data_of((tmp_path / "a.html").read_text())["rows"]) == 6
     assert (tmp_path / "a.csv").read_text().count("\n") == 7
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG" and "<svg" in (tmp_path / "a.svg").read_text()
+    assert write_all(paths, []) == 0  # what is to look at does not show molecules of before
+    assert [Path(path).exists() for path in paths] == [True, True, False, False, False]
+    assert written_to(paths, 0) == f"0 written to {paths[0]}, {paths[1]}" and "nothing" in written_to(paths[2:], 0)
     for bad in (["x.pdf"], ["a.csv", "a.csv"], [str(tmp_path / "none" / "a.html")]):
         with pytest.raises(OutputError):
             check_outputs(bad)

@@ -169,6 +169,9 @@ def test_only_the_first_of_a_kind_is_unique() -> None:
     assert [c.unique for c in mark_duplicates(marked)] == [c.unique for c in marked]  # a later round changes nothing
     assert str(marked[2].verdict) == "unique: same SMILES as the draw of index 0 (different from all before)"
     assert marked[5].verdict.check == "connected"
+    unlikely = replace(drawn[0], verdict=CheckResult("percentile", 0.01, "at least 1"))
+    marked = mark_duplicates([unlikely, drawn[2]])  # what passes is no repetition of what did not
+    assert [(c.unique, c.passed) for c in marked] == [(False, False), (True, True)]
 
 
 @pytest.fixture

@@ -104,6 +104,8 @@ def test_a_guided_molecule_says_what_it_costs(model, monkeypatch) -> None:
         assert c.columns()["guide"] == c.n_atoms
         cost = table.value_at(50.0, *like)[0] - c.log_likelihood
         assert c.columns()["likelihood_cost"] == pytest.approx(cost, abs=0.01)
+    given = generate.generate(model.given(["CCO"]), request)  # the cost is beside the plain model's molecules
+    assert {c.smiles: c.likelihood_cost for c in given} == {c.smiles: c.likelihood_cost for c in found}
     found = generate.generate(model, Request.of(3, guide=lambda c: math.nan if c.n_atoms < 8 else 0, min_percentile=0))
     assert {c.n_atoms < 8 for c in found if c.valid and c.connected} == {True, False}
     assert all(c.verdict.check == "guide" for c in found if c.valid and c.connected and c.n_atoms < 8)

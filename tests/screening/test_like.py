@@ -72,6 +72,11 @@ def test_conformers_are_compared_as_they_are_judged(model):
     assert scored["log_ratio"] == pytest.approx(scored["log_likelihood_given"] - scored["log_likelihood"], abs=2e-4)
 
 
+def test_draws_around_a_fragment_are_ordered_by_likeness_too(given):
+    for drawn in given.generate(2, 0, keep_atoms="*C", steps=2, min_percentile=0.0):
+        assert drawn.by == "log_ratio" and np.isfinite(drawn.columns()["log_ratio"])
+
+
 def test_draws_in_the_manner_of_references(model, given):
     elements = model.distribution.elements
     wanted = {tuple(reference.symbols.count(symbol) for symbol in elements) for reference in given.like}

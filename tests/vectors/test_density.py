@@ -4,6 +4,7 @@ import copy
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -142,8 +143,17 @@ def test_what_cannot_be_is_said(plane) -> None:
         DiScoFormerDensity().fit(np.eye(3))
     with pytest.raises(InputError, match="column 1 is constant"):
         DiScoFormerDensity().fit(np.c_[x[:, 0], np.ones(len(x))])
-    with pytest.raises(InputError, match="linear combination"):
-        DiScoFormerDensity().fit(np.c_[x, x.sum(1)])
+    with pytest.raises(InputError, match="of the columns 0, 1, 3 one follows from the others"):
+        DiScoFormerDensity().fit(np.c_[x, x[:, 0] ** 2, x.sum(1)])
+    named = pd.DataFrame({"a": x[:, 0], "k": np.ones(len(x)), "twice a": 2 * x[:, 0]})
+    for columns, reason in ((["a", "k"], "column k is constant"), (["a", "twice a"], "of the columns a, twice a one")):
+        with pytest.raises(InputError, match=reason):
+            DiScoFormerDensity().fit(named[columns])
+    for wrong in ({"max_rows": -1}, {"max_rows": 2}, {"max_rows": 99.5}, {"n_importance": -1}, {"adapt_steps": None}):
+        with pytest.raises(InputError, match=f"{next(iter(wrong))} must be a whole number"):
+            DiScoFormerDensity(**wrong).fit(x)
+    with pytest.warns(UserWarning, match="30 rows are few"):
+        DiScoFormerDensity(max_rows=30).fit(x)
     with pytest.raises(InputError, match="PCA"):
         DiScoFormerDensity().fit(np.random.default_rng(0).normal(size=(300, 101)))
     with pytest.raises(ValueError, match="NaN"):

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,8 @@ class Scan:
 
 
 def read(path: str | os.PathLike[str], smiles_column: str | None = None) -> Iterator[Record]:
-    """Records of ``.smi .csv .tsv .sdf .xyz .extxyz`` (each also ``.gz``), ``.parquet`` or ``-``, standard input.
+    """Records of ``.smi .csv .tsv .sdf .xyz .extxyz`` (each also ``.gz``), ``.parquet`` or ``-``, standard input: SDF,
+    XYZ, CSV or SMILES, by its first lines.
 
     Rows come one at a time and in order; a bad one is a record with a status and an error. The SMILES column of a table
     is found by its name, else by its values, unless given. Raises `InputError` at once for a file that is missing,
@@ -106,7 +108,14 @@ def scan(path: str | os.PathLike[str], smiles_column: str | None = None) -> Scan
 
 
 def _scan_stdin(lines: Lines, smiles_column: str | None) -> Iterator[Make]:
-    """CSV if the first line names a column of SMILES, else one SMILES string a line."""
+    """SDF or XYZ where the first lines are of such a file, CSV if the first names a column of SMILES, else one SMILES
+    string a line."""
+    head = list(islice(lines, 4))
+    lines.push(head)
+    if (is_xyz := head[0].strip().isdecimal()) or head[-1].rstrip().endswith(("V2000", "V3000")):
+        if smiles_column is not None:
+            raise InputError("standard input is no table: there is no column to take; leave out -s")
+        return scan_xyz(lines) if is_xyz else scan_sdf(lines)
     first = next(line for line in lines if line.strip())
     lines.push([first])
     try:

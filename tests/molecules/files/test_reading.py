@@ -11,6 +11,7 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 import pytest
+from rdkit import Chem
 
 from molscore.errors import InputError, MolscoreError
 from molscore.molecules.chem import from_smiles
@@ -74,9 +75,12 @@ def test_the_first_bytes_tell_gzip_and_utf16(records, monkeypatch) -> None:
         ("CCO ethanol\nO water\n", None, ["CCO", "O"]),
         ("CCO\nO\n", None, ["CCO", "O"]),
         ("id,drug\n1,CCO\n", "drug", ["CCO"]),
+        (Chem.MolToMolBlock(Chem.MolFromSmiles("CCO")), None, ["CCO"]),
+        ("ethanol" + Chem.MolToV3KMolBlock(Chem.MolFromSmiles("CCO")), None, ["CCO"]),
+        ("3\nsmiles=O\nO 0 0 0\nH 0.76 0.59 0\nH -0.76 0.59 0\n", None, ["O"]),
     ],
 )
-def test_standard_input_is_csv_or_smiles(monkeypatch, text, column, smiles) -> None:
+def test_standard_input_is_told_by_its_first_lines(monkeypatch, text, column, smiles) -> None:
     stream = io.TextIOWrapper(io.BytesIO(text.encode()))
     monkeypatch.setattr(sys, "stdin", stream)
     assert [r.smiles for r in read("-", column)] == smiles
@@ -89,6 +93,9 @@ def test_standard_input_may_be_empty_or_lack_the_column(monkeypatch) -> None:
         read("-")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"id,x\n1,CCO\n")))
     with pytest.raises(InputError, match="no column 'drug'; its columns are id, x"):
+        read("-", "drug")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"1\n\nHe 0 0 0\n")))
+    with pytest.raises(InputError, match="no table"):
         read("-", "drug")
 
 
