@@ -174,9 +174,14 @@ def test_lines_of_smiles_are_those_that_were_judged(run, folder) -> None:
     assert run("rank", "in.csv", "-s", "product", "--model", folder, "-o", "a.smi").exit_code == 0
     assert Path("a.smi").read_text().splitlines() == ["CCO", "CCN"]
     (propylamine,) = embed("CCCN")
-    write("in.sdf", [(propylamine, {"smiles": "CCO"})])
-    assert run("rank", "in.sdf", "--model", folder, "-o", "a.smi").exit_code == 0
-    assert Path("a.smi").read_text() == "CCCN\n"
+    for name in ("in.sdf", "in.parquet"):
+        write(name, [(propylamine, {"smiles": "CCO"}), (propylamine, {"smiles": "CCCN"})])
+        done = run("rank", name, "--model", folder, "-o", "a.smi")
+        assert Path("a.smi").read_text() == "CCCN\nCCCN\n"
+        assert (
+            "1 given geometry of another molecule than the row's SMILES string, which is now input_smiles"
+            in done.stderr
+        )
 
 
 def test_records_in_3d_without_hydrogens_are_told(run, folder) -> None:
