@@ -183,11 +183,11 @@ def main() -> None:
     print(*(" | ".join(row) for row in rows), sep="\n")
     sizes = ", ".join(f"{group.name} {len(group.good)} and {len(group.bad)}" for group in groups)
     names = [by for by in ORDERS if has_tables(model, by, options.resolution)]
-    title = f"Decoys: which criterion tells good molecules from bad ones? AUROC at {options.resolution:g} Å"
+    name = model.distribution.name
+    title = f"Decoys of {name}: which criterion tells good from bad? AUROC at {options.resolution:g} Å"
     note = f"{NOTE} Molecules, good and bad: {sizes}. Weights sha256 {model.weights[:12]}."
-    record(
-        options.output, title, ["good against bad", *names], rows, f"python -m benchmarks.decoys -n {options.n}", note
-    )
+    command = f"python -m benchmarks.decoys --model {name} -n {options.n}"
+    record(options.output, title, ["good against bad", *names], rows, command, note)
 
 
 if __name__ == "__main__":

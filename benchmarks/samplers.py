@@ -127,7 +127,8 @@ def main() -> None:
         rows.append(row)
         print(" | ".join("–" if cell is None else str(cell) for cell in row), flush=True)
         if options.output:
-            title, note = "Samplers: stability and fidelity by settings", f"{NOTE} Weights sha256 {model.weights[:12]}."
+            title = f"Samplers of {model.distribution.name}: stability and fidelity by settings"
+            note = f"{NOTE} Weights sha256 {model.weights[:12]}."
             record(options.output, title, COLUMNS, rows, f"python -m benchmarks.samplers {given}", note)
 
     print(" | ".join(COLUMNS))

@@ -1,7 +1,6 @@
 """The command `molscore`: parse, call, print."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
@@ -299,36 +298,14 @@ def data(source: str, output: str | None, split: str, hold_out: float, seed: int
 @click.option("--resume", is_flag=True, help="Carry on from the last saved state.")
 def train(config: str, resume: bool) -> None:
     """Train a model as CONFIG (TOML) says, and give it reference percentiles and the list of its data set."""
-    from molscore.datasets.molecule_set import load as load_data
-    from molscore.screening.model import Model
-    from molscore.screening.tables import with_tables_of
     from molscore.training.config import TrainConfig
-    from molscore.training.loop import train as run
-    from molscore.training.offset import with_noise_offset
+    from molscore.training.run import run
 
     settings = TrainConfig.from_toml(config)
     with program.resumable(resume, settings.out, "state.pt"):
-        checkpoint = run(settings, resume, _stability_of)
-    if os.environ.get("RANK", "0") != "0":
-        return  # of the processes of torchrun, one finishes the job
-    if settings.density_start < 1:
-        trained = [load_data(part.path, "train") for part in settings.data]
-        checkpoint = with_noise_offset(checkpoint, trained, (settings.sigma_min, settings.sigma_max))
-    model = Model(checkpoint)
-    for part in settings.data:
-        model = with_tables_of(Model(model.checkpoint, distribution=part.name), load_data(part.path))
-    program.say(f"saved {model.save_pretrained(f'{settings.out}/model')}")
-
-
-def _stability_of(checkpoint: Any) -> dict[str, float]:
-    """EDM stability of 64 samples, in percent."""
-    from molscore.evaluation.edm import stability
-    from molscore.screening.model import Model
-    from molscore.screening.sample import DENSITY, draw_formulas, draw_positions
-
-    model = Model(checkpoint)
-    found = stability(draw_positions(model, draw_formulas(model, 64, 0), 0, DENSITY))
-    return {"atom_stability": found.atom_stability, "molecule_stability": found.molecule_stability}
+        saved = run(settings, resume)
+    if saved is not None:
+        program.say(f"saved {saved}")
 
 
 @main.command()

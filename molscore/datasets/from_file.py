@@ -26,7 +26,6 @@ from molscore.errors import InputError, MolscoreError, ParseError
 from molscore.molecules.chem import RDKIT_VERSION, bond_array, bonds_over, mol_from_molecule, smiles_of
 from molscore.molecules.conformers import ConformerPool
 from molscore.molecules.files import Record, Scan, content_hash, scan
-from molscore.molecules.files.record import INPUT_SMILES, text_of
 from molscore.molecules.molecule import Molecule
 from molscore.molecules.workers import cores
 
@@ -141,8 +140,8 @@ def _given(row: int, record: Record) -> Entry:
     """Entry of a row that has a geometry; raises why a data set cannot take it."""
     molecule = record.molecule
     check_size(molecule.n_atoms, molecule.label)
-    if record.bonds is None and (said := text_of(record.columns.get(INPUT_SMILES))):
-        raise ParseError(f"{molecule.label}: the geometry does not have the bonds of {said!r}")
+    if record.bonds is None and record.other_smiles:
+        raise ParseError(f"{molecule.label}: the geometry does not have the bonds of {record.other_smiles!r}")
     if record.smiles:
         smiles, bonds = smiles_of(check_graph(record.smiles)), record.bonds
         if bonds is None and (bonds := bonds_over(record.smiles, molecule)) is None:

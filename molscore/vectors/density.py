@@ -96,9 +96,10 @@ class DiScoFormerDensity(BaseEstimator):
         n, d = X.shape
         if n <= d:
             raise InputError(f"{n} rows of {d} columns: whitening needs more rows than columns; reduce them, as by PCA")
-        for name, least in (("adapt_steps", 0), ("n_importance", 0), ("max_rows", d + 1)):
-            if (value := getattr(self, name)) is not None or name != "max_rows":
-                check_whole(name, value, least)
+        check_whole("adapt_steps", self.adapt_steps, 0)
+        check_whole("n_importance", self.n_importance, 0)
+        if self.max_rows is not None:
+            check_whole("max_rows", self.max_rows, d + 1)
         device = torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
         network = _network(_file(self.model, d), str(device))
         random = check_random_state(self.random_state)

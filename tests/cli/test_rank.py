@@ -178,10 +178,9 @@ def test_lines_of_smiles_are_those_that_were_judged(run, folder) -> None:
         write(name, [(propylamine, {"smiles": "CCO"}), (propylamine, {"smiles": "CCCN"})])
         done = run("rank", name, "--model", folder, "-o", "a.smi")
         assert Path("a.smi").read_text() == "CCCN\nCCCN\n"
-        assert (
-            "1 given geometry of another molecule than the row's SMILES string, which is now input_smiles"
-            in done.stderr
-        )
+        assert "1 row with a SMILES string of another molecule than the geometry or bonds" in done.stderr
+        assert run("rank", name, "--model", folder, "-o", "again.parquet").exit_code == 0
+        assert "of another molecule" not in run("rank", "again.parquet", "--model", folder, "-o", "b.csv").stderr
 
 
 def test_records_in_3d_without_hydrogens_are_told(run, folder) -> None:

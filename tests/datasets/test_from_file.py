@@ -124,6 +124,9 @@ def test_a_geometry_that_is_not_its_smiles_is_left_out(tmp_path) -> None:
     MoleculeSet.from_molecules(molecules, {"smiles": ["CCO", "CCN", "CCO"]}).save(tmp_path / "in.parquet")
     made = from_file.build(str(tmp_path / "in.parquet"), tmp_path / "set.parquet", workers=1)
     assert made.columns["row"].tolist() == [1, 2] and left_out(tmp_path / "set.left_out.csv") == {3: "unparsable"}
+    MoleculeSet.from_molecules(molecules, {"input_smiles": ["CCO", "CCN", "CCO"]}).save(tmp_path / "in.parquet")
+    made = from_file.build(str(tmp_path / "in.parquet"), tmp_path / "set.parquet", workers=1)
+    assert made.columns["row"].tolist() == [1, 2]  # whatever the column is called
 
 
 def test_what_cannot_be_used_is_said_in_a_line(library, tmp_path) -> None:

@@ -5,9 +5,9 @@ import pytest
 from rdkit import Chem
 
 from molscore.datasets.suitable import check_distances, check_graph
-from molscore.errors import MolscoreError, ParseError, PositionError
+from molscore.errors import MolscoreError, PositionError
 from molscore.molecules import Molecule
-from molscore.molecules.chem import bond_array, bonds_over
+from molscore.molecules.chem import bond_array
 from molscore.molecules.conformers import embed
 
 
@@ -43,20 +43,3 @@ def test_geometries_in_other_units_are_refused() -> None:
             check_distances(Molecule(ethanol.numbers, scale * ethanol.positions), bonds)
     with pytest.raises(PositionError, match="apart"):
         check_distances(ethanol, np.array([[0, 2, 1]]))
-
-
-@pytest.mark.parametrize("smiles", ["c1ccncc1C#N", "CC(=O)OC1CC1", "C[N+](C)(C)CC([O-])=O", "O=C1C=CC(=O)N1", "[H][H]"])
-def test_bonds_are_laid_over_atoms_in_any_order(smiles, rng) -> None:
-    (given,) = embed(smiles)
-    order = rng.permutation(given.n_atoms)
-    kinds = []
-    for molecule in (given, Molecule(given.numbers[order], given.positions[order])):
-        bonds = bonds_over(smiles, molecule)
-        first, second, orders = bonds.T.astype(int)
-        assert np.linalg.norm(molecule.positions[first] - molecule.positions[second], axis=1).max() < 1.7
-        ends = np.sort(molecule.numbers[bonds[:, :2]], axis=1)
-        kinds.append(sorted(zip(*ends.T.tolist(), orders.tolist(), strict=True)))
-    assert kinds[0] == kinds[1]
-    assert bonds_over("CCCCCC", given) is None
-    with pytest.raises(ParseError):
-        bonds_over("C(", given)

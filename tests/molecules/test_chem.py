@@ -15,6 +15,7 @@ from molscore.molecules.chem import (
     AROMATIC,
     MAX_RINGS,
     bond_array,
+    bonds_over,
     contents_of,
     from_smiles,
     has_geometry,
@@ -26,6 +27,7 @@ from molscore.molecules.chem import (
     smiles_of,
     unlabelled,
 )
+from molscore.molecules.conformers import embed
 from tests.molecules.conftest import LIBRARY
 
 #: Atoms of each element, charge, pieces and unpaired electrons.
@@ -218,3 +220,20 @@ def test_long_strings_are_read_quickly_or_not_at_all_and_quoted_in_part(text) ->
             assert len(str(error)) < 400
         assert shown("CCO") == "'CCO'" and len(shown(text)) == 82
     assert time.process_time() - started < 2.0
+
+
+@pytest.mark.parametrize("smiles", ["c1ccncc1C#N", "CC(=O)OC1CC1", "C[N+](C)(C)CC([O-])=O", "O=C1C=CC(=O)N1", "[H][H]"])
+def test_bonds_are_laid_over_atoms_in_any_order(smiles, rng) -> None:
+    (given,) = embed(smiles)
+    order = rng.permutation(given.n_atoms)
+    kinds = []
+    for molecule in (given, Molecule(given.numbers[order], given.positions[order])):
+        bonds = bonds_over(smiles, molecule)
+        first, second, orders = bonds.T.astype(int)
+        assert np.linalg.norm(molecule.positions[first] - molecule.positions[second], axis=1).max() < 1.7
+        ends = np.sort(molecule.numbers[bonds[:, :2]], axis=1)
+        kinds.append(sorted(zip(*ends.T.tolist(), orders.tolist(), strict=True)))
+    assert kinds[0] == kinds[1]
+    assert bonds_over("CCCCCC", given) is None
+    with pytest.raises(ParseError):
+        bonds_over("C(", given)

@@ -54,6 +54,7 @@ class Record:
     # (E, 3) bonds between the atoms of `molecule`, where the file gives them: two atoms from 0 and an order
     bonds: NDArray[np.uint16] | None = None
     lacks_hydrogens: bool = False  # whether the file gives 3D positions that are of no use, as hydrogens have none
+    other_smiles: str = ""  # the SMILES string of the row where it is of another molecule than its geometry or bonds
 
     @property
     def ok(self) -> bool:
@@ -212,7 +213,7 @@ def of_geometry(
             structure = smiles_of(mol_from_molecule(molecule))
         same_atoms = said is not None and said.counts == molecule.counts  # all there is to go by without bonds
         if not (same_atoms if structure is None else _says(smiles, structure)):
-            return Record(row, molecule, structure, with_smiles_of(structure, columns))
+            return Record(row, molecule, structure, with_smiles_of(structure, columns), other_smiles=smiles)
     if said is not None:
         molecule = replace(molecule, charge=said.charge, unpaired=said.unpaired, pieces=said.pieces)
     return Record(row, molecule, smiles, columns, bonds=bonds)

@@ -85,10 +85,12 @@ def _usable(row: int, text: str, name: str, columns: dict[str, Any]) -> Record:
     if bare or fault:
         return Record(row, molecule, None, columns)
     smiles = smiles_of(mol, imines=molecule is None)
+    said, given = smiles_among(columns), columns
     if molecule is None or any(map(is_smiles_name, columns)):
         columns = with_smiles_of(smiles, columns)
+    other = said if said is not None and columns.keys() - given.keys() - {"smiles"} else ""  # it has another name now
     bonds = None if molecule is None else bond_array(mol)
-    return Record(row, molecule, smiles, columns, bonds=bonds, lacks_hydrogens=lacking)
+    return Record(row, molecule, smiles, columns, bonds=bonds, lacks_hydrogens=lacking, other_smiles=other)
 
 
 def _parse(text: str) -> tuple[Chem.Mol, MolscoreError | None]:

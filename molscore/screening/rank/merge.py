@@ -18,10 +18,11 @@ from tqdm import tqdm
 from molscore.errors import InputError, OutputError, ParseError
 from molscore.molecules.files import format_of, write
 from molscore.molecules.files.parquet import common_schema
-from molscore.molecules.files.record import INPUT_SMILES, counted, misread
+from molscore.molecules.files.record import counted, misread
 from molscore.molecules.workers import cores
 from molscore.screening.columns import COLUMNS, DUPLICATE, ETKDG, GIVEN, MMFF, OUTSIDE
 from molscore.screening.rank.parts import (
+    CONTRADICTED,
     HIDDEN,
     KEY,
     LABEL,
@@ -188,7 +189,7 @@ class Summary:
     statuses: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     lacking: int = 0  # rows whose 3D positions lack hydrogens, judged in others
-    contradicted: int = 0  # given geometries that are of another molecule than the row's SMILES string
+    contradicted: int = 0  # rows whose SMILES string is of another molecule than their geometry or bonds
     renamed: dict[str, str] = field(default_factory=dict)
     # columns of the input of some rows whose SMILES string does not parse
     unparsable: list[dict[str, Any]] = field(default_factory=list)
@@ -199,8 +200,7 @@ class Summary:
             self.statuses.update(table["status"].to_pylist())
             given = table.filter(pc.equal(table["geometry"], GIVEN))
             self.kinds.update(given["reference"].drop_null().to_pylist())
-            if INPUT_SMILES in given.column_names:
-                self.contradicted += len(given[INPUT_SMILES].drop_null())
+            self.contradicted += pc.sum(table[CONTRADICTED]).as_py() or 0
             self.lacking += pc.sum(pc.and_(table[LACKING], pc.equal(table["geometry"], ETKDG))).as_py() or 0
             names = [name for name in table.column_names if name not in HIDDEN and given_name(name) != name]
             self.renamed |= {given_name(name): name for name in names}
@@ -226,8 +226,10 @@ class Summary:
                 "MMFF94s) and not in their own; add hydrogens with positions to keep these"
             )
         if self.contradicted:
-            given = counted(self.contradicted, "given geometry", "given geometries")
-            lines.append(f"{given} of another molecule than the row's SMILES string, which is now {INPUT_SMILES}")
+            rows = counted(self.contradicted, "row")
+            lines.append(
+                f"{rows} with a SMILES string of another molecule than the geometry or bonds, which are judged"
+            )
         if n := self.kinds[MMFF]:
             given = counted(n, "given geometry", "given geometries")
             why = ", as they are its minima; --geometry compares them with others" if tells_kinds else ""

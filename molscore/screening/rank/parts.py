@@ -30,16 +30,17 @@ if TYPE_CHECKING:
     from molscore.screening.scorer import Result
 
 __all__ = [
-    "HIDDEN", "KEY", "LABEL", "LACKING", "ROW", "WHOLE", "PartFolder", "Shard", "complete_parts", "differences",
-    "given_name", "input_columns", "is_whole", "numbers_of", "output_name", "read_manifest", "read_part", "rows_of",
-    "table_of", "write_part",
+    "CONTRADICTED", "HIDDEN", "KEY", "LABEL", "LACKING", "ROW", "WHOLE", "PartFolder", "Shard", "complete_parts",
+    "differences", "given_name", "input_columns", "is_whole", "numbers_of", "output_name", "read_manifest", "read_part",
+    "rows_of", "table_of", "write_part",
 ]  # fmt: skip
 
 ROW, KEY, LABEL = "molscore_row", "molscore_key", "molscore_label"
 LACKING = "molscore_lacking"  # whether the row gave 3D positions without hydrogens, which were not judged
+CONTRADICTED = "molscore_contradicted"  # whether its SMILES string is of another molecule than its geometry or bonds
 NUMBERS, POSITIONS = "molscore_numbers", "molscore_positions"
 SMILES = "molscore_smiles"  # of a row without a geometry
-HIDDEN = (ROW, KEY, LABEL, LACKING, NUMBERS, POSITIONS, SMILES)
+HIDDEN = (ROW, KEY, LABEL, LACKING, CONTRADICTED, NUMBERS, POSITIONS, SMILES)
 _TYPES = dict.fromkeys(("status", "geometry", "reference", "error"), pa.string()) | {"n_atoms": pa.int64()}
 _NOTE = b"molscore_part"
 _MANIFEST = "manifest.json"
@@ -86,6 +87,7 @@ def numbers_of(results: Sequence["Result"], start: int) -> pa.Table:
         KEY: pa.array([result.key or None for result in results], pa.string()),
         LABEL: pa.array([label_of(result.record) for result in results], pa.string()),
         LACKING: pa.array([result.record.lacks_hydrogens for result in results], pa.bool_()),
+        CONTRADICTED: pa.array([bool(result.record.other_smiles) for result in results], pa.bool_()),
     }
     for name in results[0].columns:
         arrays[name] = pa.array([result.columns[name] for result in results], _TYPES.get(name, pa.float64()))
